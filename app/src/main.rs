@@ -1,0 +1,3 @@
+//! porthole: a terminal workstation for containers.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Taps, decoding, conntrack, rule traces, and their correlation into journeys.

@@ -1,0 +1,1 @@
+//! The image store: references, content by digest, unpacked snapshots, archives.

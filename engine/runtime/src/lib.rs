@@ -1,0 +1,1 @@
+//! The OCI runtime and the monitor: from an OCI `Spec` to a running, watched process.

@@ -1,0 +1,1 @@
+//! The engine: containers, images and networks behind one façade.

@@ -1,0 +1,1 @@
+//! Semantic colours, themes as TOML, NO_COLOR and 16-colour fallbacks.

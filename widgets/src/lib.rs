@@ -1,0 +1,1 @@
+//! Widgets for a terminal workstation; they know nothing of the engine.
