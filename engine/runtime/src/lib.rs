@@ -1,1 +1,10 @@
 //! The OCI runtime and the monitor: from an OCI `Spec` to a running, watched process.
+//!
+//! [`sandbox`] turns a `Spec` into a process in its own namespaces, [`monitor`] is the small process that stays with
+//! each container, [`client`] is how other processes talk to a monitor, [`state`] is the record they meet in.
+
+pub mod client;
+pub mod monitor;
+pub mod process;
+pub mod sandbox;
+pub mod state;
