@@ -1,1 +1,4 @@
 //! Links, the bridge, address leases, firewall rules and published ports, all by netlink.
+
+pub mod netlink;
+pub mod netns;
