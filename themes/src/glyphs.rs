@@ -82,6 +82,8 @@ pub struct Glyphs {
     pub scroll: &'static str,
     /// The levels of a small chart, from empty to full.
     pub levels: [&'static str; 9],
+    /// Stands before what is typed.
+    pub prompt: &'static str,
     /// Shown in place of a byte that has no printable form.
     pub unprintable: &'static str,
 }
@@ -127,6 +129,7 @@ impl Glyphs {
             descending: "▾",
             scroll: "┃",
             levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+            prompt: "›",
             unprintable: "·",
         }
     }
@@ -171,6 +174,7 @@ impl Glyphs {
             descending: "v",
             scroll: "#",
             levels: [" ", ".", ".", ":", ":", "-", "=", "+", "#"],
+            prompt: ">",
             unprintable: ".",
         }
     }

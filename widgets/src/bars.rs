@@ -1,0 +1,246 @@
+//! The first line of the screen and the last: where one is, and the keys of the moment.
+
+use porthole_themes::Theme;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::{Position, Rect};
+use ratatui_core::widgets::Widget;
+
+use crate::pen::{Pen, cells, part};
+use crate::text::{fit, put_right};
+
+/// Cells between two things in a bar.
+const GAP: u16 = 3;
+
+/// A key and what it does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyHint {
+    /// The key as shown.
+    pub key: String,
+    /// What it does; may be empty.
+    pub label: String,
+}
+
+impl KeyHint {
+    /// A key and what it does.
+    pub fn new(key: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            label: label.into(),
+        }
+    }
+
+    fn cells(&self) -> u16 {
+        cells(&self.key)
+            + if self.label.is_empty() {
+                0
+            } else {
+                cells(&self.label) + 1
+            }
+    }
+}
+
+/// The last line: keys, the most important first; what does not fit is left out, but the last one always shows.
+#[derive(Debug, Clone)]
+pub struct KeyBar<'a> {
+    theme: &'a Theme,
+    hints: &'a [KeyHint],
+}
+
+impl<'a> KeyBar<'a> {
+    /// A bar of keys. The last is the one that leads to all others: help.
+    pub fn new(theme: &'a Theme, hints: &'a [KeyHint]) -> Self {
+        Self { theme, hints }
+    }
+
+    /// The hints that fit into `width` cells.
+    fn fitting(&self, width: u16) -> impl Iterator<Item = &'a KeyHint> {
+        let (last, others) = match self.hints.split_last() {
+            Some((last, others)) => (Some(last), others),
+            None => (None, self.hints),
+        };
+        let mut left = width.saturating_sub(1 + last.map_or(0, KeyHint::cells));
+        let fits = move |hint: &&KeyHint| match left.checked_sub(hint.cells() + GAP) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        };
+        others.iter().take_while(fits).chain(last)
+    }
+}
+
+impl Widget for KeyBar<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let area = part(area.intersection(buf.area), 0, u16::MAX);
+        let mut pen = Pen::new(buf, area, self.theme.glyphs().ellipsis);
+        pen.skip(1);
+        for hint in self.fitting(area.width) {
+            pen.text(&hint.key, self.theme.key());
+            if !hint.label.is_empty() {
+                pen.skip(1).text(&hint.label, self.theme.key_label());
+            }
+            pen.skip(GAP);
+        }
+    }
+}
+
+/// A view that one can switch to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tab {
+    /// The key that opens it.
+    pub key: String,
+    /// Its name.
+    pub title: String,
+}
+
+impl Tab {
+    /// A view.
+    pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            title: title.into(),
+        }
+    }
+}
+
+/// The first line: the program's name, the views, and a summary at the right.
+#[derive(Debug, Clone)]
+pub struct StatusBar<'a> {
+    theme: &'a Theme,
+    brand: &'a str,
+    tabs: &'a [Tab],
+    active: usize,
+    summary: &'a str,
+}
+
+impl<'a> StatusBar<'a> {
+    /// A bar with the program's name and its views, of which one is open.
+    pub fn new(theme: &'a Theme, brand: &'a str, tabs: &'a [Tab], active: usize) -> Self {
+        Self {
+            theme,
+            brand,
+            tabs,
+            active,
+            summary: "",
+        }
+    }
+
+    /// Facts at the right; they give way to the views.
+    pub fn summary(mut self, text: &'a str) -> Self {
+        self.summary = text;
+        self
+    }
+
+    /// The view at a screen position, when the bar is drawn in `area`.
+    pub fn tab_at(&self, area: Rect, at: Position) -> Option<usize> {
+        let places = self.places(area.width);
+        let x = at.x.checked_sub(area.x).filter(|_| at.y == area.y)?;
+        places
+            .iter()
+            .position(|(start, width, _)| (*start..start + width).contains(&x))
+    }
+
+    /// Start, width and text of each view. When all names do not fit, only the open view is named.
+    fn places(&self, width: u16) -> Vec<(u16, u16, String)> {
+        let brand = self.brand_width(width);
+        let long = self.named(brand, |_| true);
+        let fits = long
+            .last()
+            .is_none_or(|(start, cells, _)| start + cells < width);
+        if fits {
+            long
+        } else {
+            self.named(brand, |index| index == self.active)
+        }
+    }
+
+    fn named(&self, start: u16, named: impl Fn(usize) -> bool) -> Vec<(u16, u16, String)> {
+        let mut x = start;
+        let place = |(index, tab): (usize, &Tab)| {
+            let text = if named(index) {
+                format!("{} {}", tab.key, tab.title)
+            } else {
+                tab.key.clone()
+            };
+            let width = cells(&text);
+            let place = (x, width, text);
+            x = x.saturating_add(width + 2);
+            place
+        };
+        self.tabs.iter().enumerate().map(place).collect()
+    }
+
+    fn brand_width(&self, width: u16) -> u16 {
+        if width >= 40 {
+            cells(self.brand) + 1 + GAP
+        } else {
+            1
+        }
+    }
+}
+
+impl Widget for StatusBar<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let area = part(area.intersection(buf.area), 0, u16::MAX);
+        let ellipsis = self.theme.glyphs().ellipsis;
+        if self.brand_width(area.width) > 1 {
+            Pen::new(buf, area, ellipsis)
+                .skip(1)
+                .text(self.brand, self.theme.brand());
+        }
+        let mut end = self.brand_width(area.width);
+        for (index, (start, width, text)) in self.places(area.width).into_iter().enumerate() {
+            let style = if index == self.active {
+                self.theme.tab_active()
+            } else {
+                self.theme.tab()
+            };
+            Pen::new(buf, part(area, start, width), ellipsis).text(&text, style);
+            end = start + width;
+        }
+        let left = area.width.saturating_sub(end + GAP + 1);
+        if left >= 8 {
+            let summary = fit(self.summary, usize::from(left), ellipsis);
+            put_right(
+                buf,
+                part(area, end + GAP, left),
+                &summary,
+                self.theme.muted(),
+                ellipsis,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_bar_keeps_the_first_keys_and_help() {
+        let theme = Theme::default();
+        let hints = ["inspect", "logs", "shell", "help"].map(|label| KeyHint::new("x", label));
+        let labels = |width| {
+            KeyBar::new(&theme, &hints)
+                .fitting(width)
+                .map(|hint| hint.label.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(labels(80), ["inspect", "logs", "shell", "help"]);
+        assert_eq!(labels(30), ["inspect", "logs", "help"]);
+        assert_eq!(labels(5), ["help"]);
+    }
+
+    #[test]
+    fn clicks_find_the_view() {
+        let theme = Theme::default();
+        let tabs = [Tab::new("1", "Containers"), Tab::new("2", "Images")];
+        let bar = StatusBar::new(&theme, "porthole", &tabs, 0);
+        let area = Rect::new(0, 0, 80, 1);
+        assert_eq!(bar.tab_at(area, Position::new(12, 0)), Some(0));
+        assert_eq!(bar.tab_at(area, Position::new(27, 0)), Some(1));
+        assert_eq!(bar.tab_at(area, Position::new(70, 0)), None);
+        assert_eq!(bar.tab_at(area, Position::new(12, 1)), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! A few labelled fields to fill in.
+
+use porthole_themes::Theme;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::widgets::Widget;
+
+use crate::frame::{Panel, centred, inner};
+use crate::input::{Input, InputEvent, InputLine};
+use crate::key::{Key, KeyCode};
+use crate::pen::{Pen, cells, line, part};
+
+/// A field.
+#[derive(Debug, Clone, Default)]
+pub struct Field {
+    /// What it is.
+    pub label: String,
+    /// What to type, shown while it is empty.
+    pub hint: String,
+    /// What is typed.
+    pub input: Input,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+impl Field {
+    /// An empty field.
+    pub fn new(label: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            hint: hint.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a key did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormEvent {
+    /// Enter in the last field.
+    Submitted,
+    /// Escape.
+    Cancelled,
+    /// Still open.
+    Open,
+}
+
+/// Fields, and which one is typed into.
+#[derive(Debug, Clone, Default)]
+pub struct Form {
+    /// The fields.
+    pub fields: Vec<Field>,
+    focus: usize,
+}
+
+impl Form {
+    /// A form; the first field is typed into.
+    pub fn new(fields: Vec<Field>) -> Self {
+        Self { fields, focus: 0 }
+    }
+
+    /// The field typed into.
+    pub fn focus(&self) -> usize {
+        self.focus
+    }
+
+    /// Goes to a field.
+    pub fn set_focus(&mut self, field: usize) {
+        self.focus = field.min(self.fields.len().saturating_sub(1));
+    }
+
+    /// Handles a key: arrows and Tab between the fields, Enter to the next and, in the last, to submit.
+    pub fn key(&mut self, key: Key) -> FormEvent {
+        let last = self.fields.len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => return FormEvent::Cancelled,
+            KeyCode::Enter if self.focus == last => return FormEvent::Submitted,
+            KeyCode::Tab if key.modifiers.shift => {
+                self.focus = self.focus.checked_sub(1).unwrap_or(last)
+            }
+            KeyCode::Tab => {
+                self.focus = if self.focus == last {
+                    0
+                } else {
+                    self.focus + 1
+                }
+            }
+            KeyCode::Enter | KeyCode::Down => self.set_focus(self.focus + 1),
+            KeyCode::Up => self.focus = self.focus.saturating_sub(1),
+            _ => return self.edit(key),
+        }
+        FormEvent::Open
+    }
+
+    fn edit(&mut self, key: Key) -> FormEvent {
+        let Some(field) = self.fields.get_mut(self.focus) else {
+            return FormEvent::Open;
+        };
+        match field.input.key(key) {
+            InputEvent::Cancelled => return FormEvent::Cancelled,
+            InputEvent::Changed => field.error = None,
+            InputEvent::Submitted(_) | InputEvent::Ignored => {}
+        }
+        FormEvent::Open
+    }
+}
+
+/// Draws a [`Form`] in the middle of the screen.
+#[derive(Debug, Clone)]
+pub struct FormView<'a> {
+    theme: &'a Theme,
+    title: &'a str,
+    form: &'a Form,
+}
+
+impl<'a> FormView<'a> {
+    /// A popup with a title.
+    pub fn new(theme: &'a Theme, title: &'a str, form: &'a Form) -> Self {
+        Self { theme, title, form }
+    }
+}
+
+impl Widget for FormView<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let area = area.intersection(buf.area);
+        let (theme, fields) = (self.theme, &self.form.fields);
+        let label = fields
+            .iter()
+            .map(|field| cells(&field.label))
+            .max()
+            .unwrap_or(0)
+            .min(area.width / 3);
+        let popup = centred(
+            area,
+            72,
+            u16::try_from(fields.len() + 3).unwrap_or(u16::MAX),
+        );
+        Panel::new(theme)
+            .title(self.title)
+            .status("tab next · enter ok · esc cancel")
+            .focused(true)
+            .popup()
+            .render(popup, buf);
+        let inside = inner(popup);
+        let rows = inside.height.saturating_sub(1);
+        // The field typed into stays in sight, however small the window.
+        let first = (self.form.focus + 1).saturating_sub(usize::from(rows));
+        for (index, field) in fields
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take(usize::from(rows))
+        {
+            let (place, focused) = (
+                line(inside, (index - first) as u16),
+                index == self.form.focus,
+            );
+            let style = if focused {
+                theme.strong()
+            } else {
+                theme.muted()
+            };
+            Pen::new(buf, place, theme.glyphs().ellipsis)
+                .skip(1)
+                .column_right(label, &field.label, style);
+            let input = part(place, label + 3, place.width.saturating_sub(label + 4));
+            InputLine::new(theme, &field.input)
+                .placeholder(&field.hint)
+                .focused(focused)
+                .render(input, buf);
+        }
+        let error = fields
+            .get(self.form.focus)
+            .and_then(|field| field.error.as_deref());
+        let mut pen = Pen::new(buf, line(inside, rows), theme.glyphs().ellipsis);
+        pen.skip(1).text(error.unwrap_or_default(), theme.bad());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enter_walks_to_the_end_and_submits() {
+        let mut form = Form::new(vec![Field::new("name", ""), Field::new("image", "")]);
+        form.key(Key::char('w'));
+        assert_eq!(form.key(KeyCode::Enter.into()), FormEvent::Open);
+        form.key(Key::char('i'));
+        assert_eq!(form.key(KeyCode::Enter.into()), FormEvent::Submitted);
+        assert_eq!(
+            (form.fields[0].input.text(), form.fields[1].input.text()),
+            ("w", "i")
+        );
+        form.key(KeyCode::Tab.into());
+        assert_eq!(form.focus(), 0);
+        assert_eq!(form.key(KeyCode::Esc.into()), FormEvent::Cancelled);
+    }
+}
