@@ -1,5 +1,25 @@
 //! Links, the bridge, address leases, firewall rules and published ports, all by netlink.
+//!
+//! [`Network`] is the way in: it connects a container's network namespace to a bridge and publishes its ports. All calls act on the
+//! network namespace of the calling thread, which is the host's.
 
+mod bridge;
+mod conntrack;
+mod error;
+mod firewall;
+mod lease;
+mod link;
+mod mark;
 pub mod netlink;
 pub mod netns;
+mod network;
+pub mod port;
 pub mod ruleset;
+mod subnet;
+mod sysctl;
+
+pub use error::Error;
+pub use link::{Mac, mac_of};
+pub use network::{Endpoint, EndpointRequest, Network};
+pub use port::{PortSpec, PublishedPort};
+pub use subnet::{InvalidSubnet, Subnet};

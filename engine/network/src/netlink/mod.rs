@@ -10,6 +10,7 @@ mod requests;
 mod socket;
 
 pub use error::{Error, Result};
+pub(crate) use message::attributes;
 pub use message::{Datagram, Message, Messages};
 pub use requests::Requests;
 pub use socket::{Protocol, Socket};

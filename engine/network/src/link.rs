@@ -1,0 +1,335 @@
+//! Making links, addresses and routes: the rtnetlink requests that the rest is built of (rtnetlink(7)).
+
+use crate::netlink::{Error, Requests, Result, Socket};
+use crate::subnet::Subnet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
+    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// The loopback interface has index 1 in every network namespace.
+const LOOPBACK: u32 = 1;
+
+/// A hardware address.
+pub type Mac = [u8; 6];
+
+/// The hardware address that Docker derives from an IPv4 address: the same address always has the same one, so that
+/// neighbours' ARP caches stay right when it passes from one container to another.
+pub fn mac_of(address: Ipv4Addr) -> Mac {
+    let [a, b, c, d] = address.octets();
+    [0x02, 0x42, a, b, c, d]
+}
+
+/// A link as a request for it answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Link {
+    pub index: u32,
+    pub name: String,
+    pub alias: String,
+    pub up: bool,
+    /// The index of the other end of a veth pair, in its namespace.
+    pub peer: Option<u32>,
+    /// The bridge that it is a port of.
+    pub master: Option<u32>,
+}
+
+impl From<LinkMessage> for Link {
+    fn from(message: LinkMessage) -> Link {
+        let up = message.header.flags.contains(LinkFlags::Up);
+        let mut link = Link {
+            index: message.header.index,
+            up,
+            ..Link::default()
+        };
+        for attribute in message.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => link.name = name,
+                LinkAttribute::IfAlias(alias) => link.alias = alias,
+                LinkAttribute::Link(peer) => link.peer = Some(peer),
+                LinkAttribute::Controller(master) => link.master = Some(master),
+                _ => {}
+            }
+        }
+        link
+    }
+}
+
+fn links_in(answers: Vec<RouteNetlinkMessage>) -> impl Iterator<Item = Link> {
+    answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewLink(message) => Some(Link::from(message)),
+        _ => None,
+    })
+}
+
+fn named(name: &str) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.into()));
+    message
+}
+
+fn indexed(index: u32) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message
+}
+
+fn up(mut message: LinkMessage) -> LinkMessage {
+    message.header.flags |= LinkFlags::Up;
+    message.header.change_mask |= LinkFlags::Up;
+    message
+}
+
+fn of_kind(mut message: LinkMessage, kind: InfoKind, data: Option<InfoData>) -> LinkMessage {
+    let mut info = vec![LinkInfo::Kind(kind)];
+    info.extend(data.map(LinkInfo::Data));
+    message.attributes.push(LinkAttribute::LinkInfo(info));
+    message
+}
+
+/// The link of this name, if there is one.
+pub(crate) fn find(socket: &mut Socket, name: &str) -> Result<Option<Link>> {
+    let mut message = named(name);
+    // Statistics of virtual functions and the like are not wanted.
+    message
+        .attributes
+        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    match socket.request(0, RouteNetlinkMessage::GetLink(message)) {
+        Ok(answers) => Ok(links_in(answers).next()),
+        Err(error) if error.is(libc::ENODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All links of the namespace.
+pub(crate) fn all(socket: &mut Socket) -> Result<Vec<Link>> {
+    let mut message = LinkMessage::default();
+    message
+        .attributes
+        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    Ok(links_in(socket.dump(RouteNetlinkMessage::GetLink(message))?).collect())
+}
+
+/// Makes a bridge that bears a mark. Both in one system call: a bridge is never seen, nor left, without its mark.
+pub(crate) fn add_bridge(socket: &mut Socket, name: &str, mac: Mac, mark: &str) -> Result<()> {
+    let mut create = of_kind(named(name), InfoKind::Bridge, None);
+    create.attributes.push(LinkAttribute::Address(mac.into()));
+    let mut label = named(name);
+    label.attributes.push(LinkAttribute::IfAlias(mark.into()));
+    let mut requests = Requests::new();
+    requests.push(
+        NLM_F_CREATE | NLM_F_EXCL,
+        RouteNetlinkMessage::NewLink(create),
+    );
+    requests.push(0, RouteNetlinkMessage::SetLink(label));
+    execute(socket, requests)
+}
+
+/// One end of a veth pair to be made.
+pub(crate) struct End<'a> {
+    pub name: &'a str,
+    pub netns: BorrowedFd<'a>,
+    pub mac: Option<Mac>,
+}
+
+/// Makes a veth pair: the host's end up and a port of the bridge `master`, the peer born inside its namespace, where
+/// [`configure`] takes it up (it cannot be born so: until the pair is whole, veth refuses). Returns the host's end.
+pub(crate) fn add_veth(
+    socket: &mut Socket,
+    host: &str,
+    peer: &End<'_>,
+    master: Option<Port>,
+) -> Result<Link> {
+    let mut inner = named(peer.name);
+    inner
+        .attributes
+        .push(LinkAttribute::NetNsFd(peer.netns.as_raw_fd()));
+    inner
+        .attributes
+        .extend(peer.mac.map(|mac| LinkAttribute::Address(mac.into())));
+    let mut outer = up(of_kind(
+        named(host),
+        InfoKind::Veth,
+        Some(InfoData::Veth(InfoVeth::Peer(inner))),
+    ));
+    outer
+        .attributes
+        .extend(master.map(|port| LinkAttribute::Controller(port.bridge)));
+    let mut requests = Requests::new();
+    requests.push(
+        NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO,
+        RouteNetlinkMessage::NewLink(outer),
+    );
+    if master.is_some_and(|port| port.hairpin) {
+        let port = bridge_port(named(host), vec![InfoBridgePort::HairpinMode(true)]);
+        requests.push(0, RouteNetlinkMessage::NewLink(port));
+    }
+    let echoed =
+        links_in(socket.execute(requests)?).find(|link| link.name == host && link.peer.is_some());
+    match echoed {
+        Some(link) => Ok(link),
+        // Linux before 6.2 does not echo.
+        None => find(socket, host)?
+            .ok_or_else(|| Error::Decode(format!("no link {host} after it was made"))),
+    }
+}
+
+/// A place on a bridge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Port {
+    /// The bridge's index.
+    pub bridge: u32,
+    /// Whether packets may leave by the port by which they came in.
+    pub hairpin: bool,
+}
+
+fn bridge_port(mut message: LinkMessage, settings: Vec<InfoBridgePort>) -> LinkMessage {
+    let data = InfoPortData::BridgePort(settings);
+    message.attributes.push(LinkAttribute::LinkInfo(vec![
+        LinkInfo::PortKind(InfoPortKind::Bridge),
+        LinkInfo::PortData(data),
+    ]));
+    message
+}
+
+/// Stops all traffic through a bridge port and makes the bridge forget who was behind it. Takes microseconds, where taking
+/// the link down or away waits for RCU.
+pub(crate) fn disable_port(socket: &mut Socket, name: &str) -> Result<()> {
+    let settings = vec![
+        InfoBridgePort::State(BridgePortState::Disabled),
+        InfoBridgePort::Flush,
+    ];
+    one(
+        socket,
+        0,
+        RouteNetlinkMessage::NewLink(bridge_port(named(name), settings)),
+    )
+}
+
+/// Takes a link up.
+pub(crate) fn set_up(socket: &mut Socket, index: u32) -> Result<()> {
+    one(socket, 0, RouteNetlinkMessage::SetLink(up(indexed(index))))
+}
+
+/// Writes a mark into a link's alias.
+pub(crate) fn set_alias(socket: &mut Socket, index: u32, alias: &str) -> Result<()> {
+    let mut message = indexed(index);
+    message
+        .attributes
+        .push(LinkAttribute::IfAlias(alias.into()));
+    one(socket, 0, RouteNetlinkMessage::SetLink(message))
+}
+
+/// Removes a link. Takes 10 to 60 ms (RCU).
+pub(crate) fn delete(socket: &mut Socket, index: u32) -> Result<()> {
+    one(socket, 0, RouteNetlinkMessage::DelLink(indexed(index)))
+}
+
+/// Gives a link an address; that it has it already is no error.
+pub(crate) fn add_address(
+    socket: &mut Socket,
+    index: u32,
+    address: Ipv4Addr,
+    subnet: Subnet,
+) -> Result<()> {
+    one(
+        socket,
+        NLM_F_CREATE | NLM_F_REPLACE,
+        new_address(index, address, subnet),
+    )
+}
+
+fn new_address(index: u32, address: Ipv4Addr, subnet: Subnet) -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.index = index;
+    message.header.prefix_len = subnet.prefix_len();
+    message.attributes = vec![
+        AddressAttribute::Address(IpAddr::V4(address)),
+        AddressAttribute::Local(IpAddr::V4(address)),
+        AddressAttribute::Broadcast(subnet.broadcast()),
+    ];
+    RouteNetlinkMessage::NewAddress(message)
+}
+
+fn default_route(index: u32, gateway: Ipv4Addr) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    message.header.table = netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Boot;
+    message.header.scope = RouteScope::Universe;
+    message.header.kind = RouteType::Unicast;
+    message.attributes = vec![
+        RouteAttribute::Gateway(RouteAddress::Inet(gateway)),
+        RouteAttribute::Oif(index),
+    ];
+    RouteNetlinkMessage::NewRoute(message)
+}
+
+/// Makes a fresh namespace usable, through a socket in it: loopback and the link up, one address, one default route.
+pub(crate) fn configure(
+    socket: &mut Socket,
+    index: u32,
+    address: Ipv4Addr,
+    subnet: Subnet,
+    gateway: Ipv4Addr,
+) -> Result<()> {
+    let mut requests = Requests::new();
+    requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(LOOPBACK))));
+    requests.push(
+        NLM_F_CREATE | NLM_F_EXCL,
+        new_address(index, address, subnet),
+    );
+    requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(index))));
+    requests.push(NLM_F_CREATE | NLM_F_EXCL, default_route(index, gateway));
+    execute(socket, requests)
+}
+
+/// The IPv4 networks that the routes of this namespace lead to, of every table; without those by the link `except`.
+pub(crate) fn routed_subnets(socket: &mut Socket, except: Option<u32>) -> Result<Vec<Subnet>> {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    let routes: Vec<RouteNetlinkMessage> = socket.dump(RouteNetlinkMessage::GetRoute(message))?;
+    Ok(routes
+        .iter()
+        .filter_map(|route| destination(route, except))
+        .collect())
+}
+
+fn destination(route: &RouteNetlinkMessage, except: Option<u32>) -> Option<Subnet> {
+    let RouteNetlinkMessage::NewRoute(route) = route else {
+        return None;
+    };
+    let by_it =
+        |a: &RouteAttribute| matches!(a, RouteAttribute::Oif(index) if Some(*index) == except);
+    if route.attributes.iter().any(by_it) {
+        return None;
+    }
+    route
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(Subnet::containing(
+                *address,
+                route.header.destination_prefix_length,
+            )),
+            _ => None,
+        })
+}
+
+fn one(socket: &mut Socket, flags: u16, message: RouteNetlinkMessage) -> Result<()> {
+    socket
+        .request::<_, RouteNetlinkMessage>(flags, message)
+        .map(drop)
+}
+
+fn execute(socket: &mut Socket, requests: Requests) -> Result<()> {
+    socket.execute::<RouteNetlinkMessage>(requests).map(drop)
+}
