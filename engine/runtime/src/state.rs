@@ -2,6 +2,9 @@
 
 use crate::process::ProcessId;
 use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::Path;
 
 /// Docker's container states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,4 +49,53 @@ pub struct State {
     pub error: String,
     /// How often the restart policy has started it again.
     pub restart_count: u32,
+}
+
+impl State {
+    /// The record's name in the container's directory.
+    pub const FILE: &str = "state.json";
+
+    /// Reads the record of the container in `directory`; `None` when it has none.
+    pub fn load(directory: &Path) -> io::Result<Option<Self>> {
+        match fs::read(directory.join(Self::FILE)) {
+            Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the record of the container in `directory`. Readers see the old one or the new one, never a part. It
+    /// is not synced: after a power cut nothing runs, whatever the record says, and its boot id tells.
+    pub fn save(&self, directory: &Path) -> io::Result<()> {
+        let new = directory.join("state.json.new");
+        fs::write(&new, serde_json::to_vec(self)?)?;
+        fs::rename(new, directory.join(Self::FILE))
+    }
+}
+
+/// The identity of this boot of the machine, for [`State::boot_id`].
+pub fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned())
+}
+
+/// Now, as times are written in a [`State`].
+pub fn now() -> String {
+    format!("{:.9}", jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_survives_the_disk_and_missing_fields_have_defaults() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(State::load(directory.path()).expect("no record is no error"), None);
+        let state = State { status: Status::Restarting, exit_code: Some(137), restart_count: 3, ..State::default() };
+        state.save(directory.path()).expect("saved");
+        assert_eq!(State::load(directory.path()).expect("readable"), Some(state));
+        fs::write(directory.path().join(State::FILE), "{\"status\":\"paused\"}").expect("written");
+        let sparse = State::load(directory.path()).expect("readable").expect("there");
+        assert_eq!(sparse, State { status: Status::Paused, ..State::default() });
+    }
 }

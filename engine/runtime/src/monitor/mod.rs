@@ -1,8 +1,27 @@
 //! The small single-threaded process that stays with one container: logs, terminal, exit record, restarts.
+//!
+//! [`main`] is its whole life. It is started by [`crate::client::launch`], speaks [`crate::protocol`] on the control
+//! socket that it gets as standard input and on a socket of its own, and ends after the container has.
 
+mod container;
+mod daemon;
+mod listener;
+mod peer;
+mod requests;
+mod restart;
+mod supervisor;
+
+pub use crate::log::LogConfig;
+
+use crate::protocol::Reply;
 use crate::sandbox::RootSource;
+use peer::Peer;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use supervisor::Supervisor;
 
 /// `monitor.json` in the container's directory: all that a monitor needs to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,17 +48,6 @@ pub struct MonitorConfig {
     pub cleanup: Vec<String>,
 }
 
-/// Where and how much to log. The format is Docker's json-file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogConfig {
-    /// The newest file; older ones are `path.1`, `path.2` …
-    pub path: PathBuf,
-    /// A file is rotated when it would grow past this many bytes.
-    pub max_size: u64,
-    /// How many files are kept, the newest included; at least one.
-    pub max_files: u32,
-}
-
 /// Docker's restart policies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "name", content = "maximum_retries")]
@@ -53,4 +61,40 @@ pub enum RestartPolicy {
     Always,
     /// Like `Always`; the difference shows only at boot.
     UnlessStopped,
+}
+
+impl MonitorConfig {
+    /// The record's name in the container's directory.
+    pub const FILE: &str = "monitor.json";
+
+    fn load(directory: &Path) -> io::Result<Self> {
+        let path = directory.join(Self::FILE);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let text = fs::read(&path).map_err(named)?;
+        serde_json::from_slice(&text).map_err(|error| named(error.into()))
+    }
+}
+
+/// Runs the monitor of the container in `container_dir` until that has ended for good. Standard input must be the
+/// control socket that [`crate::client::launch`] passes.
+pub fn main(container_dir: &Path) -> ExitCode {
+    let control = match daemon::detach() {
+        Ok(control) => control,
+        Err(error) => {
+            eprintln!("porthole monitor: {error}");
+            return ExitCode::from(125);
+        }
+    };
+    let supervisor = match MonitorConfig::load(container_dir).and_then(Supervisor::new) {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            let mut launcher = Peer::new(control);
+            launcher.send(Reply::Failed { exit_code: 125, message: &error.to_string() });
+            return ExitCode::from(125);
+        }
+    };
+    match supervisor.run(control) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }

@@ -1,1 +1,0 @@
-//! How other processes talk to a monitor: launching one, attaching, stopping, waiting.

@@ -1,0 +1,182 @@
+//! One run of the container: from the sandbox that waits to be started to the exit code.
+
+use super::MonitorConfig;
+use super::daemon;
+use crate::cgroup::Cgroup;
+use crate::process::{self, ProcessId};
+use crate::sandbox::{self, CreateRequest, Stdio};
+use crate::streams::Streams;
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Why a container could not be made or started, in the terms of Docker's command line.
+pub(super) struct Failure {
+    /// 125, 126 or 127.
+    pub(super) exit_code: i32,
+    pub(super) message: String,
+}
+
+/// A container whose init waits to be let go.
+pub(super) struct Prepared {
+    created: sandbox::Created,
+    /// Its pipes; a terminal is there only when the init has made it.
+    streams: Option<Streams>,
+    open_stdin: bool,
+    cgroup: PathBuf,
+    /// Whether its network namespace was made for it.
+    owns_network: bool,
+    /// Whether its PID namespace was.
+    owns_pids: bool,
+}
+
+/// A container whose program runs.
+pub(super) struct Running {
+    pub(super) process: ProcessId,
+    pub(super) pidfd: OwnedFd,
+    pub(super) streams: Streams,
+    pub(super) since: Instant,
+    cgroup: PathBuf,
+    /// Whether its processes all end with its init (pid_namespaces(7)).
+    owns_pids: bool,
+}
+
+/// The container's own network namespace, kept so that restarts find their interfaces and addresses again.
+pub(super) struct KeptNetwork(File);
+
+impl Prepared {
+    /// Makes the container, in the network namespace of the run before if there was one.
+    pub(super) fn new(config: &MonitorConfig, network: Option<&KeptNetwork>) -> Result<Self, Failure> {
+        let mut spec = load_spec(config)?;
+        if let Some(KeptNetwork(file)) = network {
+            join_network(&mut spec, format!("/proc/self/fd/{}", file.as_raw_fd()));
+        }
+        let cgroup = sandbox::cgroup_path(&spec, &config.id);
+        let owns_network = owns(&spec, LinuxNamespaceType::Network);
+        let owns_pids = owns(&spec, LinuxNamespaceType::Pid);
+        let (streams, stdio) = standard_streams(&spec, config.open_stdin)?;
+        let request = CreateRequest { id: &config.id, spec: &spec, root: &config.root, stdio };
+        daemon::expose();
+        let created = sandbox::create(request)?;
+        daemon::spare();
+        Ok(Self { created, streams, open_stdin: config.open_stdin, cgroup, owns_network, owns_pids })
+    }
+
+    pub(super) fn process(&self) -> ProcessId {
+        self.created.init
+    }
+
+    /// Keeps the network namespace, if it is one that was made for this container.
+    pub(super) fn keep_network(&self) -> io::Result<Option<KeptNetwork>> {
+        let path = format!("/proc/{}/ns/net", self.created.init.pid);
+        self.owns_network.then(|| File::open(path).map(KeptNetwork)).transpose()
+    }
+
+    /// Lets the container's program run.
+    pub(super) fn start(mut self) -> Result<Running, Failure> {
+        self.created.ready()?;
+        let streams = match (self.created.terminal.take(), self.streams.take()) {
+            (Some(master), _) => Streams::terminal(master, self.open_stdin)?,
+            (None, streams) => streams.unwrap_or_default(),
+        };
+        let process = self.created.init;
+        let running = self.created.start()?;
+        let Self { cgroup, owns_pids, .. } = self;
+        Ok(Running { process, pidfd: running.pidfd, streams, since: Instant::now(), cgroup, owns_pids })
+    }
+
+    /// Ends the init before it has become the container's program.
+    pub(super) fn abort(self) {
+        let pidfd = self.created.pidfd.as_fd();
+        if process::send_signal(pidfd, libc::SIGKILL).is_ok() {
+            // Nobody is left who would want the code.
+            let _ = process::reap(pidfd);
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn signal(&self, signal: i32) -> io::Result<()> {
+        process::send_signal(self.pidfd.as_fd(), signal)
+    }
+
+    /// SIGKILL for the init, which takes its PID namespace with it, or else for every process of the container.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        match self.owns_pids {
+            true => self.signal(libc::SIGKILL),
+            false => self.cgroup()?.kill_all(libc::SIGKILL).map_err(io::Error::other),
+        }
+    }
+
+    pub(super) fn freeze(&self) -> io::Result<()> {
+        self.cgroup()?.freeze().map_err(io::Error::other)
+    }
+
+    pub(super) fn thaw(&self) -> io::Result<()> {
+        self.cgroup()?.thaw().map_err(io::Error::other)
+    }
+
+    /// After its end: the exit code and whether memory was the cause. What outlives the init is killed.
+    pub(super) fn finish(&self) -> io::Result<(i32, bool)> {
+        let code = process::reap(self.pidfd.as_fd())?;
+        let Ok(cgroup) = self.cgroup() else { return Ok((code, false)) };
+        if !self.owns_pids {
+            // It fails only if the cgroup is gone, which it cannot be before its processes are.
+            let _ = cgroup.kill_all(libc::SIGKILL);
+        }
+        Ok((code, cgroup.oom_killed().unwrap_or(false)))
+    }
+
+    fn cgroup(&self) -> io::Result<Cgroup> {
+        Cgroup::open(&self.cgroup).map_err(io::Error::other)
+    }
+}
+
+fn load_spec(config: &MonitorConfig) -> Result<Spec, Failure> {
+    let path = config.directory.join("spec.json");
+    Spec::load(&path).map_err(|error| Failure { exit_code: 125, message: format!("{}: {error}", path.display()) })
+}
+
+/// Pipes, or no streams yet for a container with a terminal.
+fn standard_streams(spec: &Spec, open_stdin: bool) -> io::Result<(Option<Streams>, Stdio)> {
+    let process = spec.process().as_ref();
+    if !process.and_then(|process| process.terminal()).unwrap_or(false) {
+        let (streams, stdio) = Streams::pipes(open_stdin)?;
+        return Ok((Some(streams), stdio));
+    }
+    let size = process.and_then(|process| process.console_size());
+    let cells = |cells: u64| u16::try_from(cells).unwrap_or(u16::MAX);
+    let (columns, rows) = size.map_or((80, 24), |size| (cells(size.width()), cells(size.height())));
+    Ok((None, Stdio::Terminal { columns, rows }))
+}
+
+/// Whether the spec asks for a new namespace of a type.
+fn owns(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let namespace = namespaces.into_iter().flatten().find(|namespace| namespace.typ() == wanted);
+    namespace.is_some_and(|namespace| namespace.path().is_none())
+}
+
+fn join_network(spec: &mut Spec, path: String) {
+    let namespaces = spec.linux_mut().as_mut().and_then(|linux| linux.namespaces_mut().as_mut());
+    for namespace in namespaces.into_iter().flatten() {
+        if namespace.typ() == LinuxNamespaceType::Network {
+            namespace.set_path(Some(path.clone().into()));
+        }
+    }
+}
+
+impl From<sandbox::Error> for Failure {
+    fn from(error: sandbox::Error) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { exit_code: 125, message: error.to_string() }
+    }
+}

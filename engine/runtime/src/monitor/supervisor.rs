@@ -1,0 +1,425 @@
+//! The monitor's loop: one poll(2) over everything that can happen to a container.
+
+use super::container::{Failure, KeptNetwork, Prepared, Running};
+use super::listener::Listener;
+use super::peer::Peer;
+use super::restart::Restarts;
+use super::{MonitorConfig, daemon};
+use crate::log::{Stream, Writer};
+use crate::process::ProcessId;
+use crate::protocol::{Reply, WaitCondition};
+use crate::signals::Signals;
+use crate::state::{self, State, Status};
+use crate::streams::{Chunk, Streams};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How much of an output is read at once.
+const READ: usize = 32 * 1024;
+/// How much is read at most after the end: a process outside of the container may hold an output open and never stop.
+const LAST_READS: usize = 64;
+/// How long the container has to stop when the monitor itself is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Everything a monitor keeps.
+pub(super) struct Supervisor {
+    pub(super) config: MonitorConfig,
+    pub(super) state: State,
+    pub(super) phase: Phase,
+    pub(super) restarts: Restarts,
+    /// When a container that was asked to stop is killed.
+    pub(super) kill_at: Option<Instant>,
+    pub(super) peers: Vec<Peer>,
+    listener: Option<Listener>,
+    signals: Signals,
+    log: Writer,
+    network: Option<KeptNetwork>,
+    buffer: Box<[u8; READ]>,
+}
+
+/// What the container is doing.
+pub(super) enum Phase {
+    /// Made; waits for the launcher to say go.
+    Prepared(Prepared),
+    /// Runs, frozen or not.
+    Running(Running),
+    /// Ended; starts again at this time.
+    Waiting(Instant),
+    /// Ended for good with this code, and whether somebody has cleaned up.
+    Ended { code: i32, cleaned: bool },
+}
+
+/// What poll(2) can report.
+enum Source {
+    Signals,
+    Listener,
+    Exit,
+    Output(Stream),
+    Stdin,
+    Peer(usize),
+}
+
+impl Supervisor {
+    pub(super) fn new(config: MonitorConfig) -> io::Result<Self> {
+        let dropped = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGPIPE];
+        let signals = Signals::catch(&[Signal::SIGTERM], &dropped)?;
+        let earlier = State::load(&config.directory)?.unwrap_or_default();
+        let state = State {
+            monitor: Some(ProcessId::current()?),
+            boot_id: state::boot_id()?,
+            finished_at: earlier.finished_at,
+            ..State::default()
+        };
+        Ok(Self {
+            state,
+            // Until `run` has made the container, there is none.
+            phase: Phase::Ended { code: 125, cleaned: false },
+            restarts: Restarts::new(config.restart),
+            kill_at: None,
+            peers: Vec::new(),
+            listener: Some(Listener::bind(config.socket.clone())?),
+            signals,
+            log: Writer::open(config.log.clone())?,
+            network: None,
+            buffer: Box::new([0; READ]),
+            config,
+        })
+    }
+
+    /// Makes the container and stays until it has ended for good.
+    pub(super) fn run(mut self, control: UnixStream) -> io::Result<()> {
+        self.peers.push(Peer::new(control));
+        self.prepare();
+        while !self.is_over() {
+            for (source, flags) in self.wait()? {
+                self.serve(source, flags)?;
+            }
+            self.act_on_time()?;
+            self.part_with_gone()?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self) {
+        match Prepared::new(&self.config, None) {
+            Ok(prepared) => {
+                let ProcessId { pid, start_time } = prepared.process();
+                self.phase = Phase::Prepared(prepared);
+                self.peers[0].send(Reply::Created { pid, start_time });
+            }
+            Err(failure) => self.fail_launch(0, failure),
+        }
+    }
+
+    /// Waits for the next events and names what they happened to.
+    fn wait(&self) -> io::Result<Vec<(Source, PollFlags)>> {
+        let mut sources = Vec::with_capacity(8);
+        sources.push((Source::Signals, PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)));
+        sources.extend(self.listener.as_ref().map(|listener| (Source::Listener, PollFd::new(listener.as_fd(), PollFlags::POLLIN))));
+        let mut hold_input = false;
+        if let Phase::Running(running) = &self.phase {
+            sources.push((Source::Exit, PollFd::new(running.pidfd.as_fd(), PollFlags::POLLIN)));
+            // A client that is slower than the container slows it down, nothing piles up here.
+            let outputs = running.streams.outputs.iter().filter(|_| !self.peers.iter().any(Peer::is_stalled));
+            sources.extend(outputs.map(|output| (Source::Output(output.stream), PollFd::new(output.fd.as_fd(), PollFlags::POLLIN))));
+            hold_input = running.streams.input_waits();
+            let stdin = running.streams.stdin.as_ref().filter(|_| hold_input);
+            sources.extend(stdin.map(|stdin| (Source::Stdin, PollFd::new(stdin.fd.as_fd(), PollFlags::POLLOUT))));
+        }
+        for (index, peer) in self.peers.iter().enumerate() {
+            if let Some(flags) = peer.interest(hold_input && peer.has_stdin()) {
+                sources.push((Source::Peer(index), PollFd::new(peer.as_fd(), flags)));
+            }
+        }
+        let (names, mut fds): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
+        match poll(&mut fds, self.time_left()) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let happened = fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::all()));
+        Ok(names.into_iter().zip(happened).filter(|(_, flags)| !flags.is_empty()).collect())
+    }
+
+    fn time_left(&self) -> PollTimeout {
+        let restart = match self.phase {
+            Phase::Waiting(at) => Some(at),
+            _ => None,
+        };
+        match restart.into_iter().chain(self.kill_at).min() {
+            // Rounded up, or the last millisecond would be spent spinning.
+            Some(at) => {
+                let left = at.saturating_duration_since(Instant::now()).as_nanos().div_ceil(1_000_000);
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+            }
+            None => PollTimeout::NONE,
+        }
+    }
+
+    fn serve(&mut self, source: Source, flags: PollFlags) -> io::Result<()> {
+        match source {
+            Source::Signals => self.stop_for_signal(),
+            Source::Listener => {
+                let clients = self.listener.iter().flat_map(|listener| std::iter::from_fn(|| listener.accept()));
+                self.peers.extend(clients.map(Peer::new));
+            }
+            Source::Exit => self.container_ended()?,
+            Source::Output(stream) => drop(self.read_output(stream)),
+            Source::Stdin => self.with_streams(|streams| streams.push_input()),
+            Source::Peer(index) => {
+                if flags.contains(PollFlags::POLLOUT) {
+                    self.peers[index].flush();
+                }
+                if flags.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
+                    self.hear(index)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The monitor was asked to end, which it does by ending the container.
+    fn stop_for_signal(&mut self) {
+        while self.signals.next().is_some() {}
+        self.restarts.stop();
+        match &self.phase {
+            Phase::Running(running) => {
+                // It fails only for a container that has ended, which is noticed next.
+                let _ = running.signal(self.config.stop_signal.unwrap_or(libc::SIGTERM));
+                let _ = self.thaw_if_paused();
+                self.kill_at = Some(Instant::now() + GRACE);
+            }
+            Phase::Waiting(_) => self.end(self.state.exit_code.unwrap_or(0)),
+            // The launcher is about to say go or to leave.
+            Phase::Prepared(_) | Phase::Ended { .. } => {}
+        }
+    }
+
+    fn act_on_time(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.kill_at = None;
+            if let Phase::Running(running) = &self.phase {
+                let _ = running.kill();
+            }
+        }
+        match self.phase {
+            Phase::Waiting(at) if at <= now => self.start_again(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the container's program run, at the launcher's word.
+    pub(super) fn start(&mut self, launcher: usize) -> io::Result<()> {
+        if !matches!(self.phase, Phase::Prepared(_)) {
+            self.peers[launcher].send(Reply::Refused("the container has been started already"));
+            return Ok(());
+        }
+        let Phase::Prepared(prepared) = self.take_phase() else { return Ok(()) };
+        if self.restarts.possible() {
+            self.network = prepared.keep_network()?;
+        }
+        match prepared.start() {
+            Ok(running) => {
+                self.now_running(running)?;
+                self.peers[launcher].send(Reply::Started);
+            }
+            Err(failure) => self.fail_launch(launcher, failure),
+        }
+        Ok(())
+    }
+
+    /// Starts the container again, with new streams in its old network.
+    fn start_again(&mut self) -> io::Result<()> {
+        match Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start) {
+            Ok(running) => self.now_running(running)?,
+            Err(failure) => self.fail(failure),
+        }
+        Ok(())
+    }
+
+    fn now_running(&mut self, running: Running) -> io::Result<()> {
+        self.state.status = Status::Running;
+        self.state.init = Some(running.process);
+        self.state.started_at = Some(state::now());
+        self.phase = Phase::Running(running);
+        release_memory();
+        self.state.save(&self.config.directory)
+    }
+
+    /// Reads an output once, for the log and for who is attached; whether there may be more.
+    fn read_output(&mut self, stream: Stream) -> bool {
+        let Phase::Running(running) = &mut self.phase else { return false };
+        let outputs = &mut running.streams.outputs;
+        let Some(at) = outputs.iter().position(|output| output.stream == stream) else { return false };
+        let result = match outputs[at].read(self.buffer.as_mut_slice()) {
+            Chunk::Empty => return false,
+            Chunk::Bytes(count) => {
+                let bytes = &self.buffer[..count];
+                self.peers.iter_mut().for_each(|peer| peer.send_output(stream, bytes));
+                self.log.write(stream, bytes)
+            }
+            Chunk::End => {
+                outputs.remove(at);
+                self.log.end(stream)
+            }
+        };
+        if let Err(error) = result {
+            self.note_log_failure(&error);
+        }
+        true
+    }
+
+    /// A log that cannot be written must not stop the container, but has to be told of.
+    fn note_log_failure(&mut self, error: &io::Error) {
+        if self.state.error.is_empty() {
+            self.state.error = format!("{}: {error}; output is missing from the log", self.config.log.path.display());
+            // On a full disk this fails too; the state is written again at the end.
+            let _ = self.state.save(&self.config.directory);
+        }
+    }
+
+    fn container_ended(&mut self) -> io::Result<()> {
+        let Phase::Running(running) = &self.phase else { return Ok(()) };
+        let (code, oom_killed) = running.finish()?;
+        let uptime = running.since.elapsed();
+        self.drain_outputs();
+        self.kill_at = None;
+        self.state.init = None;
+        self.state.exit_code = Some(code);
+        self.state.oom_killed = oom_killed;
+        self.state.finished_at = Some(state::now());
+        match self.restarts.after_exit(code, uptime) {
+            Some(delay) => self.wait_to_restart(code, delay),
+            None => {
+                self.end(code);
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything that the container wrote is in its pipes now, since all its processes are gone.
+    fn drain_outputs(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            for _ in 0..LAST_READS {
+                if !self.read_output(stream) {
+                    break;
+                }
+            }
+            if let Err(error) = self.log.end(stream) {
+                self.note_log_failure(&error);
+            }
+        }
+    }
+
+    fn wait_to_restart(&mut self, code: i32, delay: Duration) -> io::Result<()> {
+        self.phase = Phase::Waiting(Instant::now() + delay);
+        self.state.status = Status::Restarting;
+        self.state.restart_count = self.restarts.count;
+        self.state.save(&self.config.directory)?;
+        for peer in &mut self.peers {
+            if peer.waits == Some(WaitCondition::NextExit) || peer.attach.is_some() {
+                peer.send(Reply::Exited { code });
+                peer.attach = None;
+                peer.waits = peer.waits.filter(|&condition| condition == WaitCondition::Final);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_launch(&mut self, launcher: usize, failure: Failure) {
+        let Failure { exit_code, message } = &failure;
+        self.peers[launcher].send(Reply::Failed { exit_code: *exit_code, message });
+        self.fail(failure);
+    }
+
+    /// The container could not be made or started.
+    fn fail(&mut self, failure: Failure) {
+        self.state.error = failure.message;
+        self.state.exit_code = Some(failure.exit_code);
+        self.end(failure.exit_code);
+    }
+
+    /// The container has ended for good. Whoever is told of it finds the socket gone and the record written.
+    pub(super) fn end(&mut self, code: i32) {
+        self.phase = Phase::Ended { code, cleaned: false };
+        let late = self.listener.take().into_iter().flat_map(|listener| std::iter::from_fn(move || listener.accept()));
+        self.peers.extend(late.map(Peer::new));
+        // A container that never ran stays created.
+        if self.state.started_at.is_some() {
+            self.state.status = Status::Exited;
+        }
+        self.state.monitor = None;
+        if let Err(error) = self.state.save(&self.config.directory) {
+            // Clients learn the code all the same; for others the record still names a monitor that is gone.
+            drop(error);
+        }
+        for peer in &mut self.peers {
+            if peer.waits.is_some() || peer.attach.is_some() {
+                peer.send(Reply::Exited { code });
+            }
+        }
+        self.network = None;
+    }
+
+    /// Forgets clients that have left, and what depended on them.
+    fn part_with_gone(&mut self) -> io::Result<()> {
+        let launcher_left = self.peers.first().is_some_and(Peer::is_gone);
+        let stdin_left = self.peers.iter().any(|peer| peer.is_gone() && peer.has_stdin());
+        self.peers.retain(|peer| !peer.is_gone());
+        if stdin_left && self.config.stdin_once {
+            self.with_streams(|streams| streams.end_input());
+        }
+        if launcher_left && matches!(self.phase, Phase::Prepared(_)) {
+            self.abort();
+        }
+        self.clean_up_if_nobody_does()
+    }
+
+    /// The launcher left before it said go.
+    fn abort(&mut self) {
+        if let Phase::Prepared(prepared) = self.take_phase() {
+            prepared.abort();
+            self.end(125);
+        }
+    }
+
+    fn clean_up_if_nobody_does(&mut self) -> io::Result<()> {
+        match &mut self.phase {
+            Phase::Ended { cleaned, .. } if !*cleaned && !self.peers.iter().any(Peer::cleans_up) => {
+                *cleaned = true;
+                daemon::spawn_detached(&self.config.cleanup)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether all is told and cleaned up.
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended { cleaned: true, .. }) && !self.peers.iter().any(Peer::has_waiting)
+    }
+
+    /// Takes the phase to replace it.
+    fn take_phase(&mut self) -> Phase {
+        std::mem::replace(&mut self.phase, Phase::Ended { code: 125, cleaned: false })
+    }
+
+    pub(super) fn with_streams(&mut self, act: impl FnOnce(&mut Streams)) {
+        if let Phase::Running(running) = &mut self.phase {
+            act(&mut running.streams);
+        }
+    }
+}
+
+/// Gives what parsing the configuration took back to the kernel: a monitor may live for years.
+fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -1,0 +1,113 @@
+//! The relay's side of a process that this one started in a container.
+
+use super::{Outcome, Peer, READ, Screen};
+use crate::process;
+use crate::sandbox::Stdio;
+use crate::streams::{Chunk, Streams};
+use nix::poll::{PollFd, PollFlags};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// How much is read at most after the end: something the process left behind may go on writing.
+const LAST_READS: usize = 128;
+
+/// A process with its streams, for [`super::exec`].
+pub struct Execed {
+    pidfd: OwnedFd,
+    streams: Streams,
+    /// The exit code, and how many reads of output are left.
+    ended: Option<(i32, usize)>,
+}
+
+/// Our ends of the pipes of a process that is still to be started.
+pub struct Pipes(Streams);
+
+impl Execed {
+    /// Pipes for a process without a terminal, and what to pass to [`crate::sandbox::exec`]. Without `stdin` it reads
+    /// from `/dev/null`.
+    pub fn pipes(stdin: bool) -> io::Result<(Pipes, Stdio)> {
+        Streams::pipes(stdin).map(|(streams, theirs)| (Pipes(streams), theirs))
+    }
+
+    /// A process on pipes.
+    pub fn on_pipes(pidfd: OwnedFd, Pipes(streams): Pipes) -> Self {
+        Self { pidfd, streams, ended: None }
+    }
+
+    /// A process on a terminal, by that one's master.
+    pub fn on_terminal(pidfd: OwnedFd, master: OwnedFd, stdin: bool) -> io::Result<Self> {
+        Ok(Self { pidfd, streams: Streams::terminal(master, stdin)?, ended: None })
+    }
+
+    /// Reads each output once; whether any had something.
+    fn show(&mut self, screen: &mut Screen) -> io::Result<bool> {
+        let mut buffer = [0; READ];
+        let (mut any, mut result) = (false, Ok(()));
+        self.streams.outputs.retain(|output| match output.read(&mut buffer) {
+            Chunk::Bytes(count) => {
+                any = true;
+                if result.is_ok() {
+                    result = screen.print(output.stream, &buffer[..count]);
+                }
+                true
+            }
+            Chunk::Empty => true,
+            Chunk::End => false,
+        });
+        result.map(|()| any)
+    }
+}
+
+impl Peer for Execed {
+    fn interests<'a>(&'a self, room_for_output: bool, fds: &mut Vec<PollFd<'a>>) {
+        if self.ended.is_none() {
+            fds.push(PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN));
+        }
+        let outputs = self.streams.outputs.iter().filter(|_| room_for_output);
+        fds.extend(outputs.map(|output| PollFd::new(output.fd.as_fd(), PollFlags::POLLIN)));
+        let stdin = self.streams.stdin.as_ref().filter(|_| self.input_waits());
+        fds.extend(stdin.map(|stdin| PollFd::new(stdin.fd.as_fd(), PollFlags::POLLOUT)));
+    }
+
+    fn work(&mut self, screen: &mut Screen) -> io::Result<Option<Outcome>> {
+        self.streams.push_input();
+        // The end is looked for before the output, so that what is read after it is all there is.
+        if self.ended.is_none() && process::wait_ended(self.pidfd.as_fd(), Some(std::time::Duration::ZERO))? {
+            self.ended = Some((process::reap(self.pidfd.as_fd())?, LAST_READS));
+        }
+        while screen.is_clear() {
+            let more = self.show(screen)?;
+            match &mut self.ended {
+                Some((code, left)) if !more || *left == 0 => {
+                    return Ok(screen.is_clear().then_some(Outcome::Exited(*code)));
+                }
+                Some((_, left)) => *left -= 1,
+                None if more => {}
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    fn input_waits(&self) -> bool {
+        self.streams.input_waits()
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.streams.feed(bytes);
+    }
+
+    fn end_input(&mut self) {
+        self.streams.end_input();
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        // It fails only for a terminal whose process is about to end.
+        let _ = self.streams.resize(columns, rows);
+    }
+
+    fn signal(&mut self, signal: i32) {
+        // It fails only for a process that has ended, which is noticed next.
+        let _ = process::send_signal(self.pidfd.as_fd(), signal);
+    }
+}
