@@ -38,7 +38,7 @@ fn from(start: usize, pattern: &[char], text: &[char]) -> Option<(i32, Vec<usize
         .filter(|pair| pair[1] == pair[0] + 1)
         .count() as i32;
     Some((
-        8 * starts + 6 * runs - (start as i32).min(8) - (text.len() as i32) / 8,
+        8 * starts + 10 * runs - (start as i32).min(8) - (text.len() as i32) / 8,
         found,
     ))
 }

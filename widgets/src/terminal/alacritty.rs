@@ -316,6 +316,7 @@ mod tests {
         let line = "0123456789".repeat(7);
         let mut terminal = terminal(80, 4, &line);
         terminal.resize(40, 4);
+        terminal.scroll(1);
         assert_eq!(terminal.text(), line);
         terminal.resize(80, 4);
         assert_eq!(terminal.text(), line);

@@ -29,10 +29,17 @@ impl Sgr {
                 21 => self.style = self.style.add_modifier(Modifier::UNDERLINED),
                 22..=29 => self.remove(number),
                 30..=37 | 90..=97 => self.style.fg = Some(basic(number)),
-                38 => self.style.fg = extended(&mut numbers).or(self.style.fg),
+                38 => match extended(&mut numbers) {
+                    Some(colour) => self.style.fg = Some(colour),
+                    // What belongs to a colour of unknown form cannot be told from what follows it.
+                    None => return,
+                },
                 39 => self.style.fg = None,
                 40..=47 | 100..=107 => self.style.bg = Some(basic(number - 10)),
-                48 => self.style.bg = extended(&mut numbers).or(self.style.bg),
+                48 => match extended(&mut numbers) {
+                    Some(colour) => self.style.bg = Some(colour),
+                    None => return,
+                },
                 49 => self.style.bg = None,
                 _ => {}
             }
@@ -115,8 +122,11 @@ pub fn styled(text: &str, base: Style) -> Vec<Span<'static>> {
         match token {
             Token::Glyph(glyph) => run.push_str(glyph.text),
             Token::Sgr(parameters) => {
-                flush(&mut run, sgr.style());
+                let before = sgr;
                 sgr.apply(parameters);
+                if sgr != before {
+                    flush(&mut run, before.style());
+                }
             }
         }
     }

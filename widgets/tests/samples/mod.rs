@@ -1,0 +1,395 @@
+//! What the tests and the gallery show.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::borrow::Cow;
+
+use porthole_themes::Theme;
+use porthole_widgets::bars::{KeyHint, Tab};
+use porthole_widgets::detail::DetailRow;
+use porthole_widgets::help::HelpGroup;
+use porthole_widgets::ladder::{Change, ChangeKind, LadderHop, LadderRow, LadderTap, Seen};
+use porthole_widgets::log_view::{LogLimits, LogLine, LogView, Stream};
+use porthole_widgets::menu::MenuItem;
+use porthole_widgets::palette::PaletteItem;
+use porthole_widgets::table::{CellText, Column, Rows};
+use porthole_widgets::topology::{Topology, TopologyNode, TopologyPort};
+
+/// A container of the list.
+pub struct Container {
+    pub cells: [&'static str; 6],
+    pub up: bool,
+    pub marked: bool,
+}
+
+pub struct Containers {
+    pub rows: Vec<Container>,
+    pub theme: Theme,
+}
+
+impl Rows for Containers {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn cell(&self, row: usize, column: usize) -> CellText<'_> {
+        let container = &self.rows[row];
+        let text = CellText::new(container.cells[column]);
+        match column {
+            1 => text.middle(),
+            2 if container.up => text.style(self.theme.good()),
+            _ => text,
+        }
+    }
+
+    fn marked(&self, row: usize) -> bool {
+        self.rows[row].marked
+    }
+
+    fn dim(&self, row: usize) -> bool {
+        !self.rows[row].up
+    }
+}
+
+pub fn containers(theme: &Theme) -> Containers {
+    let row = |cells, up, marked| Container { cells, up, marked };
+    let rows = vec![
+        row(
+            ["web", "lab", "up 3 min", "0.4 %", "12 M", "8088→80"],
+            true,
+            false,
+        ),
+        row(
+            ["db", "mariadb:11", "up 3 min", "1.2 %", "88 M", ""],
+            true,
+            true,
+        ),
+        row(
+            [
+                "cache",
+                "registry.example.org/team/redis:7.2-alpine",
+                "up 12 days",
+                "0.1 %",
+                "9 M",
+                "",
+            ],
+            true,
+            false,
+        ),
+        row(
+            ["job", "lab", "exited 0, 2 min ago", "", "", ""],
+            false,
+            false,
+        ),
+        row(
+            [
+                "evil\u{1b}[31m\u{202e}name",
+                "漢字/イメージ:最新",
+                "exited 137, 1 h ago",
+                "",
+                "",
+                "",
+            ],
+            false,
+            false,
+        ),
+    ];
+    Containers {
+        rows,
+        theme: theme.clone(),
+    }
+}
+
+pub fn container_columns() -> Vec<Column> {
+    vec![
+        Column::new("NAME").min(8).max(24).flex(1),
+        Column::new("IMAGE").min(12).max(40).flex(2).priority(4),
+        Column::new("STATUS").min(12).max(22).flex(1),
+        Column::new("CPU").min(6).right().priority(2),
+        Column::new("MEM").min(5).right().priority(3),
+        Column::new("PORTS").min(8).max(24).flex(1).priority(1),
+    ]
+}
+
+/// Rows made when asked for.
+pub struct Many(pub usize);
+
+impl Rows for Many {
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn cell(&self, row: usize, column: usize) -> CellText<'_> {
+        let text: Cow<str> = match column {
+            0 => format!("container-{row}").into(),
+            1 => "registry.example.org/team/image:tag".into(),
+            2 => "up 3 min".into(),
+            3 => "0.4 %".into(),
+            4 => "12 M".into(),
+            _ => "8088→80".into(),
+        };
+        CellText::new(text)
+    }
+}
+
+pub fn log() -> LogView {
+    let mut log = LogView::new(LogLimits {
+        lines: 12,
+        bytes: 1 << 20,
+    });
+    for index in 0..14 {
+        log.push(LogLine {
+            time: Some(1_700_000_000_000 + index * 1000),
+            stream: if index % 5 == 3 { Stream::Stderr } else { Stream::Stdout },
+            text: match index % 4 {
+                0 => "10.88.0.2 - GET / 200 512 B",
+                1 => "10.88.0.2 - GET /favicon.ico \x1b[31m404\x1b[0m not found",
+                2 => "a long line that says at length what happened, so that it has to be broken or cut at every width that there is, 漢字 and all",
+                _ => "warning:\tthe \x1b[1;33mdisk\x1b[0m is almost full \x1b]0;no title\x07\x1b[2J",
+            },
+        });
+    }
+    log
+}
+
+pub fn taps() -> Vec<LadderTap> {
+    let tap = |title: &str, subtitle: &str, detail: &str| LadderTap {
+        title: title.into(),
+        subtitle: subtitle.into(),
+        detail: detail.into(),
+    };
+    vec![
+        tap("outside", "10.88.0.2", ""),
+        tap("uplink", "10.88.0.1", ""),
+        tap("docker0", "172.17.0.1", ""),
+        tap("veth3a2f", "port 1 of docker0", "if 12⇄2"),
+        tap("web · eth0", "172.17.0.2", ""),
+    ]
+}
+
+pub fn links() -> Vec<Option<ChangeKind>> {
+    vec![None, Some(ChangeKind::Dnat), None, None]
+}
+
+fn hops(change: Option<(usize, ChangeKind, &str)>) -> Vec<LadderHop> {
+    let change_at = |index| {
+        let (_, kind, text) = change.filter(|(at, ..)| *at == index)?;
+        Some(Change {
+            kind,
+            text: text.into(),
+        })
+    };
+    (0..5)
+        .map(|index| LadderHop {
+            seen: Seen::Yes,
+            change: change_at(index),
+        })
+        .collect()
+}
+
+pub fn packets() -> Vec<LadderRow> {
+    let row = |number, flags: &str, back, change, latency: &str, note: &str| LadderRow {
+        number,
+        flags: flags.into(),
+        outer: "10.88.0.2:40110".into(),
+        inner: if back {
+            "172.17.0.2:80"
+        } else {
+            "10.88.0.1:8088"
+        }
+        .into(),
+        back,
+        hops: hops(change),
+        latency: latency.into(),
+        note: note.into(),
+    };
+    let dnat = Some((1, ChangeKind::Dnat, "172.17.0.2:80"));
+    let snat = Some((2, ChangeKind::Snat, "10.88.0.1:8088"));
+    let mut rows = vec![
+        row(1, "SYN", false, dnat, "424 µs", "rule #6"),
+        row(2, "SYN ACK", true, snat, "258 µs", "ct entry"),
+        row(3, "ACK", false, dnat, "24 µs", "ct entry"),
+        row(4, "PSH ACK", false, dnat, "31 µs", "ct entry"),
+        row(5, "ACK", true, snat, "", "lost at docker0"),
+    ];
+    rows[4].hops[1] = LadderHop {
+        seen: Seen::Unsure,
+        change: None,
+    };
+    rows[4].hops[2] = LadderHop {
+        seen: Seen::Dropped,
+        change: None,
+    };
+    rows[4].hops[0] = LadderHop {
+        seen: Seen::No,
+        change: None,
+    };
+    rows
+}
+
+pub fn hop_details() -> Vec<DetailRow> {
+    vec![
+        DetailRow::change("destination", "10.88.0.1:8088", "172.17.0.2:80", "DNAT"),
+        DetailRow::change("TTL", "64", "63", "the host routed"),
+        DetailRow::change("MAC", "…:01", "…:02", "a new link"),
+        DetailRow::change("length", "60", "60", ""),
+        DetailRow::fact("checksum", "0x1c46, right"),
+    ]
+}
+
+pub fn rules() -> Vec<DetailRow> {
+    vec![
+        DetailRow::change("nat PREROUTING", "fib daddr type local", "DOCKER", ""),
+        DetailRow::fact("nat DOCKER", "#6  tcp dport 8088 dnat to 172.17.0.2:80"),
+        DetailRow::change("filter FORWARD", "#5  oifname docker0", "DOCKER", ""),
+    ]
+}
+
+pub fn topology(count: usize) -> Topology {
+    let names = ["web", "db", "cache", "job"];
+    let ports = (0..count).map(|index| TopologyPort {
+        host: format!("veth{:04x}", 0x3a2f + index * 7),
+        pair: Some((12 + 2 * index as u32, 2)),
+        interface: "eth0".into(),
+        container: names[index % 4].into(),
+        address: format!("172.17.0.{}", index + 2),
+        ports: if index == 0 {
+            "8088→80".into()
+        } else {
+            String::new()
+        },
+        up: index % 4 != 3,
+    });
+    Topology {
+        outside: TopologyNode::new("outside", "10.88.0.2"),
+        uplink: TopologyNode::new("eth1", "10.88.0.1"),
+        bridge: TopologyNode::new("docker0", "172.17.0.1/16"),
+        nat: true,
+        ports: ports.collect(),
+    }
+}
+
+pub fn tabs() -> Vec<Tab> {
+    let titles = ["Containers", "Images", "Networks", "Volumes", "Trace"];
+    titles
+        .iter()
+        .enumerate()
+        .map(|(index, title)| Tab::new((index + 1).to_string(), *title))
+        .collect()
+}
+
+pub fn hints() -> Vec<KeyHint> {
+    let hints = [
+        ("⏎", "inspect"),
+        ("l", "logs"),
+        ("e", "shell"),
+        ("t", "trace"),
+        ("s", "stop"),
+        ("r", "restart"),
+        ("d", "remove"),
+        ("/", "filter"),
+        (":", "command"),
+        ("?", "help"),
+    ];
+    hints
+        .iter()
+        .map(|(key, label)| KeyHint::new(*key, *label))
+        .collect()
+}
+
+pub fn palette_items() -> Vec<PaletteItem> {
+    let items = [
+        ("start container", "start what was stopped", "S"),
+        ("stop container", "SIGTERM, after 10 s SIGKILL", "s"),
+        ("restart container", "stop and start", "r"),
+        ("remove container", "with its upper layer", "d"),
+        ("show logs", "follow what it writes", "l"),
+        ("open shell", "exec -it … sh", "e"),
+        ("trace packets", "tap by tap through NAT", "t"),
+    ];
+    let item = |(name, about, key): &(&str, &str, &str)| PaletteItem {
+        name: (*name).into(),
+        about: (*about).into(),
+        key: (*key).into(),
+    };
+    items.iter().map(item).collect()
+}
+
+pub fn menu_items() -> Vec<MenuItem> {
+    let item = |key: &str, label: &str, about: &str, danger| MenuItem {
+        key: key.into(),
+        label: label.into(),
+        about: about.into(),
+        danger,
+    };
+    vec![
+        item("s", "stop", "porthole stop web", false),
+        item("r", "restart", "porthole restart web", false),
+        item("d", "remove", "porthole rm -f web", true),
+    ]
+}
+
+pub fn help_groups() -> Vec<HelpGroup> {
+    let group = |title: &str, keys: &[(&str, &str)]| HelpGroup {
+        title: title.into(),
+        keys: keys
+            .iter()
+            .map(|(key, label)| (key.to_string(), label.to_string()))
+            .collect(),
+    };
+    vec![
+        group(
+            "Everywhere",
+            &[
+                ("1-5", "go to a view"),
+                ("tab", "next pane"),
+                (":", "command line"),
+                ("?", "this help"),
+                ("q", "quit"),
+            ],
+        ),
+        group(
+            "Lists",
+            &[
+                ("j k", "down, up"),
+                ("g G", "first, last"),
+                ("/", "filter"),
+                ("space", "mark"),
+            ],
+        ),
+        group(
+            "Containers",
+            &[
+                ("e", "open a shell"),
+                ("l", "logs"),
+                ("t", "trace its packets"),
+                ("d", "remove"),
+            ],
+        ),
+        group(
+            "Logs",
+            &[
+                ("s", "follow"),
+                ("w", "wrap"),
+                ("t", "times"),
+                ("n N", "next, previous match"),
+            ],
+        ),
+    ]
+}
+
+pub fn confirm() -> porthole_widgets::confirm::Confirm {
+    porthole_widgets::confirm::Confirm {
+        title: "Remove container".into(),
+        object: "web (3f2a91c0d4e7), running since 3 min".into(),
+        depends: vec![
+            "published port 8088→80".into(),
+            "4.2 MB in its upper layer".into(),
+        ],
+        command: "porthole rm -f web".into(),
+        yes: false,
+    }
+}
+
+pub const SHELL: &str = "\x1b[1;32m/ #\x1b[0m ip addr show eth0\r\n2: eth0@if12: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\r\n    \
+    link/ether \x1b[33m02:42:ac:11:00:02\x1b[0m brd ff:ff:ff:ff:ff:ff\r\n    inet \x1b[36m172.17.0.2/16\x1b[0m scope global eth0\r\n\x1b[1;32m/ #\x1b[0m ";
