@@ -6,6 +6,7 @@
 mod bridge;
 mod conntrack;
 mod error;
+pub mod files;
 mod firewall;
 mod lease;
 mod link;
@@ -13,13 +14,18 @@ mod mark;
 pub mod netlink;
 pub mod netns;
 mod network;
+pub mod outside;
 pub mod port;
 pub mod ruleset;
 mod subnet;
 mod sysctl;
+pub mod topology;
 
 pub use error::Error;
+pub use files::{host_resolv_conf, hosts_file, resolv_conf};
 pub use link::{Mac, mac_of};
 pub use network::{Endpoint, EndpointRequest, Network};
+pub use outside::Outside;
 pub use port::{PortSpec, PublishedPort};
 pub use subnet::{InvalidSubnet, Subnet};
+pub use topology::{Interface, Peer, links, uplink};

@@ -5,8 +5,8 @@ use crate::subnet::Subnet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
-    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -201,9 +201,17 @@ fn bridge_port(mut message: LinkMessage, settings: Vec<InfoBridgePort>) -> LinkM
 
 /// Stops all traffic through a bridge port and makes the bridge forget who was behind it. Takes microseconds, where taking
 /// the link down or away waits for RCU.
-pub(crate) fn disable_port(socket: &mut Socket, name: &str) -> Result<()> {
+///
+/// The port's state is no use for this: the kernel enables a port again when it learns of the carrier, up to a second late.
+pub(crate) fn seal_port(socket: &mut Socket, name: &str) -> Result<()> {
     let settings = vec![
-        InfoBridgePort::State(BridgePortState::Disabled),
+        // In: whoever is not known is not heard (since Linux 5.16; before, at least nothing is learnt from it).
+        InfoBridgePort::Locked(true),
+        InfoBridgePort::Learning(false),
+        // Out: nothing for those not known, and nothing for all.
+        InfoBridgePort::UnicastFlood(false),
+        InfoBridgePort::MulticastFlood(false),
+        InfoBridgePort::BroadcastFlood(false),
         InfoBridgePort::Flush,
     ];
     one(

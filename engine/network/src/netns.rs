@@ -1,14 +1,18 @@
 //! Network namespaces: visiting one, and names for them under `/run/netns`.
 
 use rustix::fs::{Mode, OFlags};
+use rustix::mount::UnmountFlags;
 use rustix::thread::LinkNameSpaceType;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::{fs, io, thread};
+
+/// The calling thread's own network namespace.
+const OWN: &str = "/proc/thread-self/ns/net";
 
 /// Opens the calling thread's own network namespace.
 pub fn current() -> io::Result<OwnedFd> {
-    open(Path::new("/proc/thread-self/ns/net"))
+    open(Path::new(OWN))
 }
 
 /// Opens a network namespace by path: `/proc/PID/ns/net`, `/run/netns/NAME`.
@@ -45,4 +49,40 @@ fn enter(netns: BorrowedFd<'_>) -> io::Result<()> {
         netns,
         Some(LinkNameSpaceType::Network),
     )?)
+}
+
+/// Makes a new network namespace and binds it to `path`, so that it stays when no process is in it.
+pub(crate) fn create(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    let make = || {
+        // SAFETY: unshare takes no pointers, and moves this thread alone, which ends here.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(rustix::mount::mount_bind(OWN, path)?)
+    };
+    thread::scope(|scope| scope.spawn(make).join()).expect("no panic in two system calls")
+}
+
+/// Releases a namespace from `path` and removes the file. That there is none is no error.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    while is_one(path) {
+        rustix::mount::unmount(path, UnmountFlags::DETACH)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a namespace is bound to `path`.
+pub(crate) fn is_one(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type as i64 == libc::NSFS_MAGIC as i64)
 }

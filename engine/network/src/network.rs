@@ -190,7 +190,7 @@ impl Network {
             let result = if remove {
                 remove_link(socket, &lease.interface)
             } else {
-                link::disable_port(socket, &lease.interface)
+                link::seal_port(socket, &lease.interface)
             };
             match result {
                 // The namespace has ended, and the link with it.
