@@ -3,8 +3,18 @@
 //! [`sandbox`] turns a `Spec` into a process in its own namespaces, [`monitor`] is the small process that stays with
 //! each container, [`client`] is how other processes talk to a monitor, [`state`] is the record they meet in.
 
+pub mod capabilities;
+pub mod cgroup;
 pub mod client;
+pub mod log;
 pub mod monitor;
+pub mod mount;
 pub mod process;
+mod protocol;
+pub mod relay;
 pub mod sandbox;
+pub mod seccomp;
+mod signals;
 pub mod state;
+mod streams;
+mod terminal;

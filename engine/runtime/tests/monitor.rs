@@ -1,19 +1,23 @@
 //! A real monitor with real containers, as root.
 //!
-//! This program has two faces: `monitor DIRECTORY` is the monitor, anything else runs the tests whose names contain
+//! This program has three faces: `monitor DIRECTORY` is the monitor, `attach SOCKET` a client of one, anything else runs the tests whose names contain
 //! the arguments.
 
 #[path = "support/mod.rs"]
 mod support;
 
-use porthole_runtime::client::{Attach, WaitCondition};
+use porthole_runtime::client::{Attach, MonitorClient, WaitCondition};
 use porthole_runtime::log::{Follower, Query, Reader, Stream, Wake};
 use porthole_runtime::monitor::{self, RestartPolicy};
-use porthole_runtime::relay::{self, DetachKeys, Outcome};
+use porthole_runtime::process::ProcessId;
+use porthole_runtime::relay::{self, DetachKeys, Execed, Outcome};
+use porthole_runtime::sandbox::{self, ExecRequest};
 use porthole_runtime::state::Status;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,6 +45,9 @@ const TESTS: &[(&str, fn())] = &[
     ("a_flood_is_bounded_on_disk_and_in_memory", a_flood_is_bounded),
     ("a_line_without_end_is_bounded", a_line_without_end_is_bounded),
     ("a_terminal_is_relayed_and_resized", a_terminal_is_relayed_and_resized),
+    ("memory_exhaustion_is_recorded", memory_exhaustion_is_recorded),
+    ("exec_is_relayed_with_its_code", exec_is_relayed_with_its_code),
+    ("detach_keys_leave_the_container_and_restore_the_terminal", detach_keys_restore_the_terminal),
     ("following_ends_with_the_container", following_ends_with_the_container),
     ("strangers_and_garbage_are_sent_away", garbage_is_sent_away),
     ("the_idle_monitor_is_small", the_idle_monitor_is_small),
@@ -52,6 +59,11 @@ fn main() -> ExitCode {
         && face == "monitor"
     {
         return monitor::main(Path::new(directory));
+    }
+    if let [face, socket] = arguments.as_slice()
+        && face == "attach"
+    {
+        return attach_here(Path::new(socket));
     }
     let wanted = |name: &str| {
         let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
@@ -84,15 +96,21 @@ fn run(container: &Container) -> i32 {
     client.wait(WaitCondition::Final).expect("ends")
 }
 
-/// Relays as the command line would, with this process's standard output replaced by a file; outcome and output.
+/// Relays as the command line would; outcome and output.
 fn relayed(container: &Container, attach: Attach, options: &relay::Options) -> (Outcome, String) {
+    let mut client = container.start(Some(attach)).expect("starts");
+    captured(container, || relay::attach(&mut client, options))
+}
+
+/// Relays with this process's standard output replaced by a file; outcome and output.
+fn captured(container: &Container, relay: impl FnOnce() -> io::Result<Outcome>) -> (Outcome, String) {
     let path = container.path().join("screen");
     let file = fs::File::create(&path).expect("made");
     let saved: OwnedFd = nix::unistd::dup(io::stdout()).expect("duplicated");
     nix::unistd::dup2_stdout(&file).expect("replaced");
-    let outcome = container.start(Some(attach)).map(|mut client| relay::attach(&mut client, options));
+    let outcome = relay();
     nix::unistd::dup2_stdout(&saved).expect("restored");
-    (outcome.expect("starts").expect("relays"), fs::read_to_string(path).expect("readable"))
+    (outcome.expect("relays"), fs::read_to_string(path).expect("readable"))
 }
 
 fn pipes() -> relay::Options {
@@ -136,7 +154,10 @@ fn quick_runs_lose_nothing() {
 
 fn exit_codes() {
     assert_eq!(run(&container("exit 42")), 42);
-    assert_eq!(run(&container("kill -KILL $$; /bin/busybox sh -c 'kill -KILL $$'")), 137);
+    assert_eq!(run(&container("/bin/busybox sleep 9 & kill -KILL $!; wait $!")), 137);
+    let container = container("/bin/busybox sleep 9");
+    container.start(None).expect("starts").signal(libc::SIGKILL).expect("sent");
+    assert_eq!(container.await_status(Status::Exited).exit_code, Some(137));
 }
 
 fn a_program_that_is_not_there_fails_with_127() {
@@ -177,7 +198,8 @@ fn on_failure_restarts_in_the_same_network() {
 }
 
 fn a_stopped_container_is_not_restarted() {
-    let container = restarting("trap 'exit 5' TERM; echo up; while :; do /bin/busybox sleep 0.01; done", RestartPolicy::Always);
+    let container =
+        restarting("trap 'exit 5' TERM; echo up; while :; do /bin/busybox sleep 0.01; done", RestartPolicy::Always);
     container.start(None).expect("starts");
     eventually("output", || (!container.log().is_empty()).then_some(()));
     assert_eq!(container.client().stop(libc::SIGTERM, Some(Duration::from_secs(5))).expect("stops"), 5);
@@ -257,13 +279,8 @@ fn a_slow_client_loses_nothing() {
     let mut client = container.start(Some(attach)).expect("starts");
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(container.state().status, Status::Running, "the container waits for its client");
-    let path = container.path().join("screen");
-    let saved: OwnedFd = nix::unistd::dup(io::stdout()).expect("duplicated");
-    nix::unistd::dup2_stdout(fs::File::create(&path).expect("made")).expect("replaced");
-    let outcome = relay::attach(&mut client, &pipes());
-    nix::unistd::dup2_stdout(&saved).expect("restored");
-    assert_eq!(outcome.expect("relays"), Outcome::Exited(0));
-    let screen = fs::read_to_string(path).expect("readable");
+    let (outcome, screen) = captured(&container, || relay::attach(&mut client, &pipes()));
+    assert_eq!(outcome, Outcome::Exited(0));
     assert!(screen.lines().eq((1..=200_000).map(|i| i.to_string())), "{} bytes", screen.len());
     assert!(container.logged(Stream::Stdout) == screen);
 }
@@ -277,19 +294,17 @@ fn a_killed_monitor_leaves_the_container_running() {
     eventually("the monitor's end", || (!monitor.is_alive()).then_some(()));
     std::thread::sleep(Duration::from_millis(50));
     assert!(init.is_alive(), "SIGPIPE must not end it");
-    let saved: OwnedFd = nix::unistd::dup(io::stdout()).expect("duplicated");
-    nix::unistd::dup2_stdout(fs::File::create("/dev/null").expect("opens")).expect("replaced");
-    let outcome = relay::attach(&mut client, &pipes());
-    nix::unistd::dup2_stdout(&saved).expect("restored");
-    assert_eq!(outcome.expect("relays"), Outcome::MonitorLost);
-    let error = porthole_runtime::client::MonitorClient::connect(&container.config.socket).err().expect("nobody listens");
+    let (outcome, _) = captured(&container, || relay::attach(&mut client, &pipes()));
+    assert_eq!(outcome, Outcome::MonitorLost);
+    let error = MonitorClient::connect(&container.config.socket).err().expect("nobody listens");
     assert!(error.to_string().starts_with("no monitor answers at "), "{error}");
     init.send_signal(libc::SIGKILL).expect("still ours to kill");
     eventually("the init's end", || (!init.is_alive()).then_some(()));
 }
 
 fn sigterm_to_the_monitor_stops_the_container() {
-    let container = restarting("trap 'exit 6' TERM; echo up; while :; do /bin/busybox sleep 0.01; done", RestartPolicy::Always);
+    let container =
+        restarting("trap 'exit 6' TERM; echo up; while :; do /bin/busybox sleep 0.01; done", RestartPolicy::Always);
     container.start(None).expect("starts");
     eventually("output", || (!container.log().is_empty()).then_some(()));
     let monitor = container.state().monitor.expect("has one");
@@ -313,7 +328,10 @@ fn memory(pid: i32, field: &str) -> u64 {
 }
 
 fn a_flood_is_bounded() {
-    let container = Container::new("/bin/busybox yes 'a line of some length, again and again'", Options { max_size: 1 << 20, ..Options::default() });
+    let container = Container::new(
+        "/bin/busybox yes 'a line of some length, again and again'",
+        Options { max_size: 1 << 20, ..Options::default() },
+    );
     container.start(None).expect("starts");
     let monitor = container.await_status(Status::Running).monitor.expect("has one").pid;
     eventually("rotation", || container.path().join("log/container.log.2").exists().then_some(()));
@@ -323,7 +341,8 @@ fn a_flood_is_bounded() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(container.client().stop(libc::SIGKILL, None).expect("stops"), 137);
-    let mut reader = Reader::open(&container.config.log.path, Query { tail: Some(1000), ..Query::default() }).expect("opens");
+    let mut reader =
+        Reader::open(&container.config.log.path, Query { tail: Some(1000), ..Query::default() }).expect("opens");
     let entries: Vec<_> = std::iter::from_fn(|| reader.next_entry().expect("readable")).collect();
     assert_eq!(entries.len(), 1000);
     assert!(entries[..999].iter().all(|entry| entry.message == "a line of some length, again and again\n"));
@@ -341,13 +360,14 @@ fn a_line_without_end_is_bounded() {
 }
 
 fn a_terminal_is_relayed_and_resized() {
-    let script = "trap '/bin/busybox stty size; exit 4' WINCH; /bin/busybox tty; while :; do /bin/busybox sleep 0.01; done";
+    let script =
+        "trap '/bin/busybox stty size; exit 4' WINCH; /bin/busybox tty; while :; do /bin/busybox sleep 0.01; done";
     let container = Container::new(script, Options { terminal: true, stdin: true, ..Options::default() });
     let resizer = container.config.socket.clone();
     let log = container.config.log.path.clone();
     let thread = std::thread::spawn(move || {
         eventually("output", || fs::read_to_string(&log).ok().filter(|text| !text.is_empty()));
-        porthole_runtime::client::MonitorClient::connect(&resizer).and_then(|mut client| client.resize(101, 33)).expect("resizes");
+        MonitorClient::connect(&resizer).and_then(|mut client| client.resize(101, 33)).expect("resizes");
     });
     let options = relay::Options { terminal: true, ..pipes() };
     let (outcome, screen) = relayed(&container, OUTPUT, &options);
@@ -356,6 +376,88 @@ fn a_terminal_is_relayed_and_resized() {
     let lines: Vec<_> = screen.split("\r\n").collect();
     assert!(lines[0].starts_with("/dev/"), "{screen:?}");
     assert_eq!(lines[1..], ["33 101", ""]);
+}
+
+fn memory_exhaustion_is_recorded() {
+    // The shell's child is what grows too large; the shell then reports how it ended.
+    let script = "/bin/busybox head -c 60000000 /dev/zero | /bin/busybox sort > /dev/null; exit 1";
+    let container = restarting(script, RestartPolicy::OnFailure(1));
+    container.limit_memory(20 << 20);
+    assert_eq!(run(&container), 1, "{}", container.logged(Stream::Stderr));
+    assert!(container.state().oom_killed);
+    let container = self::container("exit 1");
+    container.limit_memory(20 << 20);
+    run(&container);
+    assert!(!container.state().oom_killed);
+}
+
+/// A process in the container, as `porthole exec` starts it.
+fn exec(container: &Container, script: &str) -> (Outcome, String) {
+    let (pipes, stdio) = Execed::pipes(false).expect("pipes");
+    let process = container.process(script);
+    let exec = sandbox::exec(ExecRequest {
+        init: container.state().init.expect("runs"),
+        spec: container.spec(),
+        process: &process,
+        stdio,
+    })
+    .expect("starts");
+    captured(container, || relay::exec(Execed::on_pipes(exec.pidfd, pipes), &self::pipes()))
+}
+
+fn exec_is_relayed_with_its_code() {
+    let container = container("/bin/busybox sleep 60");
+    container.start(None).expect("starts");
+    for _ in 0..20 {
+        let (outcome, screen) = exec(&container, "/bin/busybox seq 30000; exit 12");
+        assert_eq!(outcome, Outcome::Exited(12));
+        assert!(screen.lines().eq((1..=30_000).map(|i| i.to_string())));
+    }
+    // What is left behind with the pipes open does not hold up the end.
+    let (outcome, screen) = exec(&container, "echo done; /bin/busybox sleep 50 &");
+    assert_eq!((outcome, screen.as_str()), (Outcome::Exited(0), "done\n"));
+}
+
+/// This program's third face: `attach SOCKET`, on a terminal.
+fn attach_here(socket: &Path) -> ExitCode {
+    let mut client = MonitorClient::connect(socket).expect("connects");
+    let attach = Attach { stdin: true, ..OUTPUT };
+    client.attach(attach).expect("attaches");
+    let options = relay::Options { terminal: true, stdin: true, ..pipes() };
+    match relay::attach(&mut client, &options).expect("relays") {
+        Outcome::Detached => ExitCode::from(77),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn detach_keys_restore_the_terminal() {
+    let options = Options { terminal: true, stdin: true, ..Options::default() };
+    let container = Container::new("read line; echo got $line; read line", options);
+    container.start(None).expect("starts");
+    for (keys, expected) in [(&b"hello\r"[..], None), (b"\x10\x11", Some(77)), (b"", Some(143))] {
+        let pty = nix::pty::openpty(None, None).expect("a terminal");
+        let before = nix::sys::termios::tcgetattr(&pty.slave).expect("a terminal");
+        let stdio = || std::process::Stdio::from(pty.slave.try_clone().expect("cloned"));
+        let mut child = std::process::Command::new("/proc/self/exe")
+            .args([OsStr::new("attach"), container.config.socket.as_os_str()])
+            .stdin(stdio())
+            .stdout(stdio())
+            .spawn()
+            .expect("starts");
+        let flags = || nix::sys::termios::tcgetattr(&pty.slave).expect("a terminal").local_flags;
+        eventually("raw mode", || (flags() != before.local_flags).then_some(()));
+        nix::unistd::write(&pty.master, keys).expect("typed");
+        if expected != Some(77) {
+            eventually("the line", || container.logged(Stream::Stdout).contains("got hello").then_some(()));
+            let child = ProcessId::of(child.id().cast_signed()).expect("runs");
+            child.send_signal(libc::SIGTERM).expect("sent");
+        }
+        let status = child.wait().expect("ends");
+        let code = status.code().or(status.signal().map(|signal| 128 + signal));
+        assert_eq!(code, expected.or(Some(143)));
+        assert_eq!(flags(), before.local_flags, "the terminal is as it was");
+    }
+    assert_eq!(container.client().status().expect("goes on").status, Status::Running);
 }
 
 fn following_ends_with_the_container() {

@@ -25,17 +25,25 @@ pub(super) fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     for chunk in bytes.utf8_chunks() {
         escape_text(out, chunk.valid());
-        chunk.invalid().iter().for_each(|_| out.extend_from_slice("\u{fffd}".as_bytes()));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|_| out.extend_from_slice("\u{fffd}".as_bytes()));
     }
 }
 
 fn escape_text(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {
+    while let Some(at) = rest
+        .iter()
+        .position(|&byte| ESCAPES[usize::from(byte)] != 0)
+    {
         out.extend_from_slice(&rest[..at]);
         let byte = rest[at];
         match ESCAPES[usize::from(byte)] {
-            b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]),
+            b'u' => {
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)])
+            }
             letter => out.extend_from_slice(&[b'\\', letter]),
         }
         rest = &rest[at + 1..];
@@ -78,6 +86,9 @@ mod tests {
 
     #[test]
     fn control_characters_and_quotes() {
-        assert_eq!(quoted(b"a\"\\\n\t\x01\x7f\xff\xe2\x82"), "\"a\\\"\\\\\\n\\t\\u0001\x7f\u{fffd}\u{fffd}\u{fffd}\"".as_bytes());
+        assert_eq!(
+            quoted(b"a\"\\\n\t\x01\x7f\xff\xe2\x82"),
+            "\"a\\\"\\\\\\n\\t\\u0001\x7f\u{fffd}\u{fffd}\u{fffd}\"".as_bytes()
+        );
     }
 }

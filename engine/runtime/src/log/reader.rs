@@ -46,7 +46,13 @@ impl Reader {
     /// Opens the log whose newest file is at `path`, which need not exist yet.
     pub fn open(path: &Path, query: Query) -> io::Result<Self> {
         let file = first_file(path, query.tail)?.map(buffered);
-        Ok(Self { path: path.to_owned(), query, file, line: Vec::new(), past_until: false })
+        Ok(Self {
+            path: path.to_owned(),
+            query,
+            file,
+            line: Vec::new(),
+            past_until: false,
+        })
     }
 
     /// The next record; `None` when there is none for now, or no wanted one ever again ([`Self::is_past_until`]).
@@ -76,7 +82,9 @@ impl Reader {
             if self.read_line()? {
                 return Ok(true);
             }
-            let Some(successor) = self.successor()? else { return Ok(false) };
+            let Some(successor) = self.successor()? else {
+                return Ok(false);
+            };
             // Something may have been written between the end that was seen and the rotation.
             if self.read_line()? {
                 return Ok(true);
@@ -87,18 +95,24 @@ impl Reader {
     }
 
     fn read_line(&mut self) -> io::Result<bool> {
-        let Some(file) = &mut self.file else { return Ok(false) };
+        let Some(file) = &mut self.file else {
+            return Ok(false);
+        };
         file.read_until(b'\n', &mut self.line)?;
         Ok(self.line.ends_with(b"\n"))
     }
 
     /// The file after the current one, if that has been rotated.
     fn successor(&self) -> io::Result<Option<File>> {
-        let Some(current) = &self.file else { return first_file(&self.path, None) };
+        let Some(current) = &self.file else {
+            return first_file(&self.path, None);
+        };
         let current = current.get_ref().metadata()?;
         let mut younger = None;
         for number in 0.. {
-            let Some(file) = open(&rotated(&self.path, number))? else { break };
+            let Some(file) = open(&rotated(&self.path, number))? else {
+                break;
+            };
             if same_file(&file.metadata()?, &current) {
                 return Ok(younger);
             }
@@ -114,7 +128,9 @@ fn first_file(path: &Path, tail: Option<u64>) -> io::Result<Option<File>> {
     let mut wanted = tail;
     let mut oldest: Option<File> = None;
     for number in 0.. {
-        let Some(mut file) = open(&rotated(path, number))? else { break };
+        let Some(mut file) = open(&rotated(path, number))? else {
+            break;
+        };
         if let Some(younger) = &oldest
             && same_file(&younger.metadata()?, &file.metadata()?)
         {
@@ -161,7 +177,11 @@ struct Record<'a> {
 
 fn parse(line: &[u8]) -> Option<Entry> {
     let record: Record = serde_json::from_slice(line).ok()?;
-    Some(Entry { stream: record.stream, time: record.time.parse().ok()?, message: record.log.into_owned() })
+    Some(Entry {
+        stream: record.stream,
+        time: record.time.parse().ok()?,
+        message: record.log.into_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -178,13 +198,24 @@ mod tests {
     fn log(max_size: u64, max_files: u32) -> Log {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("container.log");
-        let writer = Writer::open(LogConfig { path: path.clone(), max_size, max_files }).expect("opens");
-        Log { _directory: directory, path, writer }
+        let writer = Writer::open(LogConfig {
+            path: path.clone(),
+            max_size,
+            max_files,
+        })
+        .expect("opens");
+        Log {
+            _directory: directory,
+            path,
+            writer,
+        }
     }
 
     fn say(log: &mut Log, numbers: std::ops::Range<u32>) {
         for number in numbers {
-            log.writer.write(Stream::Stdout, format!("{number}\n").as_bytes()).expect("written");
+            log.writer
+                .write(Stream::Stdout, format!("{number}\n").as_bytes())
+                .expect("written");
         }
     }
 
@@ -198,10 +229,24 @@ mod tests {
     fn reads_all_and_tails_across_rotated_files() {
         let mut log = log(1000, 4);
         say(&mut log, 0..30);
-        let read = |tail| rest(&mut Reader::open(&log.path, Query { tail, ..Query::default() }).expect("opens"));
+        let read = |tail| {
+            rest(
+                &mut Reader::open(
+                    &log.path,
+                    Query {
+                        tail,
+                        ..Query::default()
+                    },
+                )
+                .expect("opens"),
+            )
+        };
         assert_eq!(read(None), (0..30).collect::<Vec<_>>());
         for tail in [0, 1, 12, 29, 30, 99] {
-            assert_eq!(read(Some(tail)), (30u32.saturating_sub(tail as u32)..30).collect::<Vec<_>>());
+            assert_eq!(
+                read(Some(tail)),
+                (30u32.saturating_sub(tail as u32)..30).collect::<Vec<_>>()
+            );
         }
     }
 
@@ -212,7 +257,10 @@ mod tests {
             let mut reader = Reader::open(&log.path, Query::default()).expect("opens");
             for round in 0..20 {
                 say(&mut log, round * 3..round * 3 + 3);
-                assert_eq!(rest(&mut reader), (round * 3..round * 3 + 3).collect::<Vec<_>>());
+                assert_eq!(
+                    rest(&mut reader),
+                    (round * 3..round * 3 + 3).collect::<Vec<_>>()
+                );
             }
         }
     }
@@ -221,9 +269,21 @@ mod tests {
     fn a_log_that_is_not_there_yet_is_empty() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("container.log");
-        let mut reader = Reader::open(&path, Query { tail: Some(5), ..Query::default() }).expect("opens");
+        let mut reader = Reader::open(
+            &path,
+            Query {
+                tail: Some(5),
+                ..Query::default()
+            },
+        )
+        .expect("opens");
         assert_eq!(reader.next_entry().expect("readable"), None);
-        let mut writer = Writer::open(LogConfig { path, max_size: 1000, max_files: 1 }).expect("opens");
+        let mut writer = Writer::open(LogConfig {
+            path,
+            max_size: 1000,
+            max_files: 1,
+        })
+        .expect("opens");
         writer.write(Stream::Stderr, b"7\n").expect("written");
         assert_eq!(rest(&mut reader), [7]);
     }
@@ -232,11 +292,32 @@ mod tests {
     fn since_and_until_bound_it_and_torn_lines_are_skipped() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("container.log");
-        let line = |second: u32| format!("{{\"log\":\"{second}\\n\",\"stream\":\"stdout\",\"time\":\"2024-05-01T10:00:{second:02}Z\"}}\n");
-        let text = (10..20).map(line).collect::<String>().replace("\"time\":\"2024-05-01T10:00:14Z\"}", "");
+        let line = |second: u32| {
+            format!(
+                "{{\"log\":\"{second}\\n\",\"stream\":\"stdout\",\"time\":\"2024-05-01T10:00:{second:02}Z\"}}\n"
+            )
+        };
+        let text = (10..20)
+            .map(line)
+            .collect::<String>()
+            .replace("\"time\":\"2024-05-01T10:00:14Z\"}", "");
         std::fs::write(&path, text).expect("written");
-        let time = |second: u32| Some(format!("2024-05-01T10:00:{second}Z").parse().expect("a time"));
-        let mut reader = Reader::open(&path, Query { since: time(12), until: time(16), tail: None }).expect("opens");
+        let time = |second: u32| {
+            Some(
+                format!("2024-05-01T10:00:{second}Z")
+                    .parse()
+                    .expect("a time"),
+            )
+        };
+        let mut reader = Reader::open(
+            &path,
+            Query {
+                since: time(12),
+                until: time(16),
+                tail: None,
+            },
+        )
+        .expect("opens");
         assert_eq!(rest(&mut reader), [12, 13, 15, 16]);
         assert!(reader.is_past_until());
     }

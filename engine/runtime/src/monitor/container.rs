@@ -10,7 +10,6 @@ use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// Why a container could not be made or started, in the terms of Docker's command line.
@@ -26,7 +25,6 @@ pub(super) struct Prepared {
     /// Its pipes; a terminal is there only when the init has made it.
     streams: Option<Streams>,
     open_stdin: bool,
-    cgroup: PathBuf,
     /// Whether its network namespace was made for it.
     owns_network: bool,
     /// Whether its PID namespace was.
@@ -39,7 +37,7 @@ pub(super) struct Running {
     pub(super) pidfd: OwnedFd,
     pub(super) streams: Streams,
     pub(super) since: Instant,
-    cgroup: PathBuf,
+    cgroup: Cgroup,
     /// Whether its processes all end with its init (pid_namespaces(7)).
     owns_pids: bool,
 }
@@ -54,15 +52,13 @@ impl Prepared {
         if let Some(KeptNetwork(file)) = network {
             join_network(&mut spec, format!("/proc/self/fd/{}", file.as_raw_fd()));
         }
-        let cgroup = sandbox::cgroup_path(&spec, &config.id);
         let owns_network = owns(&spec, LinuxNamespaceType::Network);
         let owns_pids = owns(&spec, LinuxNamespaceType::Pid);
         let (streams, stdio) = standard_streams(&spec, config.open_stdin)?;
         let request = CreateRequest { id: &config.id, spec: &spec, root: &config.root, stdio };
-        daemon::expose();
         let created = sandbox::create(request)?;
         daemon::spare();
-        Ok(Self { created, streams, open_stdin: config.open_stdin, cgroup, owns_network, owns_pids })
+        Ok(Self { created, streams, open_stdin: config.open_stdin, owns_network, owns_pids })
     }
 
     pub(super) fn process(&self) -> ProcessId {
@@ -83,18 +79,8 @@ impl Prepared {
             (None, streams) => streams.unwrap_or_default(),
         };
         let process = self.created.init;
-        let running = self.created.start()?;
-        let Self { cgroup, owns_pids, .. } = self;
-        Ok(Running { process, pidfd: running.pidfd, streams, since: Instant::now(), cgroup, owns_pids })
-    }
-
-    /// Ends the init before it has become the container's program.
-    pub(super) fn abort(self) {
-        let pidfd = self.created.pidfd.as_fd();
-        if process::send_signal(pidfd, libc::SIGKILL).is_ok() {
-            // Nobody is left who would want the code.
-            let _ = process::reap(pidfd);
-        }
+        let sandbox::Running { pidfd, cgroup, .. } = self.created.start()?;
+        Ok(Running { process, pidfd, streams, since: Instant::now(), cgroup, owns_pids: self.owns_pids })
     }
 }
 
@@ -107,31 +93,32 @@ impl Running {
     pub(super) fn kill(&self) -> io::Result<()> {
         match self.owns_pids {
             true => self.signal(libc::SIGKILL),
-            false => self.cgroup()?.kill_all(libc::SIGKILL).map_err(io::Error::other),
+            false => self.cgroup.kill_all(libc::SIGKILL).map_err(io::Error::other),
         }
     }
 
     pub(super) fn freeze(&self) -> io::Result<()> {
-        self.cgroup()?.freeze().map_err(io::Error::other)
+        self.cgroup.freeze().map_err(io::Error::other)
     }
 
     pub(super) fn thaw(&self) -> io::Result<()> {
-        self.cgroup()?.thaw().map_err(io::Error::other)
+        self.cgroup.thaw().map_err(io::Error::other)
     }
 
     /// After its end: the exit code and whether memory was the cause. What outlives the init is killed.
     pub(super) fn finish(&self) -> io::Result<(i32, bool)> {
         let code = process::reap(self.pidfd.as_fd())?;
-        let Ok(cgroup) = self.cgroup() else { return Ok((code, false)) };
         if !self.owns_pids {
             // It fails only if the cgroup is gone, which it cannot be before its processes are.
-            let _ = cgroup.kill_all(libc::SIGKILL);
+            let _ = self.cgroup.kill_all(libc::SIGKILL);
         }
-        Ok((code, cgroup.oom_killed().unwrap_or(false)))
+        Ok((code, self.cgroup.oom_killed().unwrap_or(false)))
     }
 
-    fn cgroup(&self) -> io::Result<Cgroup> {
-        Cgroup::open(&self.cgroup).map_err(io::Error::other)
+    /// Removes what the next run makes anew: a cgroup that stays would go on counting this run's memory and OOM kills.
+    pub(super) fn clear(&self) {
+        // One that cannot be removed is taken over.
+        let _ = self.cgroup.remove();
     }
 }
 

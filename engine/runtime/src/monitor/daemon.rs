@@ -16,8 +16,9 @@ const CONTROL: i32 = 3;
 /// Goes on in a child that has its own session, no terminal, no descriptor but the control socket, and whose parent
 /// is init, so that a launcher that lives on (a terminal interface) has no zombie of it.
 pub(super) fn detach() -> io::Result<UnixStream> {
-    getsockname::<UnixAddr>(libc::STDIN_FILENO)
-        .map_err(|_| io::Error::other("standard input is no control socket: monitors are started by `porthole start`"))?;
+    getsockname::<UnixAddr>(libc::STDIN_FILENO).map_err(|_| {
+        io::Error::other("standard input is no control socket: monitors are started by `porthole start`")
+    })?;
     // SAFETY: the process has only this thread.
     if let ForkResult::Parent { .. } = unsafe { fork() }? {
         // SAFETY: `_exit` runs no destructors, all of which are the child's business.
@@ -59,7 +60,9 @@ pub(super) fn expose() {
 
 /// Starts a program that outlives this one.
 pub(super) fn spawn_detached(command: &[String]) -> io::Result<()> {
-    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(());
+    };
     process::Command::new(program).args(arguments).spawn()?;
     Ok(())
 }

@@ -18,7 +18,8 @@ pub(super) struct Listener {
 impl Listener {
     /// Listens at `path`. A socket that a monitor of this container left behind when it was killed is replaced.
     pub(super) fn bind(path: PathBuf) -> io::Result<Self> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("monitor socket {}: {error}", path.display()));
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("monitor socket {}: {error}", path.display()));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(error)),
             _ => {}

@@ -5,6 +5,7 @@
 
 mod container;
 mod daemon;
+mod lifecycle;
 mod listener;
 mod peer;
 mod requests;

@@ -19,6 +19,8 @@ pub(super) struct Peer {
     deaf: bool,
     /// Nothing more comes from it.
     gone: bool,
+    /// It knows how the container ended, or could not be started.
+    told: bool,
     /// What it takes part in.
     pub(super) attach: Option<Attach>,
     /// The end that it waits for.
@@ -29,7 +31,16 @@ impl Peer {
     pub(super) fn new(stream: UnixStream) -> Self {
         // A failure would show as a monitor that blocks on a slow client; it has no cause on a socket.
         let deaf = stream.set_nonblocking(true).is_err();
-        Self { stream, inbox: Inbox::default(), outbox: Vec::new(), deaf, gone: deaf, attach: None, waits: None }
+        Self {
+            stream,
+            inbox: Inbox::default(),
+            outbox: Vec::new(),
+            deaf,
+            gone: deaf,
+            told: false,
+            attach: None,
+            waits: None,
+        }
     }
 
     /// What to poll for; `None` when its input must wait (`hold_input`) and there is nothing to tell it.
@@ -42,6 +53,7 @@ impl Peer {
 
     /// Sends, as far as the client takes it now; the rest waits.
     pub(super) fn send(&mut self, reply: Reply) {
+        self.told |= matches!(reply, Reply::Exited { .. } | Reply::Failed { .. });
         if !self.deaf {
             let idle = self.outbox.is_empty();
             reply.encode(&mut self.outbox);
@@ -107,6 +119,11 @@ impl Peer {
 
     pub(super) fn has_waiting(&self) -> bool {
         !self.outbox.is_empty() && !self.deaf
+    }
+
+    /// Whether it has not yet heard all it might want to.
+    pub(super) fn may_ask(&self) -> bool {
+        !self.deaf && (!self.told || self.has_waiting())
     }
 
     pub(super) fn has_stdin(&self) -> bool {

@@ -139,7 +139,9 @@ impl Supervisor {
     }
 
     fn set_paused(&mut self, paused: bool) -> io::Result<()> {
-        let Phase::Running(running) = &self.phase else { return Ok(()) };
+        let Phase::Running(running) = &self.phase else {
+            return Ok(());
+        };
         self.state.status = match paused {
             true => running.freeze().map(|()| Status::Paused)?,
             false => running.thaw().map(|()| Status::Running)?,

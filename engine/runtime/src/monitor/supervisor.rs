@@ -1,15 +1,14 @@
 //! The monitor's loop: one poll(2) over everything that can happen to a container.
 
-use super::container::{Failure, KeptNetwork, Prepared, Running};
+use super::MonitorConfig;
+use super::container::{KeptNetwork, Prepared, Running};
 use super::listener::Listener;
 use super::peer::Peer;
 use super::restart::Restarts;
-use super::{MonitorConfig, daemon};
 use crate::log::{Stream, Writer};
 use crate::process::ProcessId;
-use crate::protocol::{Reply, WaitCondition};
 use crate::signals::Signals;
-use crate::state::{self, State, Status};
+use crate::state::{self, State};
 use crate::streams::{Chunk, Streams};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -25,6 +24,8 @@ const READ: usize = 32 * 1024;
 const LAST_READS: usize = 64;
 /// How long the container has to stop when the monitor itself is asked to.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the monitor waits for the question of a client that connected before the end.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Everything a monitor keeps.
 pub(super) struct Supervisor {
@@ -35,10 +36,10 @@ pub(super) struct Supervisor {
     /// When a container that was asked to stop is killed.
     pub(super) kill_at: Option<Instant>,
     pub(super) peers: Vec<Peer>,
-    listener: Option<Listener>,
+    pub(super) listener: Option<Listener>,
     signals: Signals,
     log: Writer,
-    network: Option<KeptNetwork>,
+    pub(super) network: Option<KeptNetwork>,
     buffer: Box<[u8; READ]>,
 }
 
@@ -50,8 +51,20 @@ pub(super) enum Phase {
     Running(Running),
     /// Ended; starts again at this time.
     Waiting(Instant),
-    /// Ended for good with this code, and whether somebody has cleaned up.
-    Ended { code: i32, cleaned: bool },
+    /// Ended for good.
+    Ended {
+        code: i32,
+        /// Whether somebody has cleaned up.
+        cleaned: bool,
+        /// Until when clients that are connected may still ask.
+        leave_at: Instant,
+    },
+}
+
+impl Phase {
+    pub(super) fn ended(code: i32) -> Self {
+        Self::Ended { code, cleaned: false, leave_at: Instant::now() + PARTING }
+    }
 }
 
 /// What poll(2) can report.
@@ -78,7 +91,7 @@ impl Supervisor {
         Ok(Self {
             state,
             // Until `run` has made the container, there is none.
-            phase: Phase::Ended { code: 125, cleaned: false },
+            phase: Phase::ended(125),
             restarts: Restarts::new(config.restart),
             kill_at: None,
             peers: Vec::new(),
@@ -105,28 +118,22 @@ impl Supervisor {
         Ok(())
     }
 
-    fn prepare(&mut self) {
-        match Prepared::new(&self.config, None) {
-            Ok(prepared) => {
-                let ProcessId { pid, start_time } = prepared.process();
-                self.phase = Phase::Prepared(prepared);
-                self.peers[0].send(Reply::Created { pid, start_time });
-            }
-            Err(failure) => self.fail_launch(0, failure),
-        }
-    }
-
     /// Waits for the next events and names what they happened to.
     fn wait(&self) -> io::Result<Vec<(Source, PollFlags)>> {
         let mut sources = Vec::with_capacity(8);
         sources.push((Source::Signals, PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)));
-        sources.extend(self.listener.as_ref().map(|listener| (Source::Listener, PollFd::new(listener.as_fd(), PollFlags::POLLIN))));
+        sources.extend(
+            self.listener.as_ref().map(|listener| (Source::Listener, PollFd::new(listener.as_fd(), PollFlags::POLLIN))),
+        );
         let mut hold_input = false;
         if let Phase::Running(running) = &self.phase {
             sources.push((Source::Exit, PollFd::new(running.pidfd.as_fd(), PollFlags::POLLIN)));
             // A client that is slower than the container slows it down, nothing piles up here.
             let outputs = running.streams.outputs.iter().filter(|_| !self.peers.iter().any(Peer::is_stalled));
-            sources.extend(outputs.map(|output| (Source::Output(output.stream), PollFd::new(output.fd.as_fd(), PollFlags::POLLIN))));
+            sources.extend(
+                outputs
+                    .map(|output| (Source::Output(output.stream), PollFd::new(output.fd.as_fd(), PollFlags::POLLIN))),
+            );
             hold_input = running.streams.input_waits();
             let stdin = running.streams.stdin.as_ref().filter(|_| hold_input);
             sources.extend(stdin.map(|stdin| (Source::Stdin, PollFd::new(stdin.fd.as_fd(), PollFlags::POLLOUT))));
@@ -146,11 +153,11 @@ impl Supervisor {
     }
 
     fn time_left(&self) -> PollTimeout {
-        let restart = match self.phase {
-            Phase::Waiting(at) => Some(at),
-            _ => None,
+        let next = match self.phase {
+            Phase::Waiting(at) | Phase::Ended { cleaned: true, leave_at: at, .. } => Some(at),
+            _ => self.kill_at,
         };
-        match restart.into_iter().chain(self.kill_at).min() {
+        match next {
             // Rounded up, or the last millisecond would be spent spinning.
             Some(at) => {
                 let left = at.saturating_duration_since(Instant::now()).as_nanos().div_ceil(1_000_000);
@@ -213,49 +220,15 @@ impl Supervisor {
         }
     }
 
-    /// Lets the container's program run, at the launcher's word.
-    pub(super) fn start(&mut self, launcher: usize) -> io::Result<()> {
-        if !matches!(self.phase, Phase::Prepared(_)) {
-            self.peers[launcher].send(Reply::Refused("the container has been started already"));
-            return Ok(());
-        }
-        let Phase::Prepared(prepared) = self.take_phase() else { return Ok(()) };
-        if self.restarts.possible() {
-            self.network = prepared.keep_network()?;
-        }
-        match prepared.start() {
-            Ok(running) => {
-                self.now_running(running)?;
-                self.peers[launcher].send(Reply::Started);
-            }
-            Err(failure) => self.fail_launch(launcher, failure),
-        }
-        Ok(())
-    }
-
-    /// Starts the container again, with new streams in its old network.
-    fn start_again(&mut self) -> io::Result<()> {
-        match Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start) {
-            Ok(running) => self.now_running(running)?,
-            Err(failure) => self.fail(failure),
-        }
-        Ok(())
-    }
-
-    fn now_running(&mut self, running: Running) -> io::Result<()> {
-        self.state.status = Status::Running;
-        self.state.init = Some(running.process);
-        self.state.started_at = Some(state::now());
-        self.phase = Phase::Running(running);
-        release_memory();
-        self.state.save(&self.config.directory)
-    }
-
     /// Reads an output once, for the log and for who is attached; whether there may be more.
     fn read_output(&mut self, stream: Stream) -> bool {
-        let Phase::Running(running) = &mut self.phase else { return false };
+        let Phase::Running(running) = &mut self.phase else {
+            return false;
+        };
         let outputs = &mut running.streams.outputs;
-        let Some(at) = outputs.iter().position(|output| output.stream == stream) else { return false };
+        let Some(at) = outputs.iter().position(|output| output.stream == stream) else {
+            return false;
+        };
         let result = match outputs[at].read(self.buffer.as_mut_slice()) {
             Chunk::Empty => return false,
             Chunk::Bytes(count) => {
@@ -283,27 +256,8 @@ impl Supervisor {
         }
     }
 
-    fn container_ended(&mut self) -> io::Result<()> {
-        let Phase::Running(running) = &self.phase else { return Ok(()) };
-        let (code, oom_killed) = running.finish()?;
-        let uptime = running.since.elapsed();
-        self.drain_outputs();
-        self.kill_at = None;
-        self.state.init = None;
-        self.state.exit_code = Some(code);
-        self.state.oom_killed = oom_killed;
-        self.state.finished_at = Some(state::now());
-        match self.restarts.after_exit(code, uptime) {
-            Some(delay) => self.wait_to_restart(code, delay),
-            None => {
-                self.end(code);
-                Ok(())
-            }
-        }
-    }
-
     /// Everything that the container wrote is in its pipes now, since all its processes are gone.
-    fn drain_outputs(&mut self) {
+    pub(super) fn drain_outputs(&mut self) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             for _ in 0..LAST_READS {
                 if !self.read_output(stream) {
@@ -314,56 +268,6 @@ impl Supervisor {
                 self.note_log_failure(&error);
             }
         }
-    }
-
-    fn wait_to_restart(&mut self, code: i32, delay: Duration) -> io::Result<()> {
-        self.phase = Phase::Waiting(Instant::now() + delay);
-        self.state.status = Status::Restarting;
-        self.state.restart_count = self.restarts.count;
-        self.state.save(&self.config.directory)?;
-        for peer in &mut self.peers {
-            if peer.waits == Some(WaitCondition::NextExit) || peer.attach.is_some() {
-                peer.send(Reply::Exited { code });
-                peer.attach = None;
-                peer.waits = peer.waits.filter(|&condition| condition == WaitCondition::Final);
-            }
-        }
-        Ok(())
-    }
-
-    fn fail_launch(&mut self, launcher: usize, failure: Failure) {
-        let Failure { exit_code, message } = &failure;
-        self.peers[launcher].send(Reply::Failed { exit_code: *exit_code, message });
-        self.fail(failure);
-    }
-
-    /// The container could not be made or started.
-    fn fail(&mut self, failure: Failure) {
-        self.state.error = failure.message;
-        self.state.exit_code = Some(failure.exit_code);
-        self.end(failure.exit_code);
-    }
-
-    /// The container has ended for good. Whoever is told of it finds the socket gone and the record written.
-    pub(super) fn end(&mut self, code: i32) {
-        self.phase = Phase::Ended { code, cleaned: false };
-        let late = self.listener.take().into_iter().flat_map(|listener| std::iter::from_fn(move || listener.accept()));
-        self.peers.extend(late.map(Peer::new));
-        // A container that never ran stays created.
-        if self.state.started_at.is_some() {
-            self.state.status = Status::Exited;
-        }
-        self.state.monitor = None;
-        if let Err(error) = self.state.save(&self.config.directory) {
-            // Clients learn the code all the same; for others the record still names a monitor that is gone.
-            drop(error);
-        }
-        for peer in &mut self.peers {
-            if peer.waits.is_some() || peer.attach.is_some() {
-                peer.send(Reply::Exited { code });
-            }
-        }
-        self.network = None;
     }
 
     /// Forgets clients that have left, and what depended on them.
@@ -380,46 +284,20 @@ impl Supervisor {
         self.clean_up_if_nobody_does()
     }
 
-    /// The launcher left before it said go.
-    fn abort(&mut self) {
-        if let Phase::Prepared(prepared) = self.take_phase() {
-            prepared.abort();
-            self.end(125);
-        }
-    }
-
-    fn clean_up_if_nobody_does(&mut self) -> io::Result<()> {
-        match &mut self.phase {
-            Phase::Ended { cleaned, .. } if !*cleaned && !self.peers.iter().any(Peer::cleans_up) => {
-                *cleaned = true;
-                daemon::spawn_detached(&self.config.cleanup)
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Whether all is told and cleaned up.
     fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended { cleaned: true, .. }) && !self.peers.iter().any(Peer::has_waiting)
-    }
-
-    /// Takes the phase to replace it.
-    fn take_phase(&mut self) -> Phase {
-        std::mem::replace(&mut self.phase, Phase::Ended { code: 125, cleaned: false })
+        match self.phase {
+            Phase::Ended { cleaned: true, leave_at, .. } => {
+                let awaited = if Instant::now() < leave_at { Peer::may_ask } else { Peer::has_waiting };
+                !self.peers.iter().any(awaited)
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn with_streams(&mut self, act: impl FnOnce(&mut Streams)) {
         if let Phase::Running(running) = &mut self.phase {
             act(&mut running.streams);
         }
-    }
-}
-
-/// Gives what parsing the configuration took back to the kernel: a monitor may live for years.
-fn release_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim(3) may be called at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }

@@ -17,7 +17,10 @@ pub(super) struct Attached<'a> {
 impl<'a> Attached<'a> {
     pub(super) fn new(client: &'a mut MonitorClient) -> io::Result<Self> {
         client.stream.set_nonblocking(true)?;
-        Ok(Self { client, outbox: Vec::new() })
+        Ok(Self {
+            client,
+            outbox: Vec::new(),
+        })
     }
 
     /// Sends what the monitor takes now. One that has gone is noticed where its replies are read.
@@ -42,7 +45,9 @@ impl<'a> Attached<'a> {
     /// Passes on output until something else comes or the screen is full.
     fn show(&mut self, screen: &mut Screen) -> io::Result<Option<Outcome>> {
         while screen.is_clear() {
-            let Some(frame) = self.client.inbox.next_frame()? else { break };
+            let Some(frame) = self.client.inbox.next_frame()? else {
+                break;
+            };
             match Reply::decode(frame)? {
                 Reply::Stdout(bytes) => screen.print(Stream::Stdout, bytes)?,
                 Reply::Stderr(bytes) => screen.print(Stream::Stderr, bytes)?,
@@ -85,7 +90,9 @@ impl Peer for Attached<'_> {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Some(Outcome::MonitorLost)),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Ok(Some(Outcome::MonitorLost));
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -31,29 +31,39 @@ impl Execed {
 
     /// A process on pipes.
     pub fn on_pipes(pidfd: OwnedFd, Pipes(streams): Pipes) -> Self {
-        Self { pidfd, streams, ended: None }
+        Self {
+            pidfd,
+            streams,
+            ended: None,
+        }
     }
 
     /// A process on a terminal, by that one's master.
     pub fn on_terminal(pidfd: OwnedFd, master: OwnedFd, stdin: bool) -> io::Result<Self> {
-        Ok(Self { pidfd, streams: Streams::terminal(master, stdin)?, ended: None })
+        Ok(Self {
+            pidfd,
+            streams: Streams::terminal(master, stdin)?,
+            ended: None,
+        })
     }
 
     /// Reads each output once; whether any had something.
     fn show(&mut self, screen: &mut Screen) -> io::Result<bool> {
         let mut buffer = [0; READ];
         let (mut any, mut result) = (false, Ok(()));
-        self.streams.outputs.retain(|output| match output.read(&mut buffer) {
-            Chunk::Bytes(count) => {
-                any = true;
-                if result.is_ok() {
-                    result = screen.print(output.stream, &buffer[..count]);
+        self.streams
+            .outputs
+            .retain(|output| match output.read(&mut buffer) {
+                Chunk::Bytes(count) => {
+                    any = true;
+                    if result.is_ok() {
+                        result = screen.print(output.stream, &buffer[..count]);
+                    }
+                    true
                 }
-                true
-            }
-            Chunk::Empty => true,
-            Chunk::End => false,
-        });
+                Chunk::Empty => true,
+                Chunk::End => false,
+            });
         result.map(|()| any)
     }
 }
@@ -72,7 +82,9 @@ impl Peer for Execed {
     fn work(&mut self, screen: &mut Screen) -> io::Result<Option<Outcome>> {
         self.streams.push_input();
         // The end is looked for before the output, so that what is read after it is all there is.
-        if self.ended.is_none() && process::wait_ended(self.pidfd.as_fd(), Some(std::time::Duration::ZERO))? {
+        if self.ended.is_none()
+            && process::wait_ended(self.pidfd.as_fd(), Some(std::time::Duration::ZERO))?
+        {
             self.ended = Some((process::reap(self.pidfd.as_fd())?, LAST_READS));
         }
         while screen.is_clear() {

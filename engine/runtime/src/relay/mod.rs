@@ -27,10 +27,21 @@ use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
 /// Signals that mean the user wants something of the process, not of the relay.
-const FORWARDED: [Signal; 6] =
-    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
+const FORWARDED: [Signal; 6] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
 /// Signals that end the relay itself, after which the terminal has to be as it was.
-const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+const ENDING: [Signal; 4] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+];
 /// How much is read at once.
 const READ: usize = 16 * 1024;
 
@@ -105,8 +116,15 @@ fn relay(peer: &mut impl Peer, options: &Options) -> io::Result<Outcome> {
         let signals = Signals::catch(&caught(options), &[])?;
         let raw = options.terminal && options.stdin && io::stdin().is_terminal();
         let _raw = raw.then(RawMode::enter).transpose()?;
-        Relay { peer, options, signals, screen: Screen::new(), keys: Matcher::new(&options.detach_keys), input: options.stdin }
-            .run()?
+        Relay {
+            peer,
+            options,
+            signals,
+            screen: Screen::new(),
+            keys: Matcher::new(&options.detach_keys),
+            input: options.stdin,
+        }
+        .run()?
     };
     match end {
         End::Outcome(outcome) => Ok(outcome),
@@ -172,7 +190,11 @@ impl<P: Peer> Relay<'_, P> {
             Err(error) => return Err(error.into()),
         }
         let any = |fds: &[PollFd]| fds.iter().any(|fd| fd.any().unwrap_or(true));
-        Ok(Ready { signals: any(&fds[..1]), input: any(&fds[1..screen_at]), screen: any(&fds[screen_at..peer_at]) })
+        Ok(Ready {
+            signals: any(&fds[..1]),
+            input: any(&fds[1..screen_at]),
+            screen: any(&fds[screen_at..peer_at]),
+        })
     }
 
     /// Acts on signals that came; the one that ends the relay, if any.

@@ -1,6 +1,6 @@
 //! A container of the host's static busybox in a temporary directory.
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
 use porthole_runtime::cgroup::Cgroup;
 use porthole_runtime::client::{Attach, Launching, MonitorClient, StartError, launch};
 use porthole_runtime::log::{Entry, LogConfig, Query, Reader, Stream};
@@ -58,6 +58,26 @@ impl Container {
 
     pub fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// A process to exec in it, that runs `script` in a shell.
+    pub fn process(&self, script: &str) -> Process {
+        let mut process = self.spec.process().clone().expect("has one");
+        let shell = ["/bin/busybox", "sh", "-c", script].map(str::to_owned);
+        process.set_args(Some(shell.into()));
+        process
+    }
+
+    /// Gives it a memory limit in bytes; before its start.
+    pub fn limit_memory(&self, limit: i64) {
+        let path = self.path().join("spec.json");
+        let mut spec: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("readable")).expect("JSON");
+        spec["linux"]["resources"] = json!({ "memory": { "limit": limit, "swap": limit } });
+        fs::write(path, spec.to_string()).expect("written");
     }
 
     /// Starts its monitor, which is this very program.
@@ -136,7 +156,8 @@ pub fn processes_of(directory: &Path) -> Vec<ProcessId> {
         let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&text).contains(directory.to_str().expect("UTF-8"))
     };
-    let pids = fs::read_dir("/proc").expect("proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let pids =
+        fs::read_dir("/proc").expect("proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(named).filter_map(|pid| ProcessId::of(pid).ok()).collect()
 }
 
@@ -151,7 +172,11 @@ fn config(id: &str, directory: &Path, root: PathBuf, options: &Options) -> Monit
         restart: options.restart,
         stop_signal: None,
         socket: directory.join("socket"),
-        cleanup: ["/bin/busybox", "touch"].map(str::to_owned).into_iter().chain([directory.join("cleaned").to_str().expect("UTF-8").to_owned()]).collect(),
+        cleanup: ["/bin/busybox", "touch"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([directory.join("cleaned").to_str().expect("UTF-8").to_owned()])
+            .collect(),
     }
 }
 

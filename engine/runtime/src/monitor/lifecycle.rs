@@ -1,0 +1,170 @@
+//! From one state of the container to the next: started, ended, started again, ended for good.
+
+use super::container::{Failure, Prepared, Running};
+use super::daemon;
+use super::peer::Peer;
+use super::supervisor::{Phase, Supervisor};
+use crate::process::ProcessId;
+use crate::protocol::{Reply, WaitCondition};
+use crate::state::{self, Status};
+use std::io;
+use std::time::{Duration, Instant};
+
+impl Supervisor {
+    pub(super) fn prepare(&mut self) {
+        match Prepared::new(&self.config, None) {
+            Ok(prepared) => {
+                let ProcessId { pid, start_time } = prepared.process();
+                self.phase = Phase::Prepared(prepared);
+                self.peers[0].send(Reply::Created { pid, start_time });
+            }
+            Err(failure) => self.fail_launch(0, failure),
+        }
+    }
+
+    /// Lets the container's program run, at the launcher's word.
+    pub(super) fn start(&mut self, launcher: usize) -> io::Result<()> {
+        if !matches!(self.phase, Phase::Prepared(_)) {
+            self.peers[launcher].send(Reply::Refused("the container has been started already"));
+            return Ok(());
+        }
+        let Phase::Prepared(prepared) = self.take_phase() else {
+            return Ok(());
+        };
+        if self.restarts.possible() {
+            self.network = prepared.keep_network()?;
+        }
+        match prepared.start() {
+            Ok(running) => {
+                self.now_running(running)?;
+                self.peers[launcher].send(Reply::Started);
+            }
+            Err(failure) => self.fail_launch(launcher, failure),
+        }
+        Ok(())
+    }
+
+    /// Starts the container again, with new streams in its old network.
+    pub(super) fn start_again(&mut self) -> io::Result<()> {
+        daemon::expose();
+        match Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start) {
+            Ok(running) => self.now_running(running)?,
+            Err(failure) => self.fail(failure),
+        }
+        Ok(())
+    }
+
+    fn now_running(&mut self, running: Running) -> io::Result<()> {
+        self.state.status = Status::Running;
+        self.state.init = Some(running.process);
+        self.state.started_at = Some(state::now());
+        self.phase = Phase::Running(running);
+        release_memory();
+        self.state.save(&self.config.directory)
+    }
+
+    pub(super) fn container_ended(&mut self) -> io::Result<()> {
+        let Phase::Running(running) = &self.phase else {
+            return Ok(());
+        };
+        let (code, oom_killed) = running.finish()?;
+        let uptime = running.since.elapsed();
+        self.drain_outputs();
+        self.kill_at = None;
+        self.state.init = None;
+        self.state.exit_code = Some(code);
+        self.state.oom_killed = oom_killed;
+        self.state.finished_at = Some(state::now());
+        match self.restarts.after_exit(code, uptime) {
+            Some(delay) => self.wait_to_restart(code, delay),
+            None => {
+                self.end(code);
+                Ok(())
+            }
+        }
+    }
+
+    fn wait_to_restart(&mut self, code: i32, delay: Duration) -> io::Result<()> {
+        if let Phase::Running(running) = &self.phase {
+            running.clear();
+        }
+        self.phase = Phase::Waiting(Instant::now() + delay);
+        self.state.status = Status::Restarting;
+        self.state.restart_count = self.restarts.count;
+        self.state.save(&self.config.directory)?;
+        for peer in &mut self.peers {
+            if peer.waits == Some(WaitCondition::NextExit) || peer.attach.is_some() {
+                peer.send(Reply::Exited { code });
+                peer.attach = None;
+                peer.waits = peer.waits.filter(|&condition| condition == WaitCondition::Final);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_launch(&mut self, launcher: usize, failure: Failure) {
+        let Failure { exit_code, message } = &failure;
+        self.peers[launcher].send(Reply::Failed { exit_code: *exit_code, message });
+        self.fail(failure);
+    }
+
+    /// The container could not be made or started.
+    fn fail(&mut self, failure: Failure) {
+        self.state.error = failure.message;
+        self.state.exit_code = Some(failure.exit_code);
+        self.end(failure.exit_code);
+    }
+
+    /// The container has ended for good. Whoever is told of it finds the socket gone and the record written.
+    pub(super) fn end(&mut self, code: i32) {
+        self.phase = Phase::ended(code);
+        let late = self.listener.take().into_iter().flat_map(|listener| std::iter::from_fn(move || listener.accept()));
+        self.peers.extend(late.map(Peer::new));
+        // A container that never ran stays created.
+        if self.state.started_at.is_some() {
+            self.state.status = Status::Exited;
+        }
+        self.state.monitor = None;
+        if let Err(error) = self.state.save(&self.config.directory) {
+            // Clients learn the code all the same; for others the record still names a monitor that is gone.
+            drop(error);
+        }
+        for peer in &mut self.peers {
+            if peer.waits.is_some() || peer.attach.is_some() {
+                peer.send(Reply::Exited { code });
+            }
+        }
+        self.network = None;
+    }
+
+    /// The launcher left before it said go.
+    pub(super) fn abort(&mut self) {
+        // Dropping what is prepared ends its init.
+        drop(self.take_phase());
+        self.end(125);
+    }
+
+    pub(super) fn clean_up_if_nobody_does(&mut self) -> io::Result<()> {
+        match &mut self.phase {
+            Phase::Ended { cleaned, .. } if !*cleaned && !self.peers.iter().any(Peer::cleans_up) => {
+                *cleaned = true;
+                daemon::spawn_detached(&self.config.cleanup)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the phase to replace it.
+    fn take_phase(&mut self) -> Phase {
+        std::mem::replace(&mut self.phase, Phase::ended(125))
+    }
+}
+
+/// Gives what parsing the configuration took back to the kernel: a monitor may live for years.
+fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
