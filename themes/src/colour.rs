@@ -46,24 +46,11 @@ pub(crate) fn to_indexed(colour: Color) -> Color {
 }
 
 fn nearest_sixteen(rgb: [u8; 3]) -> Color {
-    let saturation = rgb
-        .iter()
-        .max()
-        .zip(rgb.iter().min())
-        .map_or(0, |(max, min)| max - min);
+    let saturation = rgb.iter().max().zip(rgb.iter().min()).map_or(0, |(max, min)| max - min);
     // A greyish colour must not become a hue, nor a hue grey: meaning lies in that difference.
-    let grey = |colour: Color| {
-        matches!(
-            colour,
-            Color::Black | Color::Gray | Color::DarkGray | Color::White
-        )
-    };
-    let candidates = SIXTEEN
-        .iter()
-        .filter(|(colour, _)| grey(*colour) == (saturation < 48));
-    candidates
-        .min_by_key(|(_, other)| distance(rgb, *other))
-        .map_or(Color::Reset, |(colour, _)| *colour)
+    let grey = |colour: Color| matches!(colour, Color::Black | Color::Gray | Color::DarkGray | Color::White);
+    let candidates = SIXTEEN.iter().filter(|(colour, _)| grey(*colour) == (saturation < 48));
+    candidates.min_by_key(|(_, other)| distance(rgb, *other)).map_or(Color::Reset, |(colour, _)| *colour)
 }
 
 fn indexed_rgb(index: u8) -> [u8; 3] {

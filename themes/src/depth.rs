@@ -30,17 +30,10 @@ impl ColourDepth {
             return Self::None;
         }
         let colorterm = value("COLORTERM");
-        if colorterm == "truecolor"
-            || colorterm == "24bit"
-            || TRUECOLOUR_TERMS.iter().any(|name| term.contains(name))
-        {
+        if colorterm == "truecolor" || colorterm == "24bit" || TRUECOLOUR_TERMS.iter().any(|name| term.contains(name)) {
             return Self::Full;
         }
-        if term.contains("256color") {
-            Self::Indexed
-        } else {
-            Self::Sixteen
-        }
+        if term.contains("256color") { Self::Indexed } else { Self::Sixteen }
     }
 
     /// The nearest colour that the terminal can show.
@@ -59,38 +52,22 @@ mod tests {
     use super::*;
 
     fn detect(vars: &[(&str, &str)]) -> ColourDepth {
-        ColourDepth::detect(|name| {
-            vars.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.to_string())
-        })
+        ColourDepth::detect(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string()))
     }
 
     #[test]
     fn the_environment_decides() {
-        assert_eq!(
-            detect(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]),
-            ColourDepth::Full
-        );
+        assert_eq!(detect(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]), ColourDepth::Full);
         assert_eq!(detect(&[("TERM", "xterm-kitty")]), ColourDepth::Full);
         assert_eq!(detect(&[("TERM", "tmux-256color")]), ColourDepth::Indexed);
         assert_eq!(detect(&[("TERM", "linux")]), ColourDepth::Sixteen);
         assert_eq!(detect(&[]), ColourDepth::Sixteen);
-        assert_eq!(
-            detect(&[("TERM", "dumb"), ("COLORTERM", "truecolor")]),
-            ColourDepth::None
-        );
+        assert_eq!(detect(&[("TERM", "dumb"), ("COLORTERM", "truecolor")]), ColourDepth::None);
     }
 
     #[test]
     fn no_color_wins_unless_it_is_empty() {
-        assert_eq!(
-            detect(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]),
-            ColourDepth::None
-        );
-        assert_eq!(
-            detect(&[("NO_COLOR", ""), ("COLORTERM", "truecolor")]),
-            ColourDepth::Full
-        );
+        assert_eq!(detect(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]), ColourDepth::None);
+        assert_eq!(detect(&[("NO_COLOR", ""), ("COLORTERM", "truecolor")]), ColourDepth::Full);
     }
 }

@@ -38,6 +38,8 @@ pub struct Glyphs {
     pub marker: &'static str,
     /// A row marked for a bulk action.
     pub mark: &'static str,
+    /// Left edge of a line written to standard error.
+    pub stderr: &'static str,
     /// End of text that was cut.
     pub ellipsis: &'static str,
     /// Something that holds, is up, or matched.
@@ -107,6 +109,7 @@ impl Glyphs {
             },
             marker: "▌",
             mark: "•",
+            stderr: "▎",
             ellipsis: "…",
             check: "✓",
             cross: "✗",
@@ -114,10 +117,10 @@ impl Glyphs {
             arrow: "→",
             arrow_back: "←",
             pair: "⇄",
-            hop: "▹",
-            hop_nat: "▸",
-            hop_back: "◃",
-            hop_nat_back: "◂",
+            hop: "▸",
+            hop_nat: "►",
+            hop_back: "◂",
+            hop_nat_back: "◄",
             unseen: "·",
             unsure: "?",
             dropped: "✗",
@@ -152,6 +155,7 @@ impl Glyphs {
             },
             marker: ">",
             mark: "*",
+            stderr: "!",
             ellipsis: "~",
             check: "y",
             cross: "x",
@@ -183,18 +187,12 @@ impl Glyphs {
     ///
     /// The Linux console's font lacks the rounded corners, so it gets ASCII too.
     pub fn detect(env: impl Fn(&str) -> Option<String>) -> Self {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .iter()
-            .find_map(|name| env(name).filter(|value| !value.is_empty()));
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env(name).filter(|value| !value.is_empty()));
         let utf8 = locale.is_some_and(|value| {
             let value = value.to_ascii_lowercase();
             value.contains("utf-8") || value.contains("utf8")
         });
-        if utf8 && env("TERM").as_deref() != Some("linux") {
-            Self::unicode()
-        } else {
-            Self::ascii()
-        }
+        if utf8 && env("TERM").as_deref() != Some("linux") { Self::unicode() } else { Self::ascii() }
     }
 }
 
@@ -209,28 +207,15 @@ mod tests {
     use super::*;
 
     fn detect(vars: &[(&str, &str)]) -> Glyphs {
-        Glyphs::detect(|name| {
-            vars.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.to_string())
-        })
+        Glyphs::detect(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string()))
     }
 
     #[test]
     fn the_locale_decides() {
         assert_eq!(detect(&[("LANG", "C.UTF-8")]), Glyphs::unicode());
-        assert_eq!(
-            detect(&[("LANG", "de_DE.utf8"), ("LC_ALL", "")]),
-            Glyphs::unicode()
-        );
-        assert_eq!(
-            detect(&[("LANG", "C.UTF-8"), ("LC_ALL", "C")]),
-            Glyphs::ascii()
-        );
-        assert_eq!(
-            detect(&[("LANG", "C.UTF-8"), ("TERM", "linux")]),
-            Glyphs::ascii()
-        );
+        assert_eq!(detect(&[("LANG", "de_DE.utf8"), ("LC_ALL", "")]), Glyphs::unicode());
+        assert_eq!(detect(&[("LANG", "C.UTF-8"), ("LC_ALL", "C")]), Glyphs::ascii());
+        assert_eq!(detect(&[("LANG", "C.UTF-8"), ("TERM", "linux")]), Glyphs::ascii());
         assert_eq!(detect(&[]), Glyphs::ascii());
     }
 }

@@ -37,9 +37,7 @@ pub enum ThemeError {
         base: String,
     },
     /// The file styles something that has no style.
-    #[error(
-        "theme {file}: styles.{field}: nothing is called so; see the built-in themes for the names"
-    )]
+    #[error("theme {file}: styles.{field}: nothing is called so; see the built-in themes for the names")]
     UnknownRole {
         /// The file.
         file: String,
@@ -99,28 +97,17 @@ pub(crate) fn builtin(name: &str) -> Option<Sheet> {
 
 /// The styles of a terminal without colour.
 pub(crate) fn mono() -> Sheet {
-    parse("mono", include_str!("../themes/mono.toml"))
-        .expect("built-in themes parse, as a test checks")
+    parse("mono", include_str!("../themes/mono.toml")).expect("built-in themes parse, as a test checks")
 }
 
 /// A user's sheet laid over its base.
 pub(crate) fn user(file: &str, text: &str) -> Result<Sheet, ThemeError> {
     let over = parse(file, text)?;
-    if let Some(field) = over
-        .styles
-        .keys()
-        .find(|field| Role::ALL.iter().all(|role| role.name() != *field))
-    {
-        return Err(ThemeError::UnknownRole {
-            file: file.into(),
-            field: field.clone(),
-        });
+    if let Some(field) = over.styles.keys().find(|field| Role::ALL.iter().all(|role| role.name() != *field)) {
+        return Err(ThemeError::UnknownRole { file: file.into(), field: field.clone() });
     }
     let base = over.base.clone().unwrap_or_else(|| "dusk".into());
-    let mut sheet = builtin(&base).ok_or(ThemeError::UnknownBase {
-        file: file.into(),
-        base,
-    })?;
+    let mut sheet = builtin(&base).ok_or(ThemeError::UnknownBase { file: file.into(), base })?;
     sheet.name = over.name;
     sheet.palette.extend(over.palette);
     sheet.styles.extend(over.styles);
@@ -128,46 +115,28 @@ pub(crate) fn user(file: &str, text: &str) -> Result<Sheet, ThemeError> {
 }
 
 fn parse(file: &str, text: &str) -> Result<Sheet, ThemeError> {
-    toml::from_str(text).map_err(|error| ThemeError::Syntax {
-        file: file.into(),
-        message: error.to_string().trim_end().to_owned(),
-    })
+    toml::from_str(text)
+        .map_err(|error| ThemeError::Syntax { file: file.into(), message: error.to_string().trim_end().to_owned() })
 }
 
 impl Sheet {
     /// The name given, or the file's.
     pub(crate) fn name(&self, file: &str) -> String {
-        let stem = || {
-            Path::new(file)
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-        };
-        self.name
-            .clone()
-            .or_else(stem)
-            .unwrap_or_else(|| file.to_owned())
+        let stem = || Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.name.clone().or_else(stem).unwrap_or_else(|| file.to_owned())
     }
 
     /// The style of every role at `depth`.
-    pub(crate) fn styles(
-        &self,
-        file: &str,
-        depth: ColourDepth,
-    ) -> Result<[Style; Role::ALL.len()], ThemeError> {
+    pub(crate) fn styles(&self, file: &str, depth: ColourDepth) -> Result<[Style; Role::ALL.len()], ThemeError> {
         let mut styles = [Style::new(); Role::ALL.len()];
         for role in Role::ALL {
             let name = role.name();
-            let words = self.styles.get(name).ok_or(ThemeError::MissingStyle {
+            let words = self.styles.get(name).ok_or(ThemeError::MissingStyle { file: file.into(), role: name })?;
+            styles[*role as usize] = self.style(words, depth).map_err(|(field, word)| ThemeError::UnknownWord {
                 file: file.into(),
-                role: name,
+                field: field.unwrap_or_else(|| format!("styles.{name}")),
+                word,
             })?;
-            styles[*role as usize] =
-                self.style(words, depth)
-                    .map_err(|(field, word)| ThemeError::UnknownWord {
-                        file: file.into(),
-                        field: field.unwrap_or_else(|| format!("styles.{name}")),
-                        word,
-                    })?;
         }
         Ok(styles)
     }
@@ -193,31 +162,20 @@ impl Sheet {
     }
 
     fn colour(&self, word: &str, depth: ColourDepth) -> Result<Color, (Option<String>, String)> {
-        let in_palette =
-            |text: &String| literal(text).ok_or((Some(format!("palette.{word}")), text.clone()));
+        let in_palette = |text: &String| literal(text).ok_or((Some(format!("palette.{word}")), text.clone()));
         match self.palette.get(word) {
             Some(Entry::WithSixteen(full, sixteen)) => {
                 let (full, sixteen) = (in_palette(full)?, in_palette(sixteen)?);
-                Ok(if depth == ColourDepth::Sixteen {
-                    sixteen
-                } else {
-                    depth.adapt(full)
-                })
+                Ok(if depth == ColourDepth::Sixteen { sixteen } else { depth.adapt(full) })
             }
             Some(Entry::One(text)) => in_palette(text).map(|colour| depth.adapt(colour)),
-            None => literal(word)
-                .map(|colour| depth.adapt(colour))
-                .ok_or((None, word.to_owned())),
+            None => literal(word).map(|colour| depth.adapt(colour)).ok_or((None, word.to_owned())),
         }
     }
 }
 
 fn literal(word: &str) -> Option<Color> {
-    if word == "default" {
-        Some(Color::Reset)
-    } else {
-        Color::from_str(word).ok()
-    }
+    if word == "default" { Some(Color::Reset) } else { Color::from_str(word).ok() }
 }
 
 fn modifier(word: &str) -> Option<Modifier> {
@@ -237,42 +195,23 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> String {
-        Theme::from_toml("mine.toml", text, ColourDepth::Full)
-            .unwrap_err()
-            .to_string()
+        Theme::from_toml("mine.toml", text, ColourDepth::Full).unwrap_err().to_string()
     }
 
     #[test]
     fn errors_name_the_file_and_the_field() {
-        assert!(
-            message("[styles]\ntext = \"no-such\"")
-                .starts_with("theme mine.toml: styles.text: \"no-such\"")
-        );
-        assert!(
-            message("[palette]\naccent = \"#12\"")
-                .starts_with("theme mine.toml: palette.accent: \"#12\"")
-        );
-        assert!(
-            message("[styles]\nsparkle = \"red\"").starts_with("theme mine.toml: styles.sparkle:")
-        );
-        assert!(
-            message("base = \"neon\"")
-                .contains("base = \"neon\": no such theme; there are dusk, paper, terminal")
-        );
+        assert!(message("[styles]\ntext = \"no-such\"").starts_with("theme mine.toml: styles.text: \"no-such\""));
+        assert!(message("[palette]\naccent = \"#12\"").starts_with("theme mine.toml: palette.accent: \"#12\""));
+        assert!(message("[styles]\nsparkle = \"red\"").starts_with("theme mine.toml: styles.sparkle:"));
+        assert!(message("base = \"neon\"").contains("base = \"neon\": no such theme; there are dusk, paper, terminal"));
         assert!(message("colour = 1").contains("unknown field `colour`"));
         assert!(message("[styles]\ntext = \"red on\"").contains("\"on\" is no colour"));
     }
 
     #[test]
     fn a_style_is_foreground_background_and_modifiers() {
-        let style = Sheet::default()
-            .style("red on #000010 bold underline", ColourDepth::Full)
-            .unwrap();
-        let expected = Style::new()
-            .fg(Color::Red)
-            .bg(Color::Rgb(0, 0, 16))
-            .bold()
-            .underlined();
+        let style = Sheet::default().style("red on #000010 bold underline", ColourDepth::Full).unwrap();
+        let expected = Style::new().fg(Color::Red).bg(Color::Rgb(0, 0, 16)).bold().underlined();
         assert_eq!(style, expected);
     }
 }

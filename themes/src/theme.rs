@@ -21,10 +21,7 @@ impl Theme {
     /// A built-in theme; `None` when there is none of that name.
     pub fn builtin(name: &str, depth: ColourDepth) -> Option<Self> {
         let sheet = sheet::builtin(name)?;
-        Some(
-            Self::resolve(&sheet, name, depth)
-                .expect("built-in themes are complete, as a test checks"),
-        )
+        Some(Self::resolve(&sheet, name, depth).expect("built-in themes are complete, as a test checks"))
     }
 
     /// A user's theme: TOML that overrides fields of the built-in theme named by `base` (`dusk` when not given).
@@ -38,12 +35,7 @@ impl Theme {
         if depth == ColourDepth::None {
             styles = sheet::mono().styles("mono", depth)?;
         }
-        Ok(Self {
-            name: sheet.name(file),
-            depth,
-            glyphs: Glyphs::unicode(),
-            styles,
-        })
+        Ok(Self { name: sheet.name(file), depth, glyphs: Glyphs::unicode(), styles })
     }
 
     /// The same theme with other glyphs.
@@ -79,29 +71,17 @@ impl Theme {
 
     /// The title of a pane.
     pub fn title(&self, focused: bool) -> Style {
-        if focused {
-            self.panel_title_focused()
-        } else {
-            self.panel_title()
-        }
+        if focused { self.panel_title_focused() } else { self.panel_title() }
     }
 
     /// The frame of a pane.
     pub fn border(&self, focused: bool) -> Style {
-        if focused {
-            self.panel_border_focused()
-        } else {
-            self.panel_border()
-        }
+        if focused { self.panel_border_focused() } else { self.panel_border() }
     }
 
     /// The selected row of a list.
     pub fn selection(&self, focused: bool) -> Style {
-        if focused {
-            self.row_focused()
-        } else {
-            self.row()
-        }
+        if focused { self.row_focused() } else { self.row() }
     }
 }
 
@@ -117,12 +97,7 @@ mod tests {
 
     use super::*;
 
-    const DEPTHS: [ColourDepth; 4] = [
-        ColourDepth::None,
-        ColourDepth::Sixteen,
-        ColourDepth::Indexed,
-        ColourDepth::Full,
-    ];
+    const DEPTHS: [ColourDepth; 4] = [ColourDepth::None, ColourDepth::Sixteen, ColourDepth::Indexed, ColourDepth::Full];
 
     #[test]
     fn every_builtin_is_complete_at_every_depth() {
@@ -141,12 +116,7 @@ mod tests {
             let style = theme.style(*role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
         }
-        assert!(
-            theme
-                .selection(true)
-                .add_modifier
-                .contains(Modifier::REVERSED)
-        );
+        assert!(theme.selection(true).add_modifier.contains(Modifier::REVERSED));
         assert_ne!(theme.title(true), theme.title(false));
         assert_ne!(theme.found(), theme.found_current());
         assert_ne!(theme.bad(), theme.text());
@@ -157,14 +127,8 @@ mod tests {
         for name in Theme::BUILTIN {
             let theme = Theme::builtin(name, ColourDepth::Sixteen).unwrap();
             for role in Role::ALL {
-                for colour in [theme.style(*role).fg, theme.style(*role).bg]
-                    .into_iter()
-                    .flatten()
-                {
-                    assert!(
-                        !matches!(colour, Color::Rgb(..) | Color::Indexed(_)),
-                        "{name} {role:?} {colour:?}"
-                    );
+                for colour in [theme.style(*role).fg, theme.style(*role).bg].into_iter().flatten() {
+                    assert!(!matches!(colour, Color::Rgb(..) | Color::Indexed(_)), "{name} {role:?} {colour:?}");
                 }
             }
         }
@@ -172,8 +136,7 @@ mod tests {
 
     #[test]
     fn a_user_theme_overrides_only_what_it_names() {
-        let text =
-            "base = \"paper\"\n[palette]\naccent = \"#102030\"\n[styles]\nbad = \"#ff0000 bold\"\n";
+        let text = "base = \"paper\"\n[palette]\naccent = \"#102030\"\n[styles]\nbad = \"#ff0000 bold\"\n";
         let theme = Theme::from_toml("mine.toml", text, ColourDepth::Full).unwrap();
         let paper = Theme::builtin("paper", ColourDepth::Full).unwrap();
         assert_eq!(theme.accent().fg, Some(Color::Rgb(0x10, 0x20, 0x30)));

@@ -55,12 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn draw(frame: &mut Frame, theme: &Theme, page: char) {
     let (area, buf) = (frame.area(), frame.buffer_mut());
     buf.set_style(area, theme.base());
-    let [top, body, bottom] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(1),
-    ])
-    .areas(area);
+    let [top, body, bottom] =
+        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
     let active = if page == '2' { 4 } else { 0 };
     StatusBar::new(theme, "porthole", &samples::tabs(), active)
         .summary("docker0 172.17.0.1/16 · 3 up · 2 exited")
@@ -74,11 +70,7 @@ fn draw(frame: &mut Frame, theme: &Theme, page: char) {
     }
     match page {
         '4' => popups(theme, area, buf),
-        '5' => HelpOverlay::new(theme, &samples::help_groups()).render(
-            area,
-            buf,
-            &mut HelpState::default(),
-        ),
+        '5' => HelpOverlay::new(theme, &samples::help_groups()).render(area, buf, &mut HelpState::default()),
         '7' => PaletteView::new(theme, "Actions").render(area, buf, &mut {
             let mut palette = Palette::new(samples::palette_items());
             palette.key(Key::char('s'));
@@ -90,111 +82,60 @@ fn draw(frame: &mut Frame, theme: &Theme, page: char) {
 }
 
 fn workstation(theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let [left, right] =
-        Layout::horizontal([Constraint::Percentage(45), Constraint::Fill(1)]).areas(area);
+    let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Fill(1)]).areas(area);
     let containers = samples::containers(theme);
     let mut state = TableState::default();
     state.window.select(Some(0));
-    Panel::new(theme)
-        .title("Containers")
-        .status("1/5")
-        .focused(true)
-        .render(left, buf);
-    Table::new(theme, &samples::container_columns(), &containers)
-        .focused(true)
-        .render(frame::inner(left), buf, &mut state);
+    Panel::new(theme).title("Containers").status("1/5").focused(true).render(left, buf);
+    Table::new(theme, &samples::container_columns(), &containers).focused(true).render(
+        frame::inner(left),
+        buf,
+        &mut state,
+    );
     let values: Vec<f32> = (0..200).map(|x| (x as f32 / 9.0).sin().abs()).collect();
     let chart = frame::inner(left);
-    Sparkline::new(theme, &values).render(
-        Rect {
-            y: chart.bottom().saturating_sub(2),
-            height: 2.min(chart.height),
-            ..chart
-        },
-        buf,
-    );
+    Sparkline::new(theme, &values)
+        .render(Rect { y: chart.bottom().saturating_sub(2), height: 2.min(chart.height), ..chart }, buf);
     let panes = frame::stack(right, [Constraint::Fill(1), Constraint::Length(12)]);
     let mut log = samples::log();
     log.search("get");
     log.scroll_lines(3);
-    Panel::new(theme)
-        .title("web · logs")
-        .status(&log.status())
-        .render(panes[0], buf);
+    Panel::new(theme).title("web · logs").status(&log.status()).render(panes[0], buf);
     LogPane::new(theme).render(frame::inner(panes[0]), buf, &mut log);
-    Panel::new(theme)
-        .title("web · shell 1")
-        .status("Ctrl-] to leave")
-        .render(panes[1], buf);
+    Panel::new(theme).title("web · shell 1").status("Ctrl-] to leave").render(panes[1], buf);
     let inside = frame::inner(panes[1]);
     let mut shell = Alacritty::new(inside.width, inside.height, TermOptions::default());
     shell.feed(samples::SHELL.as_bytes());
-    TermPane::new(theme, &shell)
-        .focused(true)
-        .render(inside, buf);
+    TermPane::new(theme, &shell).focused(true).render(inside, buf);
 }
 
 fn trace(theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let heights = [
-        Constraint::Length(5),
-        Constraint::Fill(1),
-        Constraint::Length(7),
-        Constraint::Length(8),
-    ];
+    let heights = [Constraint::Length(5), Constraint::Fill(1), Constraint::Length(7), Constraint::Length(8)];
     let panes = frame::stack(area, heights);
     let (taps, links, packets) = (samples::taps(), samples::links(), samples::packets());
-    let way = Way {
-        taps: &taps,
-        links: &links,
-        seen: &[],
-        selected: Some(2),
-    };
-    Panel::new(theme)
-        .title("The way")
-        .status("publish 8088 → web:80")
-        .render(panes[0], buf);
+    let way = Way { taps: &taps, links: &links, seen: &[], selected: Some(2) };
+    Panel::new(theme).title("The way").status("publish 8088 → web:80").render(panes[0], buf);
     WayPicture::new(theme, way).render(frame::inner(panes[0]), buf);
     let mut state = LadderState::default();
     state.window.select(Some(0));
     state.select_hop(2);
-    Panel::new(theme)
-        .title("Packets")
-        .status("12 seen, 11 joined, 1 lost")
-        .focused(true)
-        .render(panes[1], buf);
-    PacketList::new(theme, packets.as_slice())
-        .focused(true)
-        .render(frame::inner(panes[1]), buf, &mut state);
+    Panel::new(theme).title("Packets").status("12 seen, 11 joined, 1 lost").focused(true).render(panes[1], buf);
+    PacketList::new(theme, packets.as_slice()).focused(true).render(frame::inner(panes[1]), buf, &mut state);
     let cards = frame::row(panes[2], [Constraint::Fill(1), Constraint::Fill(1)]);
-    Panel::new(theme)
-        .title("Hop 3 of 5: docker0, +419 µs")
-        .render(cards[0], buf);
+    Panel::new(theme).title("Hop 3 of 5: docker0, +419 µs").render(cards[0], buf);
     DetailCard::new(theme, &samples::hop_details()).render(frame::inner(cards[0]), buf);
-    Panel::new(theme)
-        .title("Rules that saw this packet")
-        .render(cards[1], buf);
+    Panel::new(theme).title("Rules that saw this packet").render(cards[1], buf);
     DetailCard::new(theme, &samples::rules()).render(frame::inner(cards[1]), buf);
     let bytes: Vec<u8> = (0..96u8).map(|byte| byte.wrapping_mul(37)).collect();
-    Panel::new(theme)
-        .title("Bytes")
-        .status("60 B")
-        .render(panes[3], buf);
-    HexView::new(theme, &bytes)
-        .highlight(30..36)
-        .render(frame::inner(panes[3]), buf);
+    Panel::new(theme).title("Bytes").status("60 B").render(panes[3], buf);
+    HexView::new(theme, &bytes).highlight(30..36).render(frame::inner(panes[3]), buf);
 }
 
 fn network(theme: &Theme, area: Rect, buf: &mut Buffer) {
-    Panel::new(theme)
-        .title("Network")
-        .status("bridge docker0")
-        .focused(true)
-        .render(area, buf);
+    Panel::new(theme).title("Network").status("bridge docker0").focused(true).render(area, buf);
     let mut state = TopologyState::default();
     state.window.select(Some(1));
-    TopologyView::new(theme, &samples::topology(6))
-        .focused(true)
-        .render(frame::inner(area), buf, &mut state);
+    TopologyView::new(theme, &samples::topology(6)).focused(true).render(frame::inner(area), buf, &mut state);
 }
 
 fn welcome(theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -214,18 +155,12 @@ fn popups(theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut window = Window::default();
     window.select(Some(1));
     MenuList::new(theme, "web", &samples::menu_items()).render(quarter(0, 1), buf, &mut window);
-    let mut form = Form::new(vec![
-        Field::new("image", "lab"),
-        Field::new("name", "generated"),
-        Field::new("publish", "8088:80"),
-    ]);
+    let mut form =
+        Form::new(vec![Field::new("image", "lab"), Field::new("name", "generated"), Field::new("publish", "8088:80")]);
     form.key(Key::char('w'));
     form.fields[0].error = Some("no image is called w; see `porthole images`".into());
     FormView::new(theme, "Run a container", &form).render(quarter(1, 1), buf);
-    let toast = |kind, text: &str| Toast {
-        kind,
-        text: text.into(),
-    };
+    let toast = |kind, text: &str| Toast { kind, text: text.into() };
     let toasts = [
         toast(ToastKind::Good, "web is up, http://127.0.0.1:8088"),
         toast(ToastKind::Warn, "db: restarted 3 times in a minute"),

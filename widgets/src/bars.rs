@@ -6,7 +6,7 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::widgets::Widget;
 
 use crate::pen::{Pen, cells, part};
-use crate::text::{fit, put_right};
+use crate::text::{fit_last_facts, put_right};
 
 /// Cells between two things in a bar.
 const GAP: u16 = 3;
@@ -23,19 +23,11 @@ pub struct KeyHint {
 impl KeyHint {
     /// A key and what it does.
     pub fn new(key: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            label: label.into(),
-        }
+        Self { key: key.into(), label: label.into() }
     }
 
     fn cells(&self) -> u16 {
-        cells(&self.key)
-            + if self.label.is_empty() {
-                0
-            } else {
-                cells(&self.label) + 1
-            }
+        cells(&self.key) + if self.label.is_empty() { 0 } else { cells(&self.label) + 1 }
     }
 }
 
@@ -97,10 +89,7 @@ pub struct Tab {
 impl Tab {
     /// A view.
     pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            title: title.into(),
-        }
+        Self { key: key.into(), title: title.into() }
     }
 }
 
@@ -117,16 +106,10 @@ pub struct StatusBar<'a> {
 impl<'a> StatusBar<'a> {
     /// A bar with the program's name and its views, of which one is open.
     pub fn new(theme: &'a Theme, brand: &'a str, tabs: &'a [Tab], active: usize) -> Self {
-        Self {
-            theme,
-            brand,
-            tabs,
-            active,
-            summary: "",
-        }
+        Self { theme, brand, tabs, active, summary: "" }
     }
 
-    /// Facts at the right; they give way to the views.
+    /// Facts at the right, the most important last; the first ones give way to the views.
     pub fn summary(mut self, text: &'a str) -> Self {
         self.summary = text;
         self
@@ -136,33 +119,21 @@ impl<'a> StatusBar<'a> {
     pub fn tab_at(&self, area: Rect, at: Position) -> Option<usize> {
         let places = self.places(area.width);
         let x = at.x.checked_sub(area.x).filter(|_| at.y == area.y)?;
-        places
-            .iter()
-            .position(|(start, width, _)| (*start..start + width).contains(&x))
+        places.iter().position(|(start, width, _)| (*start..start + width).contains(&x))
     }
 
     /// Start, width and text of each view. When all names do not fit, only the open view is named.
     fn places(&self, width: u16) -> Vec<(u16, u16, String)> {
         let brand = self.brand_width(width);
         let long = self.named(brand, |_| true);
-        let fits = long
-            .last()
-            .is_none_or(|(start, cells, _)| start + cells < width);
-        if fits {
-            long
-        } else {
-            self.named(brand, |index| index == self.active)
-        }
+        let fits = long.last().is_none_or(|(start, cells, _)| start + cells < width);
+        if fits { long } else { self.named(brand, |index| index == self.active) }
     }
 
     fn named(&self, start: u16, named: impl Fn(usize) -> bool) -> Vec<(u16, u16, String)> {
         let mut x = start;
         let place = |(index, tab): (usize, &Tab)| {
-            let text = if named(index) {
-                format!("{} {}", tab.key, tab.title)
-            } else {
-                tab.key.clone()
-            };
+            let text = if named(index) { format!("{} {}", tab.key, tab.title) } else { tab.key.clone() };
             let width = cells(&text);
             let place = (x, width, text);
             x = x.saturating_add(width + 2);
@@ -172,11 +143,7 @@ impl<'a> StatusBar<'a> {
     }
 
     fn brand_width(&self, width: u16) -> u16 {
-        if width >= 40 {
-            cells(self.brand) + 1 + GAP
-        } else {
-            1
-        }
+        if width >= 40 { cells(self.brand) + 1 + GAP } else { 1 }
     }
 }
 
@@ -185,31 +152,17 @@ impl Widget for StatusBar<'_> {
         let area = part(area.intersection(buf.area), 0, u16::MAX);
         let ellipsis = self.theme.glyphs().ellipsis;
         if self.brand_width(area.width) > 1 {
-            Pen::new(buf, area, ellipsis)
-                .skip(1)
-                .text(self.brand, self.theme.brand());
+            Pen::new(buf, area, ellipsis).skip(1).text(self.brand, self.theme.brand());
         }
         let mut end = self.brand_width(area.width);
         for (index, (start, width, text)) in self.places(area.width).into_iter().enumerate() {
-            let style = if index == self.active {
-                self.theme.tab_active()
-            } else {
-                self.theme.tab()
-            };
+            let style = if index == self.active { self.theme.tab_active() } else { self.theme.tab() };
             Pen::new(buf, part(area, start, width), ellipsis).text(&text, style);
             end = start + width;
         }
         let left = area.width.saturating_sub(end + GAP + 1);
-        if left >= 8 {
-            let summary = fit(self.summary, usize::from(left), ellipsis);
-            put_right(
-                buf,
-                part(area, end + GAP, left),
-                &summary,
-                self.theme.muted(),
-                ellipsis,
-            );
-        }
+        let summary = fit_last_facts(self.summary, usize::from(left));
+        put_right(buf, part(area, end + GAP, left), &summary, self.theme.muted(), ellipsis);
     }
 }
 
@@ -221,12 +174,8 @@ mod tests {
     fn a_narrow_bar_keeps_the_first_keys_and_help() {
         let theme = Theme::default();
         let hints = ["inspect", "logs", "shell", "help"].map(|label| KeyHint::new("x", label));
-        let labels = |width| {
-            KeyBar::new(&theme, &hints)
-                .fitting(width)
-                .map(|hint| hint.label.as_str())
-                .collect::<Vec<_>>()
-        };
+        let labels =
+            |width| KeyBar::new(&theme, &hints).fitting(width).map(|hint| hint.label.as_str()).collect::<Vec<_>>();
         assert_eq!(labels(80), ["inspect", "logs", "shell", "help"]);
         assert_eq!(labels(30), ["inspect", "logs", "help"]);
         assert_eq!(labels(5), ["help"]);

@@ -19,11 +19,7 @@ pub struct Sparkline<'a> {
 impl<'a> Sparkline<'a> {
     /// A chart as high as its highest value.
     pub fn new(theme: &'a Theme, values: &'a [f32]) -> Self {
-        Self {
-            theme,
-            values,
-            max: None,
-        }
+        Self { theme, values, max: None }
     }
 
     /// The value of a full bar.
@@ -36,11 +32,7 @@ impl<'a> Sparkline<'a> {
     fn eighths(value: f32, max: f32, rows: u16) -> usize {
         let whole = f32::from(rows) * 8.0;
         let part = value / max * whole;
-        if part.is_nan() || part <= 0.0 {
-            0
-        } else {
-            part.round().clamp(1.0, whole) as usize
-        }
+        if part.is_nan() || part <= 0.0 { 0 } else { part.round().clamp(1.0, whole) as usize }
     }
 }
 
@@ -48,26 +40,15 @@ impl Widget for Sparkline<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         let shown = &self.values[self.values.len().saturating_sub(usize::from(area.width))..];
-        let max = self
-            .max
-            .unwrap_or_else(|| shown.iter().copied().fold(0.0, f32::max));
+        let max = self.max.unwrap_or_else(|| shown.iter().copied().fold(0.0, f32::max));
         let left = area.width - shown.len() as u16;
         for (index, value) in shown.iter().enumerate() {
             let eighths = Self::eighths(*value, max, area.height);
             for row in 0..area.height {
                 let above = 8 * usize::from(area.height - 1 - row);
                 let level = eighths.saturating_sub(above).min(8);
-                let place = Rect {
-                    y: area.y + row,
-                    height: 1,
-                    ..area
-                };
-                put(
-                    buf,
-                    part(place, left + index as u16, 1),
-                    self.theme.glyphs().levels[level],
-                    self.theme.chart(),
-                );
+                let place = Rect { y: area.y + row, height: 1, ..area };
+                put(buf, part(place, left + index as u16, 1), self.theme.glyphs().levels[level], self.theme.chart());
             }
         }
     }

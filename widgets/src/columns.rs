@@ -24,14 +24,7 @@ impl Column {
     /// A column as wide as its title, never dropped.
     pub fn new(title: &'static str) -> Self {
         let min = cells(title);
-        Self {
-            title,
-            min,
-            max: u16::MAX,
-            flex: 0,
-            right: false,
-            priority: 0,
-        }
+        Self { title, min, max: u16::MAX, flex: 0, right: false, priority: 0 }
     }
 
     /// The width that it has at least.
@@ -84,8 +77,7 @@ pub(crate) fn arrange(columns: &[Column], width: u16) -> Vec<Option<Place>> {
     let available = width.saturating_sub(MARGIN);
     let mut kept: Vec<bool> = vec![true; columns.len()];
     while needed(columns, &kept) > u32::from(available) {
-        let droppable =
-            (0..columns.len()).filter(|index| kept[*index] && columns[*index].priority > 0);
+        let droppable = (0..columns.len()).filter(|index| kept[*index] && columns[*index].priority > 0);
         // Of equals the rightmost goes: `max_by_key` returns the last.
         let Some(last) = droppable.max_by_key(|index| columns[*index].priority) else {
             break;
@@ -97,26 +89,15 @@ pub(crate) fn arrange(columns: &[Column], width: u16) -> Vec<Option<Place>> {
     share_out(columns, &kept, &mut widths, spare);
     let mut x = MARGIN;
     let place = |(index, keep): (usize, &bool)| {
-        let here = keep.then_some(Place {
-            x,
-            width: widths[index],
-        });
-        x = if *keep {
-            x.saturating_add(widths[index] + GAP)
-        } else {
-            x
-        };
+        let here = keep.then_some(Place { x, width: widths[index] });
+        x = if *keep { x.saturating_add(widths[index] + GAP) } else { x };
         here
     };
     kept.iter().enumerate().map(place).collect()
 }
 
 fn needed(columns: &[Column], kept: &[bool]) -> u32 {
-    let widths = columns
-        .iter()
-        .zip(kept)
-        .filter(|(_, keep)| **keep)
-        .map(|(column, _)| u32::from(column.min + GAP));
+    let widths = columns.iter().zip(kept).filter(|(_, keep)| **keep).map(|(column, _)| u32::from(column.min + GAP));
     widths.sum::<u32>().saturating_sub(u32::from(GAP))
 }
 
@@ -124,14 +105,9 @@ fn needed(columns: &[Column], kept: &[bool]) -> u32 {
 fn share_out(columns: &[Column], kept: &[bool], widths: &mut [u16], mut spare: u32) {
     loop {
         let hungry: Vec<usize> = (0..columns.len())
-            .filter(|index| {
-                kept[*index] && columns[*index].flex > 0 && widths[*index] < columns[*index].max
-            })
+            .filter(|index| kept[*index] && columns[*index].flex > 0 && widths[*index] < columns[*index].max)
             .collect();
-        let shares: u32 = hungry
-            .iter()
-            .map(|index| u32::from(columns[*index].flex))
-            .sum();
+        let shares: u32 = hungry.iter().map(|index| u32::from(columns[*index].flex)).sum();
         if spare == 0 || shares == 0 {
             return;
         }
@@ -163,10 +139,7 @@ mod tests {
     }
 
     fn widths(width: u16) -> Vec<u16> {
-        arrange(&columns(), width)
-            .iter()
-            .map(|place| place.map_or(0, |place| place.width))
-            .collect()
+        arrange(&columns(), width).iter().map(|place| place.map_or(0, |place| place.width)).collect()
     }
 
     #[test]

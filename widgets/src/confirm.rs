@@ -31,16 +31,8 @@ impl Confirm {
     /// Handles a key; `Some` is the answer.
     pub fn key(&mut self, key: Key) -> Option<bool> {
         match (key.code, key.modifiers) {
-            (
-                KeyCode::Char('y' | 'Y'),
-                Modifiers {
-                    ctrl: false,
-                    alt: false,
-                    ..
-                },
-            ) => return Some(true),
-            (KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc, _)
-            | (KeyCode::Char('c'), Modifiers::CTRL) => {
+            (KeyCode::Char('y' | 'Y'), Modifiers { ctrl: false, alt: false, .. }) => return Some(true),
+            (KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc, _) | (KeyCode::Char('c'), Modifiers::CTRL) => {
                 return Some(false);
             }
             (KeyCode::Enter, _) => return Some(self.yes),
@@ -72,12 +64,7 @@ impl<'a> ConfirmDialog<'a> {
         for (index, name) in confirm.depends.iter().take(MAX_DEPENDANTS).enumerate() {
             rows.push((if index == 0 { "with it" } else { "" }, name.clone()));
         }
-        if let Some(more) = confirm
-            .depends
-            .len()
-            .checked_sub(MAX_DEPENDANTS)
-            .filter(|more| *more > 0)
-        {
+        if let Some(more) = confirm.depends.len().checked_sub(MAX_DEPENDANTS).filter(|more| *more > 0) {
             rows.push(("", format!("and {more} more")));
         }
         rows.push(("", String::new()));
@@ -96,14 +83,7 @@ impl<'a> ConfirmDialog<'a> {
         pen.skip(4)
             .text(marker(!yes), theme.marker())
             .text("n", theme.key())
-            .text(
-                " no",
-                if yes {
-                    theme.key_label()
-                } else {
-                    theme.strong()
-                },
-            );
+            .text(" no", if yes { theme.key_label() } else { theme.strong() });
     }
 }
 
@@ -112,16 +92,8 @@ impl Widget for ConfirmDialog<'_> {
         let area = area.intersection(buf.area);
         let rows = self.body();
         let widest = rows.iter().map(|(_, text)| cells(text)).max().unwrap_or(0);
-        let popup = centred(
-            area,
-            widest.saturating_add(15).clamp(44, 100),
-            rows.len() as u16 + 4,
-        );
-        Panel::new(self.theme)
-            .title(&self.confirm.title)
-            .focused(true)
-            .popup()
-            .render(popup, buf);
+        let popup = centred(area, widest.saturating_add(15).clamp(44, 100), rows.len() as u16 + 4);
+        Panel::new(self.theme).title(&self.confirm.title).focused(true).popup().render(popup, buf);
         let inside = inner(popup);
         let answers = inside.height.saturating_sub(1);
         for (index, (key, text)) in rows.iter().enumerate().take(usize::from(answers)) {
@@ -130,11 +102,7 @@ impl Widget for ConfirmDialog<'_> {
                 (_, "command") => self.theme.accent(),
                 _ => self.theme.text(),
             };
-            let mut pen = Pen::new(
-                buf,
-                line(inside, index as u16),
-                self.theme.glyphs().ellipsis,
-            );
+            let mut pen = Pen::new(buf, line(inside, index as u16), self.theme.glyphs().ellipsis);
             pen.skip(1);
             if index > 0 && inside.width > 30 {
                 pen.column(9, key, self.theme.muted());

@@ -26,11 +26,7 @@ pub struct Field {
 impl Field {
     /// An empty field.
     pub fn new(label: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            hint: hint.into(),
-            ..Self::default()
-        }
+        Self { label: label.into(), hint: hint.into(), ..Self::default() }
     }
 }
 
@@ -75,16 +71,8 @@ impl Form {
         match key.code {
             KeyCode::Esc => return FormEvent::Cancelled,
             KeyCode::Enter if self.focus == last => return FormEvent::Submitted,
-            KeyCode::Tab if key.modifiers.shift => {
-                self.focus = self.focus.checked_sub(1).unwrap_or(last)
-            }
-            KeyCode::Tab => {
-                self.focus = if self.focus == last {
-                    0
-                } else {
-                    self.focus + 1
-                }
-            }
+            KeyCode::Tab if key.modifiers.shift => self.focus = self.focus.checked_sub(1).unwrap_or(last),
+            KeyCode::Tab => self.focus = if self.focus == last { 0 } else { self.focus + 1 },
             KeyCode::Enter | KeyCode::Down => self.set_focus(self.focus + 1),
             KeyCode::Up => self.focus = self.focus.saturating_sub(1),
             _ => return self.edit(key),
@@ -124,17 +112,8 @@ impl Widget for FormView<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         let (theme, fields) = (self.theme, &self.form.fields);
-        let label = fields
-            .iter()
-            .map(|field| cells(&field.label))
-            .max()
-            .unwrap_or(0)
-            .min(area.width / 3);
-        let popup = centred(
-            area,
-            72,
-            u16::try_from(fields.len() + 3).unwrap_or(u16::MAX),
-        );
+        let label = fields.iter().map(|field| cells(&field.label)).max().unwrap_or(0).min(area.width / 3);
+        let popup = centred(area, 72, u16::try_from(fields.len() + 3).unwrap_or(u16::MAX));
         Panel::new(theme)
             .title(self.title)
             .status("tab next · enter ok · esc cancel")
@@ -145,33 +124,14 @@ impl Widget for FormView<'_> {
         let rows = inside.height.saturating_sub(1);
         // The field typed into stays in sight, however small the window.
         let first = (self.form.focus + 1).saturating_sub(usize::from(rows));
-        for (index, field) in fields
-            .iter()
-            .enumerate()
-            .skip(first)
-            .take(usize::from(rows))
-        {
-            let (place, focused) = (
-                line(inside, (index - first) as u16),
-                index == self.form.focus,
-            );
-            let style = if focused {
-                theme.strong()
-            } else {
-                theme.muted()
-            };
-            Pen::new(buf, place, theme.glyphs().ellipsis)
-                .skip(1)
-                .column_right(label, &field.label, style);
+        for (index, field) in fields.iter().enumerate().skip(first).take(usize::from(rows)) {
+            let (place, focused) = (line(inside, (index - first) as u16), index == self.form.focus);
+            let style = if focused { theme.strong() } else { theme.muted() };
+            Pen::new(buf, place, theme.glyphs().ellipsis).skip(1).column_right(label, &field.label, style);
             let input = part(place, label + 3, place.width.saturating_sub(label + 4));
-            InputLine::new(theme, &field.input)
-                .placeholder(&field.hint)
-                .focused(focused)
-                .render(input, buf);
+            InputLine::new(theme, &field.input).placeholder(&field.hint).focused(focused).render(input, buf);
         }
-        let error = fields
-            .get(self.form.focus)
-            .and_then(|field| field.error.as_deref());
+        let error = fields.get(self.form.focus).and_then(|field| field.error.as_deref());
         let mut pen = Pen::new(buf, line(inside, rows), theme.glyphs().ellipsis);
         pen.skip(1).text(error.unwrap_or_default(), theme.bad());
     }
@@ -188,10 +148,7 @@ mod tests {
         assert_eq!(form.key(KeyCode::Enter.into()), FormEvent::Open);
         form.key(Key::char('i'));
         assert_eq!(form.key(KeyCode::Enter.into()), FormEvent::Submitted);
-        assert_eq!(
-            (form.fields[0].input.text(), form.fields[1].input.text()),
-            ("w", "i")
-        );
+        assert_eq!((form.fields[0].input.text(), form.fields[1].input.text()), ("w", "i"));
         form.key(KeyCode::Tab.into());
         assert_eq!(form.focus(), 0);
         assert_eq!(form.key(KeyCode::Esc.into()), FormEvent::Cancelled);

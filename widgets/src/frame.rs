@@ -9,7 +9,7 @@ use ratatui_core::layout::{Constraint, Layout, Position, Rect, Spacing};
 use ratatui_core::style::Style;
 use ratatui_core::widgets::Widget;
 
-use crate::text::{fit, put, put_right, width};
+use crate::text::{fit, fit_first_facts, put, put_right, width};
 
 /// The frame of a pane.
 #[derive(Debug, Clone)]
@@ -24,13 +24,7 @@ pub struct Panel<'a> {
 impl<'a> Panel<'a> {
     /// A frame without title.
     pub fn new(theme: &'a Theme) -> Self {
-        Self {
-            theme,
-            title: "",
-            status: "",
-            focused: false,
-            popup: false,
-        }
+        Self { theme, title: "", status: "", focused: false, popup: false }
     }
 
     /// The title, at the left of the top border.
@@ -71,29 +65,15 @@ impl<'a> Panel<'a> {
         let place = |x, width| Rect { x, width, ..area };
         let mut used = 0;
         if !self.title.is_empty() {
-            let title = format!(
-                " {} ",
-                fit(self.title, usize::from(room.saturating_sub(2)), ellipsis)
-            );
-            used = put(
-                buf,
-                place(area.x + 1, room + 2),
-                &title,
-                self.theme.title(self.focused),
-            );
+            let title = format!(" {} ", fit(self.title, usize::from(room.saturating_sub(2)), ellipsis));
+            used = put(buf, place(area.x + 1, room + 2), &title, self.theme.title(self.focused));
         }
         let left = (room + 1).saturating_sub(used);
         if !self.status.is_empty() && left > 8 {
             let wanted = (width(self.status) as u16 + 2).min(left);
-            let status = format!(" {} ", fit(self.status, usize::from(wanted - 2), ellipsis));
+            let status = format!(" {} ", fit_first_facts(self.status, usize::from(wanted - 2), ellipsis));
             let end = area.right() - 1;
-            put_right(
-                buf,
-                place(end - wanted, wanted),
-                &status,
-                self.theme.panel_status(),
-                ellipsis,
-            );
+            put_right(buf, place(end - wanted, wanted), &status, self.theme.panel_status(), ellipsis);
         }
     }
 }
@@ -125,29 +105,18 @@ pub fn inner(area: Rect) -> Rect {
 
 /// Areas one above the other that share their borders.
 pub fn stack(area: Rect, heights: impl IntoIterator<Item = Constraint>) -> Vec<Rect> {
-    Layout::vertical(heights)
-        .spacing(Spacing::Overlap(1))
-        .split(area)
-        .to_vec()
+    Layout::vertical(heights).spacing(Spacing::Overlap(1)).split(area).to_vec()
 }
 
 /// Areas side by side that share their borders.
 pub fn row(area: Rect, widths: impl IntoIterator<Item = Constraint>) -> Vec<Rect> {
-    Layout::horizontal(widths)
-        .spacing(Spacing::Overlap(1))
-        .split(area)
-        .to_vec()
+    Layout::horizontal(widths).spacing(Spacing::Overlap(1)).split(area).to_vec()
 }
 
 /// An area of at most `width` × `height` in the middle of `area`.
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    }
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
 /// Empties an area and gives it a style.
@@ -191,22 +160,12 @@ fn arms_at(area: Rect, Position { x, y }: Position) -> u8 {
 }
 
 fn arms_of(symbol: &str, borders: &Borders) -> u8 {
-    table(borders)
-        .iter()
-        .find(|(_, glyph)| *glyph == symbol)
-        .map_or(0, |(arms, _)| *arms)
+    table(borders).iter().find(|(_, glyph)| *glyph == symbol).map_or(0, |(arms, _)| *arms)
 }
 
 fn glyph_of(arms: u8, borders: &Borders) -> &'static str {
-    let exact = table(borders)
-        .iter()
-        .find(|(other, _)| *other == arms)
-        .map(|(_, glyph)| *glyph);
-    exact.unwrap_or(if arms & (LEFT | RIGHT) != 0 {
-        borders.horizontal
-    } else {
-        borders.vertical
-    })
+    let exact = table(borders).iter().find(|(other, _)| *other == arms).map(|(_, glyph)| *glyph);
+    exact.unwrap_or(if arms & (LEFT | RIGHT) != 0 { borders.horizontal } else { borders.vertical })
 }
 
 fn table(borders: &Borders) -> [(u8, &'static str); 11] {

@@ -10,18 +10,12 @@ pub fn score(pattern: &str, text: &str) -> Option<i32> {
 /// The score, and the indices of the characters that matched.
 pub fn positions(pattern: &str, text: &str) -> Option<(i32, Vec<usize>)> {
     let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    let pattern: Vec<char> = pattern
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .flat_map(char::to_lowercase)
-        .collect();
+    let pattern: Vec<char> = pattern.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
     let Some(first) = pattern.first() else {
         return Some((0, Vec::new()));
     };
     let starts = (0..text.len()).filter(|index| text[*index] == *first);
-    starts
-        .filter_map(|start| from(start, &pattern, &text))
-        .max_by_key(|(score, _)| *score)
+    starts.filter_map(|start| from(start, &pattern, &text)).max_by_key(|(score, _)| *score)
 }
 
 /// The greedy match that begins at `start`.
@@ -33,14 +27,8 @@ fn from(start: usize, pattern: &[char], text: &[char]) -> Option<(i32, Vec<usize
     }
     let word_start = |index: usize| index == 0 || !text[index - 1].is_alphanumeric();
     let starts = found.iter().filter(|index| word_start(**index)).count() as i32;
-    let runs = found
-        .windows(2)
-        .filter(|pair| pair[1] == pair[0] + 1)
-        .count() as i32;
-    Some((
-        8 * starts + 10 * runs - (start as i32).min(8) - (text.len() as i32) / 8,
-        found,
-    ))
+    let runs = found.windows(2).filter(|pair| pair[1] == pair[0] + 1).count() as i32;
+    Some((8 * starts + 10 * runs - (start as i32).min(8) - (text.len() as i32) / 8, found))
 }
 
 #[cfg(test)]
@@ -57,19 +45,9 @@ mod tests {
 
     #[test]
     fn words_and_runs_win() {
-        let best = |pattern: &str, texts: &[&'static str]| {
-            *texts
-                .iter()
-                .max_by_key(|text| score(pattern, text))
-                .unwrap()
-        };
-        assert_eq!(
-            best("stop", &["show topology", "stop container"]),
-            "stop container"
-        );
-        assert_eq!(
-            best("rc", &["remove container", "trace", "source"]),
-            "remove container"
-        );
+        let best =
+            |pattern: &str, texts: &[&'static str]| *texts.iter().max_by_key(|text| score(pattern, text)).unwrap();
+        assert_eq!(best("stop", &["show topology", "stop container"]), "stop container");
+        assert_eq!(best("rc", &["remove container", "trace", "source"]), "remove container");
     }
 }

@@ -68,12 +68,7 @@ impl<'a> HelpOverlay<'a> {
         let total: usize = self.groups.iter().map(length).sum();
         let (mut columns, mut rest) = (Vec::new(), self.groups);
         for left in (1..=count).rev() {
-            let target = rest
-                .iter()
-                .map(length)
-                .sum::<usize>()
-                .div_ceil(left)
-                .min(total);
+            let target = rest.iter().map(length).sum::<usize>().div_ceil(left).min(total);
             let mut sum = 0;
             let take = rest.iter().take_while(|group| {
                 let fits = sum == 0 || sum + length(group) / 2 <= target;
@@ -92,12 +87,7 @@ impl<'a> HelpOverlay<'a> {
     }
 
     fn widest(&self, of: impl Fn(&(String, String)) -> u16) -> u16 {
-        self.groups
-            .iter()
-            .flat_map(|group| &group.keys)
-            .map(of)
-            .max()
-            .unwrap_or(0)
+        self.groups.iter().flat_map(|group| &group.keys).map(of).max().unwrap_or(0)
     }
 
     fn draw_row(&self, row: &Row, place: Rect, key: u16, buf: &mut Buffer) {
@@ -107,9 +97,7 @@ impl<'a> HelpOverlay<'a> {
                 pen.text(title, self.theme.strong());
             }
             Row::Key(name, label) => {
-                pen.column_right(key, name, self.theme.key())
-                    .skip(2)
-                    .text(label, self.theme.key_label());
+                pen.column_right(key, name, self.theme.key()).skip(2).text(label, self.theme.key_label());
             }
             Row::Blank => {}
         }
@@ -123,43 +111,19 @@ impl StatefulWidget for HelpOverlay<'_> {
         let area = area.intersection(buf.area);
         let key = self.widest(|(key, _)| cells(key)).min(16);
         let column = (key + 2 + self.widest(|(_, label)| cells(label))).clamp(12, 46) + 3;
-        let count = (area.width.saturating_sub(4) / column)
-            .clamp(1, 3)
-            .min(self.groups.len().max(1) as u16);
+        let count = (area.width.saturating_sub(4) / column).clamp(1, 3).min(self.groups.len().max(1) as u16);
         let columns = self.columns(usize::from(count));
         let rows = columns.iter().map(Vec::len).max().unwrap_or(0);
-        let popup = centred(
-            area,
-            column * count + 4,
-            u16::try_from(rows + 2).unwrap_or(u16::MAX),
-        );
+        let popup = centred(area, column * count + 4, u16::try_from(rows + 2).unwrap_or(u16::MAX));
         let inside = inner(popup);
         state.last = rows.saturating_sub(usize::from(inside.height));
         state.offset = state.offset.min(state.last);
-        let status = if state.last > 0 {
-            "j k to scroll · esc to close"
-        } else {
-            "esc to close"
-        };
-        Panel::new(self.theme)
-            .title("Help")
-            .status(status)
-            .focused(true)
-            .popup()
-            .render(popup, buf);
+        let status = if state.last > 0 { "j k to scroll · esc to close" } else { "esc to close" };
+        Panel::new(self.theme).title("Help").status(status).focused(true).popup().render(popup, buf);
         for (index, rows) in columns.iter().enumerate() {
             let x = (column * index as u16 + 1).min(inside.width);
-            let place = Rect {
-                x: inside.x + x,
-                width: (column - 2).min(inside.width - x),
-                ..inside
-            };
-            for (at, row) in rows
-                .iter()
-                .skip(state.offset)
-                .take(usize::from(inside.height))
-                .enumerate()
-            {
+            let place = Rect { x: inside.x + x, width: (column - 2).min(inside.width - x), ..inside };
+            for (at, row) in rows.iter().skip(state.offset).take(usize::from(inside.height)).enumerate() {
                 self.draw_row(row, line(place, at as u16), key, buf);
             }
         }

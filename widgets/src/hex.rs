@@ -22,12 +22,7 @@ pub struct HexView<'a> {
 impl<'a> HexView<'a> {
     /// All bytes.
     pub fn new(theme: &'a Theme, bytes: &'a [u8]) -> Self {
-        Self {
-            theme,
-            bytes,
-            row: 0,
-            highlight: 0..0,
-        }
+        Self { theme, bytes, row: 0, highlight: 0..0 }
     }
 
     /// The first row to show.
@@ -61,25 +56,10 @@ impl Widget for HexView<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         let count = per_row(area.width);
-        let rows = self
-            .bytes
-            .chunks(count)
-            .enumerate()
-            .skip(self.row)
-            .take(usize::from(area.height));
+        let rows = self.bytes.chunks(count).enumerate().skip(self.row).take(usize::from(area.height));
         let mut put_at = |x: usize, y: u16, text: &str, style: Style| {
             let x = u16::try_from(x).unwrap_or(u16::MAX).min(area.width);
-            put(
-                buf,
-                Rect {
-                    x: area.x + x,
-                    y,
-                    width: area.width - x,
-                    height: 1,
-                },
-                text,
-                style,
-            );
+            put(buf, Rect { x: area.x + x, y, width: area.width - x, height: 1 }, text, style);
         };
         let ascii = 8 + 3 * count + count / 8;
         for (line, (row, chunk)) in rows.enumerate() {
@@ -87,18 +67,10 @@ impl Widget for HexView<'_> {
             put_at(1, y, &format!("{:04x}", row * count), self.theme.faint());
             for (column, byte) in chunk.iter().enumerate() {
                 let style = self.style(row * count + column, *byte);
-                put_at(
-                    7 + 3 * column + column / 8,
-                    y,
-                    &format!("{byte:02x}"),
-                    style,
-                );
+                put_at(7 + 3 * column + column / 8, y, &format!("{byte:02x}"), style);
                 let printable = (0x20..0x7f).contains(byte);
-                let text = if printable {
-                    char::from(*byte).to_string()
-                } else {
-                    self.theme.glyphs().unprintable.into()
-                };
+                let text =
+                    if printable { char::from(*byte).to_string() } else { self.theme.glyphs().unprintable.into() };
                 put_at(ascii + column, y, &text, style);
             }
         }

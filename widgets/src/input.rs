@@ -143,10 +143,7 @@ impl Input {
     }
 
     fn recall(&mut self, step: isize) -> InputEvent {
-        let (at, typed) = self
-            .recalled
-            .clone()
-            .unwrap_or_else(|| (self.history.len(), self.text().to_owned()));
+        let (at, typed) = self.recalled.clone().unwrap_or_else(|| (self.history.len(), self.text().to_owned()));
         let to = at.saturating_add_signed(step).min(self.history.len());
         if to == at {
             return InputEvent::Ignored;
@@ -175,12 +172,7 @@ impl Input {
 }
 
 fn one_line(text: &str) -> String {
-    sanitise(
-        text.trim_end_matches(['\r', '\n'])
-            .replace(['\r', '\n'], " ")
-            .as_str(),
-    )
-    .into_owned()
+    sanitise(text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ").as_str()).into_owned()
 }
 
 fn editor_key(key: Key) -> Option<EditorInput> {
@@ -195,12 +187,7 @@ fn editor_key(key: Key) -> Option<EditorInput> {
         _ => return None,
     };
     let Modifiers { shift, ctrl, alt } = key.modifiers;
-    Some(EditorInput {
-        key: code,
-        ctrl,
-        alt,
-        shift,
-    })
+    Some(EditorInput { key: code, ctrl, alt, shift })
 }
 
 /// Draws an [`Input`] in one row, with what stands before it.
@@ -216,13 +203,7 @@ pub struct InputLine<'a> {
 impl<'a> InputLine<'a> {
     /// A line with nothing before it.
     pub fn new(theme: &'a Theme, input: &'a Input) -> Self {
-        Self {
-            theme,
-            input,
-            prompt: "",
-            placeholder: "",
-            focused: true,
-        }
+        Self { theme, input, prompt: "", placeholder: "", focused: true }
     }
 
     /// What stands before the text: `:` or `filter `.
@@ -245,12 +226,7 @@ impl<'a> InputLine<'a> {
 
     /// The cells between the left edge and the text, and the text's first cell shown.
     fn scroll(&self, room: u16) -> usize {
-        let before: String = self
-            .input
-            .text()
-            .chars()
-            .take(self.input.cursor())
-            .collect();
+        let before: String = self.input.text().chars().take(self.input.cursor()).collect();
         usize::from(cells(&before)).saturating_sub(usize::from(room.saturating_sub(1)))
     }
 }
@@ -280,15 +256,10 @@ impl Widget for InputLine<'_> {
             column += glyph.width;
         }
         if self.input.is_empty() {
-            let text = fit(
-                self.placeholder,
-                usize::from(place.width.saturating_sub(1)),
-                theme.glyphs().ellipsis,
-            );
+            let text = fit(self.placeholder, usize::from(place.width.saturating_sub(1)), theme.glyphs().ellipsis);
             crate::text::put(buf, part(place, 1, u16::MAX), &text, theme.placeholder());
         }
-        let cursor =
-            u16::try_from(cursor_at.unwrap_or(column).saturating_sub(skip)).unwrap_or(u16::MAX);
+        let cursor = u16::try_from(cursor_at.unwrap_or(column).saturating_sub(skip)).unwrap_or(u16::MAX);
         if self.focused && cursor < place.width {
             buf.set_style(part(place, cursor, 1), theme.cursor());
         }
@@ -298,17 +269,11 @@ impl Widget for InputLine<'_> {
 impl InputLine<'_> {
     /// Where the terminal's own cursor belongs when the line is drawn in `area`.
     pub fn cursor_position(&self, area: Rect) -> Option<Position> {
-        let before: String = self
-            .input
-            .text()
-            .chars()
-            .take(self.input.cursor())
-            .collect();
+        let before: String = self.input.text().chars().take(self.input.cursor()).collect();
         let prompt = cells(self.prompt);
         let place = part(area, prompt, u16::MAX);
         let x = usize::from(cells(&before)) - self.scroll(place.width);
-        (x < usize::from(place.width) && area.height > 0)
-            .then(|| Position::new(place.x + x as u16, place.y))
+        (x < usize::from(place.width) && area.height > 0).then(|| Position::new(place.x + x as u16, place.y))
     }
 }
 
@@ -331,10 +296,7 @@ mod tests {
         input.key(KeyCode::Home.into());
         input.key(KeyCode::Delete.into());
         assert_eq!(input.text(), "un -d ");
-        assert_eq!(
-            input.key(KeyCode::Enter.into()),
-            InputEvent::Submitted("un -d ".into())
-        );
+        assert_eq!(input.key(KeyCode::Enter.into()), InputEvent::Submitted("un -d ".into()));
         assert!(input.is_empty());
     }
 

@@ -13,26 +13,13 @@ pub struct Modifiers {
 
 impl Modifiers {
     /// None held.
-    pub const NONE: Self = Self {
-        shift: false,
-        ctrl: false,
-        alt: false,
-    };
+    pub const NONE: Self = Self { shift: false, ctrl: false, alt: false };
     /// Control held.
-    pub const CTRL: Self = Self {
-        ctrl: true,
-        ..Self::NONE
-    };
+    pub const CTRL: Self = Self { ctrl: true, ..Self::NONE };
     /// Alt held.
-    pub const ALT: Self = Self {
-        alt: true,
-        ..Self::NONE
-    };
+    pub const ALT: Self = Self { alt: true, ..Self::NONE };
     /// Shift held.
-    pub const SHIFT: Self = Self {
-        shift: true,
-        ..Self::NONE
-    };
+    pub const SHIFT: Self = Self { shift: true, ..Self::NONE };
 }
 
 /// Which key.

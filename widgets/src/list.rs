@@ -27,25 +27,14 @@ impl Window {
     /// Moves the selection by rows and stops at the ends.
     pub fn step(&mut self, rows: isize, len: usize) {
         let from = self.selected.unwrap_or(0);
-        let to = if self.selected.is_none() {
-            from
-        } else {
-            from.saturating_add_signed(rows)
-        };
+        let to = if self.selected.is_none() { from } else { from.saturating_add_signed(rows) };
         self.selected = len.checked_sub(1).map(|last| to.min(last));
     }
 
     /// Moves the selection by fractions of a page: 1.0 is a page down, -0.5 half a page up.
     pub fn page(&mut self, pages: f32, len: usize) {
         let rows = (pages * f32::from(self.area.height.max(1))) as isize;
-        self.step(
-            if rows == 0 {
-                pages.signum() as isize
-            } else {
-                rows
-            },
-            len,
-        );
+        self.step(if rows == 0 { pages.signum() as isize } else { rows }, len);
     }
 
     /// Selects the first row.
@@ -76,14 +65,10 @@ impl Window {
     pub(crate) fn show(&mut self, area: Rect, len: usize) -> Range<usize> {
         let height = usize::from(area.height);
         (self.area, self.len) = (area, len);
-        self.selected = self
-            .selected
-            .and_then(|row| Some(row.min(len.checked_sub(1)?)));
+        self.selected = self.selected.and_then(|row| Some(row.min(len.checked_sub(1)?)));
         self.offset = self.offset.min(len.saturating_sub(height));
         if let Some(row) = self.selected {
-            self.offset = self
-                .offset
-                .clamp((row + 1).saturating_sub(height.max(1)), row);
+            self.offset = self.offset.clamp((row + 1).saturating_sub(height.max(1)), row);
         }
         self.offset..len.min(self.offset + height)
     }

@@ -34,11 +34,7 @@ pub struct MenuList<'a> {
 impl<'a> MenuList<'a> {
     /// A menu.
     pub fn new(theme: &'a Theme, title: &'a str, items: &'a [MenuItem]) -> Self {
-        Self {
-            theme,
-            title,
-            items,
-        }
+        Self { theme, title, items }
     }
 
     fn widest(&self, of: impl Fn(&MenuItem) -> u16) -> u16 {
@@ -52,46 +48,22 @@ impl StatefulWidget for MenuList<'_> {
     fn render(self, area: Rect, buf: &mut Buffer, window: &mut Window) {
         let area = area.intersection(buf.area);
         let theme = self.theme;
-        let (key, label) = (
-            self.widest(|item| cells(&item.key)).min(12),
-            self.widest(|item| cells(&item.label)).min(40),
-        );
+        let (key, label) =
+            (self.widest(|item| cells(&item.key)).min(12), self.widest(|item| cells(&item.label)).min(40));
         let about = self.widest(|item| cells(&item.about)).min(60);
-        let width = (key + label + about)
-            .saturating_add(9)
-            .max(cells(self.title).saturating_add(6));
-        let popup = centred(
-            area,
-            width,
-            u16::try_from(self.items.len() + 2).unwrap_or(u16::MAX),
-        );
-        Panel::new(theme)
-            .title(self.title)
-            .focused(true)
-            .popup()
-            .render(popup, buf);
+        let width = (key + label + about).saturating_add(9).max(cells(self.title).saturating_add(6));
+        let popup = centred(area, width, u16::try_from(self.items.len() + 2).unwrap_or(u16::MAX));
+        Panel::new(theme).title(self.title).focused(true).popup().render(popup, buf);
         let inside = inner(popup);
         for (index, row) in window.show(inside, self.items.len()).enumerate() {
             let (place, item) = (line(inside, index as u16), &self.items[row]);
             if window.selected() == Some(row) {
                 buf.set_style(place, theme.selection(true));
-                put(
-                    buf,
-                    part(place, 0, 1),
-                    theme.glyphs().marker,
-                    theme.marker(),
-                );
+                put(buf, part(place, 0, 1), theme.glyphs().marker, theme.marker());
             }
-            let style = if item.danger {
-                theme.bad()
-            } else {
-                theme.text()
-            };
+            let style = if item.danger { theme.bad() } else { theme.text() };
             let mut pen = Pen::new(buf, place, theme.glyphs().ellipsis);
-            pen.skip(2)
-                .column_right(key, &item.key, theme.key())
-                .skip(2)
-                .column(label, &item.label, style);
+            pen.skip(2).column_right(key, &item.key, theme.key()).skip(2).column(label, &item.label, style);
             pen.skip(2).text(&item.about, theme.muted());
         }
     }

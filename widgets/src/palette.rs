@@ -47,10 +47,7 @@ pub struct Palette {
 impl Palette {
     /// A palette of items, in the order shown while nothing is typed.
     pub fn new(items: Vec<PaletteItem>) -> Self {
-        let mut palette = Self {
-            items,
-            ..Self::default()
-        };
+        let mut palette = Self { items, ..Self::default() };
         palette.refresh();
         palette
     }
@@ -74,12 +71,8 @@ impl Palette {
     pub fn key(&mut self, key: Key) -> PaletteEvent {
         let len = self.fits.len();
         match (key.code, key.modifiers) {
-            (KeyCode::Up, _) | (KeyCode::Char('p' | 'k'), Modifiers::CTRL) => {
-                self.window.step(-1, len)
-            }
-            (KeyCode::Down, _) | (KeyCode::Char('n' | 'j'), Modifiers::CTRL) => {
-                self.window.step(1, len)
-            }
+            (KeyCode::Up, _) | (KeyCode::Char('p' | 'k'), Modifiers::CTRL) => self.window.step(-1, len),
+            (KeyCode::Down, _) | (KeyCode::Char('n' | 'j'), Modifiers::CTRL) => self.window.step(1, len),
             (KeyCode::PageUp, _) => self.window.page(-1.0, len),
             (KeyCode::PageDown, _) => self.window.page(1.0, len),
             (KeyCode::Enter, _) => {
@@ -97,8 +90,7 @@ impl Palette {
 
     fn refresh(&mut self) {
         let query = self.input.text();
-        let score =
-            |(index, item): (usize, &PaletteItem)| Some((fuzzy::score(query, &item.name)?, index));
+        let score = |(index, item): (usize, &PaletteItem)| Some((fuzzy::score(query, &item.name)?, index));
         let mut fits: Vec<(i32, usize)> = self.items.iter().enumerate().filter_map(score).collect();
         fits.sort_by_key(|(score, index)| (-score, *index));
         self.fits = fits.into_iter().map(|(_, index)| index).collect();
@@ -124,34 +116,13 @@ impl<'a> PaletteView<'a> {
         let selected = palette.window.selected() == Some(row);
         if selected {
             buf.set_style(place, theme.selection(true));
-            put(
-                buf,
-                part(place, 0, 1),
-                theme.glyphs().marker,
-                theme.marker(),
-            );
+            put(buf, part(place, 0, 1), theme.glyphs().marker, theme.marker());
         }
         let key = cells(&item.key);
-        let mut pen = Pen::new(
-            buf,
-            part(place, 0, place.width.saturating_sub(key + 2)),
-            theme.glyphs().ellipsis,
-        );
-        let base = if selected {
-            theme.selection(true)
-        } else {
-            theme.text()
-        };
-        pen.skip(2)
-            .column(name, &item.name, base)
-            .skip(2)
-            .text(&item.about, theme.muted());
-        put(
-            buf,
-            part(place, place.width.saturating_sub(key + 1), key),
-            &item.key,
-            theme.key(),
-        );
+        let mut pen = Pen::new(buf, part(place, 0, place.width.saturating_sub(key + 2)), theme.glyphs().ellipsis);
+        let base = if selected { theme.selection(true) } else { theme.text() };
+        pen.skip(2).column(name, &item.name, base).skip(2).text(&item.about, theme.muted());
+        put(buf, part(place, place.width.saturating_sub(key + 1), key), &item.key, theme.key());
         self.draw_matches(palette.query(), &item.name, part(place, 2, name), buf);
     }
 
@@ -161,10 +132,7 @@ impl<'a> PaletteView<'a> {
         };
         // Names are the program's own words: one cell a character.
         for index in found {
-            buf.set_style(
-                part(place, u16::try_from(index).unwrap_or(u16::MAX), 1),
-                self.theme.accent(),
-            );
+            buf.set_style(part(place, u16::try_from(index).unwrap_or(u16::MAX), 1), self.theme.accent());
         }
     }
 }
@@ -174,40 +142,17 @@ impl StatefulWidget for PaletteView<'_> {
 
     fn render(self, area: Rect, buf: &mut Buffer, palette: &mut Palette) {
         let area = area.intersection(buf.area);
-        let height = (palette.items.len() as u16)
-            .saturating_add(4)
-            .min(area.height * 2 / 3)
-            .max(area.height.min(6));
-        let popup = Rect {
-            y: area.y + area.height.saturating_sub(height) / 4,
-            ..centred(area, 84, height)
-        };
+        let height = (palette.items.len() as u16).saturating_add(4).min(area.height * 2 / 3).max(area.height.min(6));
+        let popup = Rect { y: area.y + area.height.saturating_sub(height) / 4, ..centred(area, 84, height) };
         let status = format!("{} of {}", palette.fits.len(), palette.items.len());
-        Panel::new(self.theme)
-            .title(self.title)
-            .status(&status)
-            .focused(true)
-            .popup()
-            .render(popup, buf);
+        Panel::new(self.theme).title(self.title).status(&status).focused(true).popup().render(popup, buf);
         let inside = inner(popup);
         let field = part(line(inside, 0), 1, u16::MAX);
         let prompt = format!("{} ", self.theme.glyphs().prompt);
-        InputLine::new(self.theme, &palette.input)
-            .prompt(&prompt)
-            .placeholder("type to search")
-            .render(field, buf);
-        let list = Rect {
-            y: inside.y + 1.min(inside.height),
-            height: inside.height.saturating_sub(1),
-            ..inside
-        };
+        InputLine::new(self.theme, &palette.input).prompt(&prompt).placeholder("type to search").render(field, buf);
+        let list = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
         let shown = palette.window.show(list, palette.fits.len());
-        let widest = palette
-            .items
-            .iter()
-            .map(|item| cells(&item.name))
-            .max()
-            .unwrap_or(0);
+        let widest = palette.items.iter().map(|item| cells(&item.name)).max().unwrap_or(0);
         let name = widest.min(list.width / 2);
         for (index, row) in shown.enumerate() {
             self.draw_item(palette, row, line(list, index as u16), name, buf);
@@ -220,15 +165,8 @@ mod tests {
     use super::*;
 
     fn palette() -> Palette {
-        let item = |name: &str| PaletteItem {
-            name: name.into(),
-            ..PaletteItem::default()
-        };
-        Palette::new(vec![
-            item("start container"),
-            item("stop container"),
-            item("remove image"),
-        ])
+        let item = |name: &str| PaletteItem { name: name.into(), ..PaletteItem::default() };
+        Palette::new(vec![item("start container"), item("stop container"), item("remove image")])
     }
 
     #[test]

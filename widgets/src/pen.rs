@@ -9,22 +9,13 @@ use crate::text::{fit, fit_middle, put, put_right, width};
 /// A part of the first row of `area`, never beyond it.
 pub(crate) fn part(area: Rect, x: u16, width: u16) -> Rect {
     let x = x.min(area.width);
-    Rect {
-        x: area.x + x,
-        width: width.min(area.width - x),
-        height: area.height.min(1),
-        ..area
-    }
+    Rect { x: area.x + x, width: width.min(area.width - x), height: area.height.min(1), ..area }
 }
 
 /// A row of `area`; empty when that lies below it.
 pub(crate) fn line(area: Rect, row: u16) -> Rect {
     let row = row.min(area.height);
-    Rect {
-        y: area.y + row,
-        height: u16::from(row < area.height),
-        ..area
-    }
+    Rect { y: area.y + row, height: u16::from(row < area.height), ..area }
 }
 
 /// The cells of a text, as the unit of areas.
@@ -42,12 +33,7 @@ pub(crate) struct Pen<'b> {
 
 impl<'b> Pen<'b> {
     pub(crate) fn new(buf: &'b mut Buffer, line: Rect, ellipsis: &'static str) -> Self {
-        Self {
-            buf,
-            line,
-            x: 0,
-            ellipsis,
-        }
+        Self { buf, line, x: 0, ellipsis }
     }
 
     /// The cells left.
@@ -77,46 +63,20 @@ impl<'b> Pen<'b> {
     /// Writes a text into a column and moves behind the column.
     pub(crate) fn column(&mut self, cells: u16, text: &str, style: impl Into<Style>) -> &mut Self {
         let place = part(self.line, self.x, cells);
-        put(
-            self.buf,
-            place,
-            &fit(text, usize::from(place.width), self.ellipsis),
-            style,
-        );
+        put(self.buf, place, &fit(text, usize::from(place.width), self.ellipsis), style);
         self.skip(cells)
     }
 
     /// The same, cut in the middle when too long.
-    pub(crate) fn column_middle(
-        &mut self,
-        cells: u16,
-        text: &str,
-        style: impl Into<Style>,
-    ) -> &mut Self {
+    pub(crate) fn column_middle(&mut self, cells: u16, text: &str, style: impl Into<Style>) -> &mut Self {
         let place = part(self.line, self.x, cells);
-        put(
-            self.buf,
-            place,
-            &fit_middle(text, usize::from(place.width), self.ellipsis),
-            style,
-        );
+        put(self.buf, place, &fit_middle(text, usize::from(place.width), self.ellipsis), style);
         self.skip(cells)
     }
 
     /// The same, aligned at the right.
-    pub(crate) fn column_right(
-        &mut self,
-        cells: u16,
-        text: &str,
-        style: impl Into<Style>,
-    ) -> &mut Self {
-        put_right(
-            self.buf,
-            part(self.line, self.x, cells),
-            text,
-            style,
-            self.ellipsis,
-        );
+    pub(crate) fn column_right(&mut self, cells: u16, text: &str, style: impl Into<Style>) -> &mut Self {
+        put_right(self.buf, part(self.line, self.x, cells), text, style, self.ellipsis);
         self.skip(cells)
     }
 }

@@ -26,11 +26,7 @@ pub struct CellText<'a> {
 impl<'a> CellText<'a> {
     /// Plain text.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            text: text.into(),
-            style: None,
-            middle: false,
-        }
+        Self { text: text.into(), style: None, middle: false }
     }
 
     /// A style of its own, upon the row's.
@@ -100,9 +96,10 @@ impl TableState {
     pub fn hit(&self, at: Position) -> Option<TableHit> {
         if self.head.contains(at) {
             let x = at.x - self.head.x;
-            let column = self.places.iter().position(|place| {
-                place.is_some_and(|place| (place.x..=place.x + place.width).contains(&x))
-            });
+            let column = self
+                .places
+                .iter()
+                .position(|place| place.is_some_and(|place| (place.x..=place.x + place.width).contains(&x)));
             return column.map(TableHit::Header);
         }
         self.window.hit(at).map(TableHit::Row)
@@ -121,13 +118,7 @@ pub struct Table<'a, R: ?Sized> {
 impl<'a, R: Rows + ?Sized> Table<'a, R> {
     /// A table.
     pub fn new(theme: &'a Theme, columns: &'a [Column], rows: &'a R) -> Self {
-        Self {
-            theme,
-            columns,
-            rows,
-            focused: false,
-            empty: "",
-        }
+        Self { theme, columns, rows, focused: false, empty: "" }
     }
 
     /// Whether keys go to it.
@@ -147,35 +138,14 @@ impl<'a, R: Rows + ?Sized> Table<'a, R> {
         for (index, (column, place)) in self.columns.iter().zip(&state.places).enumerate() {
             let Some(place) = place else { continue };
             let sorted = state.sort.filter(|sort| sort.column == index);
-            let arrow = sorted.map_or("", |sort| {
-                if sort.descending {
-                    glyphs.descending
-                } else {
-                    glyphs.ascending
-                }
-            });
-            let title = if arrow.is_empty() {
-                column.title.into()
-            } else {
-                format!("{}{arrow}", column.title)
-            };
-            let style = if sorted.is_some() {
-                self.theme.accent()
-            } else {
-                self.theme.header()
-            };
+            let arrow = sorted.map_or("", |sort| if sort.descending { glyphs.descending } else { glyphs.ascending });
+            let title = if arrow.is_empty() { column.title.into() } else { format!("{}{arrow}", column.title) };
+            let style = if sorted.is_some() { self.theme.accent() } else { self.theme.header() };
             self.put(buf, place.of(area), &title, style, column, false);
         }
     }
 
-    fn draw_row(
-        &self,
-        row: usize,
-        area: Rect,
-        buf: &mut Buffer,
-        places: &[Option<Place>],
-        selected: bool,
-    ) {
+    fn draw_row(&self, row: usize, area: Rect, buf: &mut Buffer, places: &[Option<Place>], selected: bool) {
         let base = match (selected, self.rows.dim(row)) {
             (true, _) => self.theme.selection(self.focused),
             (false, true) => self.theme.muted(),
@@ -202,15 +172,7 @@ impl<'a, R: Rows + ?Sized> Table<'a, R> {
         }
     }
 
-    fn put(
-        &self,
-        buf: &mut Buffer,
-        area: Rect,
-        text: &str,
-        style: Style,
-        column: &Column,
-        middle: bool,
-    ) {
+    fn put(&self, buf: &mut Buffer, area: Rect, text: &str, style: Style, column: &Column, middle: bool) {
         let ellipsis = self.theme.glyphs().ellipsis;
         let cut = if middle { fit_middle } else { fit };
         let text = cut(text, usize::from(area.width), ellipsis);
@@ -227,15 +189,8 @@ impl<R: Rows + ?Sized> StatefulWidget for Table<'_, R> {
 
     fn render(self, area: Rect, buf: &mut Buffer, state: &mut TableState) {
         let area = area.intersection(buf.area);
-        state.head = Rect {
-            height: area.height.min(1),
-            ..area
-        };
-        let body = Rect {
-            y: area.y + state.head.height,
-            height: area.height - state.head.height,
-            ..area
-        };
+        state.head = Rect { height: area.height.min(1), ..area };
+        let body = Rect { y: area.y + state.head.height, height: area.height - state.head.height, ..area };
         state.places = columns::arrange(self.columns, area.width);
         let rows = state.window.show(body, self.rows.len());
         if area.is_empty() {
@@ -244,18 +199,10 @@ impl<R: Rows + ?Sized> StatefulWidget for Table<'_, R> {
         self.draw_head(state.head, buf, state);
         if self.rows.is_empty() {
             let place = line(body, u16::from(body.height > 2));
-            Pen::new(buf, place, self.theme.glyphs().ellipsis)
-                .skip(2)
-                .text(self.empty, self.theme.muted());
+            Pen::new(buf, place, self.theme.glyphs().ellipsis).skip(2).text(self.empty, self.theme.muted());
         }
         for (index, row) in rows.enumerate() {
-            self.draw_row(
-                row,
-                line(body, index as u16),
-                buf,
-                &state.places,
-                state.window.selected() == Some(row),
-            );
+            self.draw_row(row, line(body, index as u16), buf, &state.places, state.window.selected() == Some(row));
         }
     }
 }

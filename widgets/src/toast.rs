@@ -58,18 +58,10 @@ impl Widget for Toasts<'_> {
                 ToastKind::Bad => (glyphs.cross, theme.bad()),
             };
             let width = cells(&toast.text).saturating_add(6).min(area.width.min(70));
-            let place = Rect {
-                x: area.right() - width,
-                y: area.y + 3 * index as u16,
-                width,
-                height: 3,
-            };
+            let place = Rect { x: area.right() - width, y: area.y + 3 * index as u16, width, height: 3 };
             Panel::new(theme).popup().render(place, buf);
             let mut pen = Pen::new(buf, inner(place), glyphs.ellipsis);
-            pen.skip(1)
-                .text(glyph, style)
-                .skip(1)
-                .text(&toast.text, theme.text());
+            pen.skip(1).text(glyph, style).skip(1).text(&toast.text, theme.text());
         }
     }
 }

@@ -37,10 +37,7 @@ pub struct TopologyNode {
 impl TopologyNode {
     /// A place.
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            address: address.into(),
-        }
+        Self { name: name.into(), address: address.into() }
     }
 }
 
@@ -103,11 +100,7 @@ pub struct TopologyView<'a> {
 impl<'a> TopologyView<'a> {
     /// The picture.
     pub fn new(theme: &'a Theme, topology: &'a Topology) -> Self {
-        Self {
-            theme,
-            topology,
-            focused: false,
-        }
+        Self { theme, topology, focused: false }
     }
 
     /// Whether keys go to it.
@@ -117,11 +110,7 @@ impl<'a> TopologyView<'a> {
     }
 
     fn nodes(&self) -> [&'a TopologyNode; 3] {
-        [
-            &self.topology.outside,
-            &self.topology.uplink,
-            &self.topology.bridge,
-        ]
+        [&self.topology.outside, &self.topology.uplink, &self.topology.bridge]
     }
 
     fn link(&self, index: usize) -> (&'static str, &'static str, Style) {
@@ -140,32 +129,16 @@ impl<'a> TopologyView<'a> {
         for (index, node) in self.nodes().into_iter().enumerate() {
             let x = STEP * index as u16 + 2;
             let room = if index == 2 { u16::MAX } else { STEP - 1 };
-            Pen::new(buf, part(line(area, 0), x, room), glyphs.ellipsis)
-                .text(&node.name, theme.text());
-            Pen::new(buf, part(line(area, 1), x, room), glyphs.ellipsis)
-                .text(&node.address, theme.muted());
-            let glyph = if index == 2 {
-                glyphs.node_full
-            } else {
-                glyphs.node
-            };
-            put(
-                buf,
-                part(line(area, 2), node_x(index), 1),
-                glyph,
-                theme.flow(),
-            );
+            Pen::new(buf, part(line(area, 0), x, room), glyphs.ellipsis).text(&node.name, theme.text());
+            Pen::new(buf, part(line(area, 1), x, room), glyphs.ellipsis).text(&node.address, theme.muted());
+            let glyph = if index == 2 { glyphs.node_full } else { glyphs.node };
+            put(buf, part(line(area, 2), node_x(index), 1), glyph, theme.flow());
         }
         for index in 0..2 {
             let (glyph, label, style) = self.link(index);
             let place = part(line(area, 2), node_x(index) + 1, STEP - 1);
             put(buf, place, &glyph.repeat(usize::from(place.width)), style);
-            put(
-                buf,
-                part(place, (STEP - 1 - cells(label)) / 2, u16::MAX),
-                label,
-                style,
-            );
+            put(buf, part(place, (STEP - 1 - cells(label)) / 2, u16::MAX), label, style);
         }
         node_x(2)
     }
@@ -173,25 +146,11 @@ impl<'a> TopologyView<'a> {
     /// The three nodes one below the other.
     fn draw_column(&self, area: Rect, buf: &mut Buffer) -> u16 {
         let (theme, glyphs) = (self.theme, self.theme.glyphs());
-        let name = self
-            .nodes()
-            .iter()
-            .map(|node| cells(&node.name))
-            .max()
-            .unwrap_or(0)
-            .min(16);
+        let name = self.nodes().iter().map(|node| cells(&node.name)).max().unwrap_or(0).min(16);
         for (index, node) in self.nodes().into_iter().enumerate() {
-            let glyph = if index == 2 {
-                glyphs.node_full
-            } else {
-                glyphs.node
-            };
+            let glyph = if index == 2 { glyphs.node_full } else { glyphs.node };
             let mut pen = Pen::new(buf, line(area, index as u16), glyphs.ellipsis);
-            pen.skip(1)
-                .text(glyph, theme.flow())
-                .skip(1)
-                .column(name, &node.name, theme.text())
-                .skip(2);
+            pen.skip(1).text(glyph, theme.flow()).skip(1).column(name, &node.name, theme.text()).skip(2);
             pen.text(&node.address, theme.muted());
             if index == 2 && self.topology.nat {
                 pen.skip(2).text("NAT", theme.dnat());
@@ -200,51 +159,23 @@ impl<'a> TopologyView<'a> {
         1
     }
 
-    fn draw_port(
-        &self,
-        index: usize,
-        place: Rect,
-        columns: &PortColumns,
-        buf: &mut Buffer,
-        selected: bool,
-    ) {
+    fn draw_port(&self, index: usize, place: Rect, columns: &PortColumns, buf: &mut Buffer, selected: bool) {
         let (theme, glyphs) = (self.theme, self.theme.glyphs());
         let port = &self.topology.ports[index];
         let last = index + 1 == self.topology.ports.len();
-        let branch = if last {
-            glyphs.borders.bottom_left
-        } else {
-            glyphs.borders.tee_right
-        };
+        let branch = if last { glyphs.borders.bottom_left } else { glyphs.borders.tee_right };
         let rest = part(place, 2, u16::MAX);
-        let base = if selected {
-            theme.selection(self.focused)
-        } else {
-            theme.text()
-        };
+        let base = if selected { theme.selection(self.focused) } else { theme.text() };
         if selected {
             buf.set_style(rest, base);
             put(buf, part(rest, 0, 1), glyphs.marker, theme.marker());
         }
         let mut pen = Pen::new(buf, place, glyphs.ellipsis);
-        pen.text(branch, theme.faint())
-            .text(glyphs.link, theme.faint())
-            .skip(1);
-        let (node, style) = if port.up {
-            (glyphs.node, theme.good())
-        } else {
-            (glyphs.unseen, theme.unseen())
-        };
+        pen.text(branch, theme.faint()).text(glyphs.link, theme.faint()).skip(1);
+        let (node, style) = if port.up { (glyphs.node, theme.good()) } else { (glyphs.unseen, theme.unseen()) };
         let name = if port.up { base } else { theme.muted() };
-        pen.text(node, style)
-            .skip(1)
-            .column(columns.container, &port.container, name)
-            .skip(2);
-        pen.column(
-            columns.address,
-            &port.address,
-            if port.up { base } else { theme.muted() },
-        );
+        pen.text(node, style).skip(1).column(columns.container, &port.container, name).skip(2);
+        pen.column(columns.address, &port.address, if port.up { base } else { theme.muted() });
         for (width, text, style) in [
             (columns.ports, port.ports.clone(), theme.accent()),
             (columns.host, port.host.clone(), theme.muted()),
@@ -259,9 +190,7 @@ impl<'a> TopologyView<'a> {
 }
 
 fn pair_text(port: &TopologyPort, glyph: &str) -> String {
-    port.pair
-        .map(|(host, container)| format!("if {host}{glyph}{container}"))
-        .unwrap_or_default()
+    port.pair.map(|(host, container)| format!("if {host}{glyph}{container}")).unwrap_or_default()
 }
 
 /// The width of each column of the branches; 0 when it does not fit.
@@ -276,9 +205,7 @@ struct PortColumns {
 
 impl PortColumns {
     fn new(ports: &[TopologyPort], room: u16) -> Self {
-        let widest = |of: &dyn Fn(&TopologyPort) -> u16, max: u16| {
-            ports.iter().map(of).max().unwrap_or(0).min(max)
-        };
+        let widest = |of: &dyn Fn(&TopologyPort) -> u16, max: u16| ports.iter().map(of).max().unwrap_or(0).min(max);
         let container = widest(&|port| cells(&port.container), 24).min(room.saturating_sub(6));
         let mut left = room.saturating_sub(6 + container + 1);
         let mut take = |of: &dyn Fn(&TopologyPort) -> u16, max: u16| {
@@ -306,31 +233,17 @@ impl StatefulWidget for TopologyView<'_> {
     fn render(self, area: Rect, buf: &mut Buffer, state: &mut TopologyState) {
         let area = area.intersection(buf.area);
         let head = HEAD.min(area.height);
-        let trunk = if area.width >= WIDE {
-            self.draw_line(area, buf)
-        } else {
-            self.draw_column(area, buf)
-        };
+        let trunk = if area.width >= WIDE { self.draw_line(area, buf) } else { self.draw_column(area, buf) };
         let trunk = trunk.min(area.width);
-        let tree = Rect {
-            x: area.x + trunk,
-            y: area.y + head,
-            width: area.width - trunk,
-            height: area.height - head,
-        };
+        let tree = Rect { x: area.x + trunk, y: area.y + head, width: area.width - trunk, height: area.height - head };
         let columns = PortColumns::new(&self.topology.ports, tree.width);
-        for (row, index) in state
-            .window
-            .show(tree, self.topology.ports.len())
-            .enumerate()
-        {
+        for (row, index) in state.window.show(tree, self.topology.ports.len()).enumerate() {
             let selected = state.window.selected() == Some(index);
             self.draw_port(index, line(tree, row as u16), &columns, buf, selected);
         }
         if self.topology.ports.is_empty() {
             let mut pen = Pen::new(buf, line(tree, 0), self.theme.glyphs().ellipsis);
-            pen.skip(2)
-                .text("no container on this bridge", self.theme.muted());
+            pen.skip(2).text("no container on this bridge", self.theme.muted());
         }
     }
 }

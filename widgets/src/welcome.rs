@@ -21,12 +21,7 @@ pub struct Welcome<'a> {
 impl<'a> Welcome<'a> {
     /// A title, one sentence, and the keys that begin.
     pub fn new(theme: &'a Theme, title: &'a str, sentence: &'a str, keys: &'a [KeyHint]) -> Self {
-        Self {
-            theme,
-            title,
-            sentence,
-            keys,
-        }
+        Self { theme, title, sentence, keys }
     }
 }
 
@@ -49,18 +44,8 @@ impl Widget for Welcome<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         let theme = self.theme;
-        let key = self
-            .keys
-            .iter()
-            .map(|hint| cells(&hint.key))
-            .max()
-            .unwrap_or(0);
-        let widest = self
-            .keys
-            .iter()
-            .map(|hint| key + 2 + cells(&hint.label))
-            .max()
-            .unwrap_or(0);
+        let key = self.keys.iter().map(|hint| cells(&hint.key)).max().unwrap_or(0);
+        let widest = self.keys.iter().map(|hint| key + 2 + cells(&hint.label)).max().unwrap_or(0);
         let width = widest.max(60).min(area.width.saturating_sub(2));
         let sentence = wrap_words(self.sentence, width);
         let height = 1 + 1 + sentence.len() + 1 + self.keys.len();
@@ -72,22 +57,12 @@ impl Widget for Welcome<'_> {
         lines.extend(sentence.iter().map(String::as_str));
         lines.extend((0..blank).map(|_| ""));
         for (row, text) in lines.iter().enumerate() {
-            let style = if row == 0 {
-                theme.brand()
-            } else {
-                theme.text()
-            };
+            let style = if row == 0 { theme.brand() } else { theme.text() };
             Pen::new(buf, line(page, row as u16), theme.glyphs().ellipsis).text(text, style);
         }
         for (row, hint) in self.keys.iter().enumerate() {
-            let mut pen = Pen::new(
-                buf,
-                line(page, (lines.len() + row) as u16),
-                theme.glyphs().ellipsis,
-            );
-            pen.column_right(key, &hint.key, theme.key())
-                .skip(2)
-                .text(&hint.label, theme.key_label());
+            let mut pen = Pen::new(buf, line(page, (lines.len() + row) as u16), theme.glyphs().ellipsis);
+            pen.column_right(key, &hint.key, theme.key()).skip(2).text(&hint.label, theme.key_label());
         }
     }
 }

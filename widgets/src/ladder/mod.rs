@@ -130,17 +130,9 @@ pub(crate) fn hop_glyph(hop: &LadderHop, back: bool, theme: &Theme) -> (&'static
         (Seen::No, _) => (glyphs.unseen, theme.unseen()),
         (Seen::Unsure, _) => (glyphs.unsure, theme.warn()),
         (Seen::Dropped, _) => (glyphs.dropped, theme.bad()),
-        (Seen::Yes, Some(change)) => (
-            if back {
-                glyphs.hop_nat_back
-            } else {
-                glyphs.hop_nat
-            },
-            change.kind.style(theme),
-        ),
-        (Seen::Yes, None) => (
-            if back { glyphs.hop_back } else { glyphs.hop },
-            theme.flow(),
-        ),
+        (Seen::Yes, Some(change)) => {
+            (if back { glyphs.hop_nat_back } else { glyphs.hop_nat }, change.kind.style(theme))
+        }
+        (Seen::Yes, None) => (if back { glyphs.hop_back } else { glyphs.hop }, theme.flow()),
     }
 }

@@ -38,10 +38,7 @@ impl LadderState {
 
     /// Moves along the way and stops at its ends.
     pub fn step_hop(&mut self, hops: isize, taps: usize) {
-        self.hop = self
-            .hop
-            .saturating_add_signed(hops)
-            .min(taps.saturating_sub(1));
+        self.hop = self.hop.saturating_add_signed(hops).min(taps.saturating_sub(1));
     }
 
     /// The packet at a screen position, as of the last frame.
@@ -67,19 +64,12 @@ struct Parts {
 impl Parts {
     fn widen(&mut self, row: &LadderRow) {
         let cells = |text: &str, max: u16| cells(text).min(max);
-        let mut grow =
-            |part: fn(&mut Self) -> &mut u16, cells: u16| *part(self) = cells.max(*part(self));
-        grow(
-            |parts| &mut parts.number,
-            cells(&row.number.to_string(), 9).max(2),
-        );
+        let mut grow = |part: fn(&mut Self) -> &mut u16, cells: u16| *part(self) = cells.max(*part(self));
+        grow(|parts| &mut parts.number, cells(&row.number.to_string(), 9).max(2));
         grow(|parts| &mut parts.flags, cells(&row.flags, 12));
         grow(|parts| &mut parts.outer, cells(&row.outer, MAX_ENDPOINT));
         grow(|parts| &mut parts.inner, cells(&row.inner, MAX_ENDPOINT));
-        grow(
-            |parts| &mut parts.hops,
-            (row.hops.len() as u16).saturating_mul(2).saturating_sub(1),
-        );
+        grow(|parts| &mut parts.hops, (row.hops.len() as u16).saturating_mul(2).saturating_sub(1));
         grow(|parts| &mut parts.latency, cells(&row.latency, 10));
         grow(|parts| &mut parts.note, cells(&row.note, MAX_NOTE));
         for change in row.hops.iter().filter_map(|hop| hop.change.as_ref()) {
@@ -90,12 +80,8 @@ impl Parts {
 
     /// The parts that fit, the most telling first.
     fn within(self, room: u16) -> Self {
-        let mut shown = Self {
-            number: self.number,
-            hops: self.hops,
-            ..Self::default()
-        };
-        let mut left = room.saturating_sub(2 + self.number + 2 + self.hops);
+        let mut shown = Self { number: self.number, hops: self.hops, ..Self::default() };
+        let mut left = room.saturating_sub(2 + self.number + 2 + self.hops + 1);
         let mut take = |cells: u16, gap: u16| {
             let fits = cells > 0 && cells + gap <= left;
             if fits {
@@ -136,12 +122,7 @@ pub struct PacketList<'a, P: ?Sized> {
 impl<'a, P: Packets + ?Sized> PacketList<'a, P> {
     /// A list of packets.
     pub fn new(theme: &'a Theme, packets: &'a P) -> Self {
-        Self {
-            theme,
-            packets,
-            focused: false,
-            empty: "",
-        }
+        Self { theme, packets, focused: false, empty: "" }
     }
 
     /// Whether keys go to it.
@@ -156,61 +137,35 @@ impl<'a, P: Packets + ?Sized> PacketList<'a, P> {
         self
     }
 
-    fn draw_row(
-        &self,
-        row: &LadderRow,
-        line: Rect,
-        parts: Parts,
-        selected: Option<usize>,
-        buf: &mut Buffer,
-    ) {
+    fn draw_row(&self, row: &LadderRow, line: Rect, parts: Parts, selected: Option<usize>, buf: &mut Buffer) {
         let (theme, glyphs) = (self.theme, self.theme.glyphs());
-        let base = if selected.is_some() {
-            theme.selection(self.focused)
-        } else {
-            theme.text()
-        };
+        let base = if selected.is_some() { theme.selection(self.focused) } else { theme.text() };
         if selected.is_some() {
             buf.set_style(line, base);
             put(buf, part(line, 0, 1), glyphs.marker, theme.marker());
         }
         let mut pen = Pen::new(buf, line, glyphs.ellipsis);
-        pen.skip(2)
-            .column_right(parts.number, &row.number.to_string(), theme.muted())
-            .skip(2);
+        pen.skip(2).column_right(parts.number, &row.number.to_string(), theme.muted()).skip(2);
         if parts.flags > 0 {
             pen.column(parts.flags, &row.flags, base).skip(2);
         }
         if parts.outer > 0 {
-            let arrow = if row.back {
-                glyphs.arrow_back
-            } else {
-                glyphs.arrow
-            };
-            pen.column(parts.outer, &row.outer, base)
-                .skip(1)
-                .column(1, arrow, theme.muted())
-                .skip(1);
+            let arrow = if row.back { glyphs.arrow_back } else { glyphs.arrow };
+            pen.column(parts.outer, &row.outer, base).skip(1).column(1, arrow, theme.muted()).skip(1);
             pen.column(parts.inner, &row.inner, base).skip(2);
         }
         self.draw_hops(row, parts, selected, &mut pen);
-        let note = line.width.saturating_sub(parts.note);
+        let note = line.width.saturating_sub(parts.note + 1);
         let latency = note.saturating_sub(parts.latency + if parts.note > 0 { 2 } else { 0 });
         let mut pen = Pen::new(buf, line, glyphs.ellipsis);
-        pen.skip(latency)
-            .column_right(parts.latency, &row.latency, base);
-        pen.skip(note - pen.x())
-            .column(parts.note, &row.note, theme.muted());
+        pen.skip(latency).column_right(parts.latency, &row.latency, base);
+        pen.skip(note - pen.x()).column(parts.note, &row.note, theme.muted());
     }
 
     fn draw_hops(&self, row: &LadderRow, parts: Parts, selected: Option<usize>, pen: &mut Pen) {
         for (index, hop) in row.hops.iter().enumerate() {
             let (glyph, style) = hop_glyph(hop, row.back, self.theme);
-            let style = if selected == Some(index) {
-                self.theme.found_current()
-            } else {
-                style
-            };
+            let style = if selected == Some(index) { self.theme.found_current() } else { style };
             pen.column(1, glyph, style).skip(1);
             let Some(change) = hop.change.as_ref().filter(|_| parts.label > 0) else {
                 continue;
@@ -218,8 +173,7 @@ impl<'a, P: Packets + ?Sized> PacketList<'a, P> {
             let style = change.kind.style(self.theme);
             pen.column(parts.label, change.kind.label(), style).skip(1);
             if parts.change > 0 {
-                pen.column(cells(&change.text).min(parts.change), &change.text, style)
-                    .skip(1);
+                pen.column(cells(&change.text).min(parts.change), &change.text, style).skip(1);
             }
         }
     }
@@ -235,20 +189,14 @@ impl<P: Packets + ?Sized> StatefulWidget for PacketList<'_, P> {
             return;
         }
         if self.packets.is_empty() {
-            Pen::new(buf, area, self.theme.glyphs().ellipsis)
-                .skip(2)
-                .text(self.empty, self.theme.muted());
+            Pen::new(buf, area, self.theme.glyphs().ellipsis).skip(2).text(self.empty, self.theme.muted());
             return;
         }
         let rows: Vec<_> = shown.clone().map(|index| self.packets.row(index)).collect();
         rows.iter().for_each(|row| state.widest.widen(row));
         let parts = state.widest.within(area.width);
         for (line, (index, row)) in shown.zip(&rows).enumerate() {
-            let place = Rect {
-                y: area.y + line as u16,
-                height: 1,
-                ..area
-            };
+            let place = Rect { y: area.y + line as u16, height: 1, ..area };
             let selected = (state.window.selected() == Some(index)).then_some(state.hop);
             self.draw_row(row, place, parts, selected, buf);
         }

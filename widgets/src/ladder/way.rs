@@ -63,41 +63,23 @@ impl<'a> WayPicture<'a> {
         for (index, tap) in self.way.taps.iter().enumerate() {
             let place = part(area, column * index as u16 + 2, column - 2);
             self.draw_name(place, tap, self.way.selected == Some(index), buf);
-            self.draw_subtitle(
-                part(line(area, 1), column * index as u16 + 2, column - 2),
-                tap,
-                buf,
-            );
+            self.draw_subtitle(part(line(area, 1), column * index as u16 + 2, column - 2), tap, buf);
         }
     }
 
     fn draw_name(&self, place: Rect, tap: &LadderTap, selected: bool, buf: &mut Buffer) {
         let ellipsis = self.theme.glyphs().ellipsis;
         let room = usize::from(place.width.saturating_sub(1));
-        let style = if selected {
-            self.theme.strong()
-        } else {
-            self.theme.text()
-        };
+        let style = if selected { self.theme.strong() } else { self.theme.text() };
         let used = put(buf, place, &fit(&tap.title, room, ellipsis), style);
         if usize::from(used) + 2 + width(&tap.detail) <= room {
-            put(
-                buf,
-                part(place, used + 2, place.width - used - 2),
-                &tap.detail,
-                self.theme.faint(),
-            );
+            put(buf, part(place, used + 2, place.width - used - 2), &tap.detail, self.theme.faint());
         }
     }
 
     fn draw_subtitle(&self, place: Rect, tap: &LadderTap, buf: &mut Buffer) {
         let room = usize::from(place.width.saturating_sub(1));
-        put(
-            buf,
-            place,
-            &fit(&tap.subtitle, room, self.theme.glyphs().ellipsis),
-            self.theme.muted(),
-        );
+        put(buf, place, &fit(&tap.subtitle, room, self.theme.glyphs().ellipsis), self.theme.muted());
     }
 
     fn draw_line(&self, row: Rect, column: u16, node: u16, buf: &mut Buffer) {
@@ -122,43 +104,22 @@ impl<'a> WayPicture<'a> {
         let Some(kind) = change else { return };
         if place.width >= 8 {
             let start = (place.width - 6) / 2;
-            put(
-                buf,
-                part(place, start, 6),
-                &format!(" {} ", kind.label()),
-                style,
-            );
+            put(buf, part(place, start, 6), &format!(" {} ", kind.label()), style);
         }
     }
 
     fn draw_node(&self, place: Rect, index: usize, buf: &mut Buffer) {
         let glyphs = self.theme.glyphs();
         let selected = self.way.selected == Some(index);
-        let node = if selected {
-            glyphs.node_full
-        } else {
-            glyphs.node
-        };
+        let node = if selected { glyphs.node_full } else { glyphs.node };
         let (glyph, style) = match self.way.seen.get(index) {
-            Some(Seen::No) => (
-                if selected { glyphs.node } else { glyphs.unseen },
-                self.theme.unseen(),
-            ),
+            Some(Seen::No) => (if selected { glyphs.node } else { glyphs.unseen }, self.theme.unseen()),
             Some(Seen::Unsure) => (glyphs.unsure, self.theme.warn()),
             Some(Seen::Dropped) => (glyphs.dropped, self.theme.bad()),
             Some(Seen::Yes) => (node, self.theme.flow()),
             None => (node, self.theme.text()),
         };
-        put(
-            buf,
-            place,
-            glyph,
-            if selected {
-                style.patch(self.theme.marker())
-            } else {
-                style
-            },
-        );
+        put(buf, place, glyph, if selected { style.patch(self.theme.marker()) } else { style });
     }
 }
 
@@ -175,11 +136,7 @@ impl Widget for WayPicture<'_> {
             return;
         }
         self.draw_line(line(area, 0), column, 0, buf);
-        if let Some((index, tap)) = self
-            .way
-            .selected
-            .and_then(|index| Some((index, self.way.taps.get(index)?)))
-        {
+        if let Some((index, tap)) = self.way.selected.and_then(|index| Some((index, self.way.taps.get(index)?))) {
             self.draw_name(line(area, 1), tap, self.way.selected == Some(index), buf);
             self.draw_subtitle(line(area, 2), tap, buf);
         }
@@ -189,7 +146,5 @@ impl Widget for WayPicture<'_> {
 fn column_width(area: Rect, taps: usize) -> u16 {
     let taps = u16::try_from(taps).unwrap_or(u16::MAX);
     // The last column needs no more than the others, so that nodes stand evenly.
-    area.width
-        .checked_div(taps)
-        .map_or(0, |width| width.min(28))
+    area.width.checked_div(taps).map_or(0, |width| width.min(28))
 }

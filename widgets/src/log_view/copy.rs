@@ -58,10 +58,7 @@ impl Screen {
 impl LogView {
     /// Starts to select at a screen position.
     pub fn select_from(&mut self, at: Position) {
-        self.selection = self.spot(at).map(|spot| Selection {
-            from: spot,
-            to: spot,
-        });
+        self.selection = self.spot(at).map(|spot| Selection { from: spot, to: spot });
     }
 
     /// Extends the selection to a screen position.
@@ -79,20 +76,14 @@ impl LogView {
 
     /// The text selected, as it is drawn, without colours.
     pub fn selected_text(&self) -> Option<String> {
-        let Selection { from, to } = self
-            .selection
-            .filter(|selection| selection.from != selection.to)?;
+        let Selection { from, to } = self.selection.filter(|selection| selection.from != selection.to)?;
         let (from, to) = (from.min(to), from.max(to));
         let mut lines = Vec::new();
         let mut next = self.at_or_after(from.id);
         while let Some(id) = next.filter(|id| *id <= to.id) {
             let line = self.ring.get(id)?;
             let start = if id == from.id { from.offset } else { 0 };
-            let end = if id == to.id {
-                to.offset
-            } else {
-                line.text.len()
-            };
+            let end = if id == to.id { to.offset } else { line.text.len() };
             lines.push(sanitise(line.text.get(start..end).unwrap_or_default()));
             next = self.at_or_after(id + 1);
         }
@@ -107,10 +98,7 @@ impl LogView {
             if last.is_some_and(|last| last != row.id) {
                 text.push('\n');
             }
-            let line = self
-                .ring
-                .get(row.id)
-                .and_then(|line| line.text.get(row.start..row.end));
+            let line = self.ring.get(row.id).and_then(|line| line.text.get(row.start..row.end));
             text.push_str(&sanitise(line.unwrap_or_default()));
             last = Some(row.id);
         }
@@ -124,26 +112,17 @@ impl LogView {
         let index = usize::from(at.y.saturating_sub(area.y));
         let row = self.screen.rows[index.min(last)];
         if index > last {
-            return Some(Spot {
-                id: row.id,
-                offset: row.end,
-            });
+            return Some(Spot { id: row.id, offset: row.end });
         }
         let text = self.ring.get(row.id)?.text.get(row.start..row.end)?;
         let wanted = usize::from(at.x.saturating_sub(area.x));
         let mut column = 0;
         for glyph in glyphs(text) {
             if column + glyph.width > wanted {
-                return Some(Spot {
-                    id: row.id,
-                    offset: row.start + glyph.offset,
-                });
+                return Some(Spot { id: row.id, offset: row.start + glyph.offset });
             }
             column += glyph.width;
         }
-        Some(Spot {
-            id: row.id,
-            offset: row.end,
-        })
+        Some(Spot { id: row.id, offset: row.end })
     }
 }

@@ -46,29 +46,12 @@ impl<'a> LogPane<'a> {
         self.theme.text().patch(style)
     }
 
-    fn draw_margin(
-        &self,
-        log: &LogView,
-        stored: &Stored,
-        first: bool,
-        margin: Rect,
-        buf: &mut Buffer,
-    ) {
+    fn draw_margin(&self, log: &LogView, stored: &Stored, first: bool, margin: Rect, buf: &mut Buffer) {
         if stored.stream == Stream::Stderr {
-            put(
-                buf,
-                part(margin, 0, 1),
-                self.theme.glyphs().borders.vertical,
-                self.theme.stderr(),
-            );
+            put(buf, part(margin, 0, 1), self.theme.glyphs().stderr, self.theme.stderr());
         }
         if let Some(time) = stored.time.filter(|_| first && margin.width > 1) {
-            put(
-                buf,
-                part(margin, 1, u16::MAX),
-                &clock(time, log.utc_offset),
-                self.theme.timestamp(),
-            );
+            put(buf, part(margin, 1, u16::MAX), &clock(time, log.utc_offset), self.theme.timestamp());
         }
     }
 
@@ -95,15 +78,9 @@ impl<'a> LogPane<'a> {
                 break;
             }
             start = start.min(offset);
-            let style = row
-                .emphasis(offset, self.theme)
-                .map_or_else(|| self.style(sgr), |style| self.style(sgr).patch(style));
-            put(
-                buf,
-                part(place, (at - row.skip) as u16, u16::MAX),
-                glyph.text,
-                style,
-            );
+            let style =
+                row.emphasis(offset, self.theme).map_or_else(|| self.style(sgr), |style| self.style(sgr).patch(style));
+            put(buf, part(place, (at - row.skip) as u16, u16::MAX), glyph.text, style);
         }
         start..end
     }
@@ -127,13 +104,7 @@ impl RowText<'_> {
             return Some(theme.selected_text());
         }
         let found = self.matches.iter().any(|range| range.contains(&offset));
-        found.then(|| {
-            if self.current {
-                theme.found_current()
-            } else {
-                theme.found()
-            }
-        })
+        found.then(|| if self.current { theme.found_current() } else { theme.found() })
     }
 }
 
@@ -146,10 +117,7 @@ impl LogView {
         let from = rows.row(row.saturating_sub(1)).0.start;
         let to = rows.row((row + 1).min(rows.count() - 1)).0.end;
         let ranges = search.pattern.ranges(&text[from..to]);
-        ranges
-            .into_iter()
-            .map(|range| range.start + from..range.end + from)
-            .collect()
+        ranges.into_iter().map(|range| range.start + from..range.end + from).collect()
     }
 }
 
@@ -160,27 +128,13 @@ impl StatefulWidget for LogPane<'_> {
         let area = area.intersection(buf.area);
         let times = log.timestamps && area.width >= NARROW;
         let margin = (1 + if times { TIME } else { 0 }).min(area.width);
-        let body = Rect {
-            x: area.x + margin,
-            width: area.width - margin,
-            ..area
-        };
-        log.cache
-            .set_width(log.wrap.then_some(usize::from(body.width)));
-        log.screen = Screen {
-            area: body,
-            rows: std::mem::take(&mut log.screen.rows),
-        };
+        let body = Rect { x: area.x + margin, width: area.width - margin, ..area };
+        log.cache.set_width(log.wrap.then_some(usize::from(body.width)));
+        log.screen = Screen { area: body, rows: std::mem::take(&mut log.screen.rows) };
         log.screen.rows.clear();
         if log.at_or_after(0).is_none() {
-            let text = if log.filter.is_some() {
-                "no line passes the filter"
-            } else {
-                self.empty
-            };
-            Pen::new(buf, area, self.theme.glyphs().ellipsis)
-                .skip(1)
-                .text(text, self.theme.muted());
+            let text = if log.filter.is_some() { "no line passes the filter" } else { self.empty };
+            Pen::new(buf, area, self.theme.glyphs().ellipsis).skip(1).text(text, self.theme.muted());
             return;
         }
         let mut next: Option<Anchor> = Some(log.window_top());
@@ -194,15 +148,8 @@ impl StatefulWidget for LogPane<'_> {
             self.draw_margin(log, stored, row == 0, part(line(area, y), 0, margin), buf);
             let (bytes, sgr) = rows.row(row);
             // A plain line's columns are its bytes: what is out of sight at the left need not be read.
-            let jump = if stored.plain {
-                log.column.min(bytes.len())
-            } else {
-                0
-            };
-            let selected = |offset| {
-                log.selection
-                    .is_some_and(|selection| selection.holds(Spot { id: at.id, offset }))
-            };
+            let jump = if stored.plain { log.column.min(bytes.len()) } else { 0 };
+            let selected = |offset| log.selection.is_some_and(|selection| selection.holds(Spot { id: at.id, offset }));
             let window = if stored.plain {
                 bytes.start + jump..bytes.end.min(bytes.start + jump + usize::from(body.width))
             } else {
@@ -218,18 +165,11 @@ impl StatefulWidget for LogPane<'_> {
                 bytes: window,
                 sgr,
                 skip: log.column - jump,
-                current: log
-                    .search
-                    .as_ref()
-                    .is_some_and(|search| search.current == Some(at.id)),
+                current: log.search.as_ref().is_some_and(|search| search.current == Some(at.id)),
                 selected: &selected,
             };
             let drawn = self.draw_text(&text, line(body, y), buf);
-            log.screen.rows.push(Drawn {
-                id: at.id,
-                start: drawn.start,
-                end: drawn.end,
-            });
+            log.screen.rows.push(Drawn { id: at.id, start: drawn.start, end: drawn.end });
             next = log.row_after(Anchor { row, ..at });
         }
     }
@@ -241,28 +181,16 @@ impl LogView {
         let Some(search) = &self.search else {
             return Vec::new();
         };
-        let reach = if line.plain {
-            search.pattern.text().len()
-        } else {
-            0
-        };
+        let reach = if line.plain { search.pattern.text().len() } else { 0 };
         let from = window.start.saturating_sub(reach);
         let to = line.text.len().min(window.end + reach);
         let ranges = search.pattern.ranges(&line.text[from..to]);
-        ranges
-            .into_iter()
-            .map(|range| range.start + from..range.end + from)
-            .collect()
+        ranges.into_iter().map(|range| range.start + from..range.end + from).collect()
     }
 }
 
 /// The time of day of a moment in milliseconds since the epoch: `12:01:07`.
 fn clock(time: i64, utc_offset: i32) -> String {
     let seconds = (time.div_euclid(1000) + i64::from(utc_offset)).rem_euclid(86_400);
-    format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

@@ -9,6 +9,8 @@ mod pattern;
 mod ring;
 mod rows;
 mod scroll;
+#[cfg(test)]
+mod tests;
 mod visible;
 
 pub use draw::LogPane;
@@ -147,34 +149,19 @@ impl LogView {
     /// The state in few words, for a pane's status: `following · wrap · 1,204 lines`.
     pub fn status(&self) -> String {
         let mut facts = Vec::new();
-        facts.push(if self.follow {
-            "following".to_owned()
-        } else {
-            "paused".to_owned()
-        });
+        facts.push(if self.follow { "following".to_owned() } else { "paused".to_owned() });
         if self.wrap {
             facts.push("wrap".to_owned());
         } else if self.column > 0 {
             facts.push(format!("column {}", number(self.column + 1)));
         }
         if let Some(filter) = &self.filter {
-            facts.push(format!(
-                "{} of {} lines",
-                number(filter.len()),
-                number(self.len())
-            ));
+            facts.push(format!("{} of {} lines", number(filter.len()), number(self.len())));
         } else {
-            facts.push(format!(
-                "{} line{}",
-                number(self.len()),
-                if self.len() == 1 { "" } else { "s" }
-            ));
+            facts.push(format!("{} line{}", number(self.len()), if self.len() == 1 { "" } else { "s" }));
         }
         if self.dropped() > 0 {
-            facts.push(format!(
-                "{} dropped",
-                number(usize::try_from(self.dropped()).unwrap_or(usize::MAX))
-            ));
+            facts.push(format!("{} dropped", number(usize::try_from(self.dropped()).unwrap_or(usize::MAX))));
         }
         facts.join(" · ")
     }

@@ -17,10 +17,7 @@ pub(super) struct Pattern {
 impl Pattern {
     /// `None` when there is nothing to find.
     pub(super) fn new(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self {
-            needle: text.into(),
-            exact: text.chars().any(char::is_uppercase),
-        })
+        (!text.is_empty()).then(|| Self { needle: text.into(), exact: text.chars().any(char::is_uppercase) })
     }
 
     pub(super) fn text(&self) -> &str {
@@ -37,18 +34,10 @@ impl Pattern {
 
     fn find(&self, text: &str) -> Option<usize> {
         let (text, needle) = (text.as_bytes(), self.needle.as_bytes());
-        let (low, high) = (
-            needle[0].to_ascii_lowercase(),
-            needle[0].to_ascii_uppercase(),
-        );
+        let (low, high) = (needle[0].to_ascii_lowercase(), needle[0].to_ascii_uppercase());
         let here = |at: &usize| {
-            text.get(*at..*at + needle.len()).is_some_and(|part| {
-                if self.exact {
-                    part == needle
-                } else {
-                    part.eq_ignore_ascii_case(needle)
-                }
-            })
+            text.get(*at..*at + needle.len())
+                .is_some_and(|part| if self.exact { part == needle } else { part.eq_ignore_ascii_case(needle) })
         };
         if self.exact || low == high {
             memchr_iter(needle[0], text).find(here)
@@ -68,10 +57,7 @@ impl Pattern {
             sources.resize(clean.len(), glyph.offset);
         }
         sources.push(text.len());
-        self.all(&clean)
-            .into_iter()
-            .map(|range| sources[range.start]..sources[range.end])
-            .collect()
+        self.all(&clean).into_iter().map(|range| sources[range.start]..sources[range.end]).collect()
     }
 
     fn all(&self, text: &str) -> Vec<Range<usize>> {
@@ -91,10 +77,7 @@ mod tests {
 
     fn ranges(pattern: &str, text: &str) -> Vec<(usize, usize)> {
         let ranges = Pattern::new(pattern).unwrap().ranges(text);
-        ranges
-            .into_iter()
-            .map(|range| (range.start, range.end))
-            .collect()
+        ranges.into_iter().map(|range| (range.start, range.end)).collect()
     }
 
     #[test]

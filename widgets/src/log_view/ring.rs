@@ -49,10 +49,7 @@ pub struct LogLimits {
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self {
-            lines: 100_000,
-            bytes: 32 << 20,
-        }
+        Self { lines: 100_000, bytes: 32 << 20 }
     }
 }
 
@@ -67,26 +64,15 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) fn new(limits: LogLimits) -> Self {
-        Self {
-            lines: VecDeque::new(),
-            first: 0,
-            bytes: 0,
-            limits,
-        }
+        Self { lines: VecDeque::new(), first: 0, bytes: 0, limits }
     }
 
     /// Appends a line, in pieces when it is very long.
     pub(super) fn push(&mut self, line: LogLine) {
         let mut rest = line.text;
         while rest.len() > MAX_LINE {
-            let cut = (0..=MAX_LINE)
-                .rev()
-                .find(|at| rest.is_char_boundary(*at))
-                .unwrap_or(rest.len());
-            self.push_piece(LogLine {
-                text: &rest[..cut],
-                ..line
-            });
+            let cut = (0..=MAX_LINE).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+            self.push_piece(LogLine { text: &rest[..cut], ..line });
             rest = &rest[cut..];
         }
         self.push_piece(LogLine { text: rest, ..line });
@@ -94,15 +80,8 @@ impl Ring {
 
     fn push_piece(&mut self, LogLine { time, stream, text }: LogLine) {
         self.bytes += text.len();
-        self.lines.push_back(Stored {
-            text: text.into(),
-            time,
-            stream,
-            plain: is_plain(text.as_bytes()),
-        });
-        while self.lines.len() > self.limits.lines.max(1)
-            || (self.bytes > self.limits.bytes && self.lines.len() > 1)
-        {
+        self.lines.push_back(Stored { text: text.into(), time, stream, plain: is_plain(text.as_bytes()) });
+        while self.lines.len() > self.limits.lines.max(1) || (self.bytes > self.limits.bytes && self.lines.len() > 1) {
             let Some(oldest) = self.lines.pop_front() else {
                 break;
             };
@@ -126,7 +105,6 @@ impl Ring {
     }
 
     pub(super) fn get(&self, id: u64) -> Option<&Stored> {
-        self.lines
-            .get(usize::try_from(id.checked_sub(self.first)?).ok()?)
+        self.lines.get(usize::try_from(id.checked_sub(self.first)?).ok()?)
     }
 }

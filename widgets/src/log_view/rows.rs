@@ -38,9 +38,7 @@ impl LineRows {
     /// The bytes of a row, and the colours at its start.
     pub(super) fn row(&self, row: usize) -> (Range<usize>, Sgr) {
         match self {
-            Self::Plain { len, width } => {
-                (row * width..((row + 1) * width).min(*len), Sgr::default())
-            }
+            Self::Plain { len, width } => (row * width..((row + 1) * width).min(*len), Sgr::default()),
             Self::Measured { starts, len } => {
                 let end = starts.get(row + 1).map_or(*len, |next| next.offset);
                 (starts[row].offset..end, starts[row].sgr)
@@ -62,27 +60,18 @@ impl RowCache {
     pub(super) fn set_width(&mut self, width: Option<usize>) {
         let width = width.map(|width| width.max(1));
         if self.width != width {
-            *self = Self {
-                width,
-                ..Self::default()
-            };
+            *self = Self { width, ..Self::default() };
         }
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self {
-            width: self.width,
-            ..Self::default()
-        };
+        *self = Self { width: self.width, ..Self::default() };
     }
 
     pub(super) fn rows(&mut self, id: u64, line: &Stored) -> LineRows {
         let len = line.text.len();
         let Some(width) = self.width else {
-            return LineRows::Plain {
-                len,
-                width: usize::MAX,
-            };
+            return LineRows::Plain { len, width: usize::MAX };
         };
         if line.plain {
             return LineRows::Plain { len, width };
@@ -95,10 +84,7 @@ impl RowCache {
             self.rows += starts.len();
             starts.into()
         });
-        LineRows::Measured {
-            starts: Rc::clone(starts),
-            len,
-        }
+        LineRows::Measured { starts: Rc::clone(starts), len }
     }
 }
 
@@ -131,13 +117,8 @@ mod tests {
     use crate::text::width;
 
     fn pieces(text: &str, width: usize) -> Vec<&str> {
-        let rows = LineRows::Measured {
-            starts: measure(text, width).into(),
-            len: text.len(),
-        };
-        (0..rows.count())
-            .map(|row| &text[rows.row(row).0])
-            .collect()
+        let rows = LineRows::Measured { starts: measure(text, width).into(), len: text.len() };
+        (0..rows.count()).map(|row| &text[rows.row(row).0]).collect()
     }
 
     #[test]
@@ -152,10 +133,7 @@ mod tests {
     fn colours_go_on_in_the_next_row() {
         let starts = measure("ab\x1b[31mcdef", 3);
         assert_eq!(starts.len(), 2);
-        assert_eq!(
-            starts[1].sgr.style().fg,
-            Some(ratatui_core::style::Color::Red)
-        );
+        assert_eq!(starts[1].sgr.style().fg, Some(ratatui_core::style::Color::Red));
     }
 
     proptest! {

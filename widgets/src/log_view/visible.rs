@@ -17,16 +17,9 @@ pub(super) struct Filter {
 
 impl Filter {
     fn new(text: &str, ring: &Ring) -> Option<Self> {
-        let (invert, wanted) = text
-            .strip_prefix('!')
-            .map_or((false, text), |rest| (true, rest));
+        let (invert, wanted) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
         let pattern = Pattern::new(wanted)?;
-        let mut filter = Self {
-            text: text.to_owned(),
-            pattern,
-            invert,
-            ids: VecDeque::new(),
-        };
+        let mut filter = Self { text: text.to_owned(), pattern, invert, ids: VecDeque::new() };
         filter.extend(ring, ring.first());
         Some(filter)
     }
@@ -67,10 +60,7 @@ impl LogView {
     /// Searches, and goes to the last match that is not below the window.
     pub fn search(&mut self, text: &str) {
         let from = self.screen.last_id().unwrap_or_else(|| self.ring.end());
-        self.search = Pattern::new(text).map(|pattern| Search {
-            pattern,
-            current: None,
-        });
+        self.search = Pattern::new(text).map(|pattern| Search { pattern, current: None });
         let found = self.find_back(from + 1).or_else(|| self.find_on(from + 1));
         self.stand_on(found);
     }
@@ -83,26 +73,19 @@ impl LogView {
     /// Goes to the next line that matches, from the end on to the start. False when none does.
     pub fn search_next(&mut self) -> bool {
         let from = self.search_origin().map_or(self.ring.first(), |id| id + 1);
-        let found = self
-            .find_on(from)
-            .or_else(|| self.find_on(self.ring.first()));
+        let found = self.find_on(from).or_else(|| self.find_on(self.ring.first()));
         self.stand_on(found)
     }
 
     /// Goes to the line before that matches, from the start on to the end. False when none does.
     pub fn search_previous(&mut self) -> bool {
         let from = self.search_origin().unwrap_or_else(|| self.ring.end());
-        let found = self
-            .find_back(from)
-            .or_else(|| self.find_back(self.ring.end()));
+        let found = self.find_back(from).or_else(|| self.find_back(self.ring.end()));
         self.stand_on(found)
     }
 
     fn search_origin(&self) -> Option<u64> {
-        self.search
-            .as_ref()
-            .and_then(|search| search.current)
-            .or_else(|| self.screen.last_id())
+        self.search.as_ref().and_then(|search| search.current).or_else(|| self.screen.last_id())
     }
 
     fn stand_on(&mut self, found: Option<u64>) -> bool {
@@ -142,34 +125,23 @@ impl LogView {
 
     fn matches(&self, id: u64) -> bool {
         let pattern = self.search.as_ref().map(|search| &search.pattern);
-        pattern
-            .zip(self.ring.get(id))
-            .is_some_and(|(pattern, line)| pattern.is_in(line))
+        pattern.zip(self.ring.get(id)).is_some_and(|(pattern, line)| pattern.is_in(line))
     }
 
     /// The first line shown that has this number or a higher one.
     pub(super) fn at_or_after(&self, id: u64) -> Option<u64> {
         match &self.filter {
             None => Some(id.max(self.ring.first())).filter(|id| *id < self.ring.end()),
-            Some(filter) => filter
-                .ids
-                .get(filter.ids.partition_point(|other| *other < id))
-                .copied(),
+            Some(filter) => filter.ids.get(filter.ids.partition_point(|other| *other < id)).copied(),
         }
     }
 
     /// The last line shown that has a lower number.
     pub(super) fn before(&self, id: u64) -> Option<u64> {
         match &self.filter {
-            None => id
-                .min(self.ring.end())
-                .checked_sub(1)
-                .filter(|id| *id >= self.ring.first()),
+            None => id.min(self.ring.end()).checked_sub(1).filter(|id| *id >= self.ring.first()),
             Some(filter) => {
-                let index = filter
-                    .ids
-                    .partition_point(|other| *other < id)
-                    .checked_sub(1)?;
+                let index = filter.ids.partition_point(|other| *other < id).checked_sub(1)?;
                 filter.ids.get(index).copied()
             }
         }
@@ -180,9 +152,7 @@ impl LogView {
         match self.at_or_after(anchor.id) {
             Some(id) if id == anchor.id => anchor,
             Some(id) => Anchor { id, row: 0 },
-            None => self
-                .before(u64::MAX)
-                .map_or(Anchor::default(), |id| Anchor { id, row: 0 }),
+            None => self.before(u64::MAX).map_or(Anchor::default(), |id| Anchor { id, row: 0 }),
         }
     }
 }

@@ -35,11 +35,7 @@ pub struct TermOptions {
 
 impl Default for TermOptions {
     fn default() -> Self {
-        Self {
-            scrollback: 10_000,
-            allow_clipboard: false,
-            colours: None,
-        }
+        Self { scrollback: 10_000, allow_clipboard: false, colours: None }
     }
 }
 
@@ -78,9 +74,7 @@ impl Mailbox {
             Event::Title(title) => self.title = Some(fit(&title, MAX_TITLE, "…").into_owned()),
             Event::ResetTitle => self.title = None,
             Event::Bell => self.bell = true,
-            Event::ClipboardStore(_, text) if text.len() <= MAX_CLIPBOARD => {
-                self.clipboard = Some(text)
-            }
+            Event::ClipboardStore(_, text) if text.len() <= MAX_CLIPBOARD => self.clipboard = Some(text),
             Event::ColorRequest(index, format) => {
                 if let Some(colour) = self.colour(index) {
                     self.reply(&format(colour));
@@ -88,12 +82,7 @@ impl Mailbox {
             }
             Event::TextAreaSizeRequest(format) => {
                 let (num_cols, num_lines) = self.size;
-                self.reply(&format(WindowSize {
-                    num_lines,
-                    num_cols,
-                    cell_width: 1,
-                    cell_height: 1,
-                }));
+                self.reply(&format(WindowSize { num_lines, num_cols, cell_width: 1, cell_height: 1 }));
             }
             _ => {}
         }
@@ -138,10 +127,7 @@ struct Size {
 impl Size {
     /// The emulator needs room for one wide character.
     fn new(columns: u16, rows: u16) -> Self {
-        Self {
-            columns: usize::from(columns.max(2)),
-            rows: usize::from(rows.max(1)),
-        }
+        Self { columns: usize::from(columns.max(2)), rows: usize::from(rows.max(1)) }
     }
 }
 
@@ -173,23 +159,10 @@ impl Alacritty {
     pub fn new(columns: u16, rows: u16, options: TermOptions) -> Self {
         let listener = Listener::default();
         listener.open().colours = options.colours;
-        let osc52 = if options.allow_clipboard {
-            Osc52::OnlyCopy
-        } else {
-            Osc52::Disabled
-        };
-        let config = Config {
-            scrolling_history: options.scrollback,
-            osc52,
-            ..Config::default()
-        };
+        let osc52 = if options.allow_clipboard { Osc52::OnlyCopy } else { Osc52::Disabled };
+        let config = Config { scrolling_history: options.scrollback, osc52, ..Config::default() };
         let term = Term::new(config, &Size::new(columns, rows), listener.clone());
-        let mut emulator = Self {
-            term,
-            parser: Processor::new(),
-            listener,
-            title: None,
-        };
+        let mut emulator = Self { term, parser: Processor::new(), listener, title: None };
         emulator.note_size();
         emulator
     }
@@ -265,8 +238,7 @@ impl TermEmulator for Alacritty {
         let shown = self.term.mode().contains(TermMode::SHOW_CURSOR);
         let Point { line, column } = self.term.grid().cursor.point;
         let row = usize::try_from(line.0).ok()? + self.scrolled();
-        (shown && row < self.term.screen_lines())
-            .then(|| Position::new(column.0 as u16, row as u16))
+        (shown && row < self.term.screen_lines()).then(|| Position::new(column.0 as u16, row as u16))
     }
 
     fn draw(&self, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -276,10 +248,7 @@ impl TermEmulator for Alacritty {
     fn text(&self) -> String {
         let offset = self.scrolled() as i32;
         let start = Point::new(Line(-offset), Column(0));
-        let end = Point::new(
-            Line(self.term.screen_lines() as i32 - 1 - offset),
-            self.term.last_column(),
-        );
+        let end = Point::new(Line(self.term.screen_lines() as i32 - 1 - offset), self.term.last_column());
         self.term.bounds_to_string(start, end).trim_end().to_owned()
     }
 }
@@ -302,10 +271,7 @@ mod tests {
         assert_eq!(ask("\x1b[c"), "\x1b[?6c");
         assert_eq!(ask("\x1b[18t"), "\x1b[8;24;80t");
         assert_eq!(ask("\x1b]11;?\x07"), "");
-        let options = TermOptions {
-            colours: Some(([255; 3], [0; 3])),
-            ..TermOptions::default()
-        };
+        let options = TermOptions { colours: Some(([255; 3], [0; 3])), ..TermOptions::default() };
         let mut dark = Alacritty::new(80, 24, options);
         dark.feed(b"\x1b]11;?\x07");
         assert_eq!(dark.take_replies(), b"\x1b]11;rgb:0000/0000/0000\x07");
@@ -330,14 +296,7 @@ mod tests {
         assert_eq!(guarded.title(), Some("a�b"));
         assert_eq!(guarded.take_clipboard(), None);
         assert!(guarded.take_bell() && !guarded.take_bell());
-        let mut open = Alacritty::new(
-            20,
-            4,
-            TermOptions {
-                allow_clipboard: true,
-                ..TermOptions::default()
-            },
-        );
+        let mut open = Alacritty::new(20, 4, TermOptions { allow_clipboard: true, ..TermOptions::default() });
         open.feed(b"\x1b]52;c;aGk=\x07\x1b]52;c;?\x07");
         assert_eq!(open.take_clipboard().as_deref(), Some("hi"));
         assert!(open.take_replies().is_empty());

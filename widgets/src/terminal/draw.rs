@@ -26,11 +26,7 @@ pub struct TermPane<'a> {
 impl<'a> TermPane<'a> {
     /// The pane.
     pub fn new(theme: &'a Theme, emulator: &'a dyn TermEmulator) -> Self {
-        Self {
-            theme,
-            emulator,
-            focused: false,
-        }
+        Self { theme, emulator, focused: false }
     }
 
     /// Whether keys go to it.
@@ -44,16 +40,8 @@ impl Widget for TermPane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         self.emulator.draw(self.theme, area, buf);
-        if let Some(cursor) = self
-            .emulator
-            .cursor()
-            .filter(|cursor| self.focused && cursor.y < area.height)
-        {
-            let row = Rect {
-                y: area.y + cursor.y,
-                height: 1,
-                ..area
-            };
+        if let Some(cursor) = self.emulator.cursor().filter(|cursor| self.focused && cursor.y < area.height) {
+            let row = Rect { y: area.y + cursor.y, height: 1, ..area };
             buf.set_style(part(row, cursor.x, 1), self.theme.cursor());
         }
     }
@@ -68,19 +56,9 @@ pub(super) fn grid<T>(term: &Term<T>, theme: &Theme, area: Rect, buf: &mut Buffe
     let columns = term.columns().min(usize::from(area.width));
     for y in 0..rows {
         let row = &grid[Line(y as i32 - offset)];
-        let place = Rect {
-            y: area.y + y as u16,
-            height: 1,
-            ..area
-        };
+        let place = Rect { y: area.y + y as u16, height: 1, ..area };
         for x in 0..columns {
-            draw_cell(
-                &row[Column(x)],
-                term.colors(),
-                theme,
-                part(place, x as u16, 2),
-                buf,
-            );
+            draw_cell(&row[Column(x)], term.colors(), theme, part(place, x as u16, 2), buf);
         }
     }
 }
@@ -96,23 +74,12 @@ fn draw_cell(cell: &Cell, colours: &Colors, theme: &Theme, place: Rect, buf: &mu
         put(buf, part(place, 0, 1), " ", style);
         return;
     }
-    let width = if cell.flags.contains(Flags::WIDE_CHAR) {
-        2
-    } else {
-        1
-    };
+    let width = if cell.flags.contains(Flags::WIDE_CHAR) { 2 } else { 1 };
     let mut text = [0; 4];
     match cell.zerowidth() {
-        None => put(
-            buf,
-            part(place, 0, width),
-            cell.c.encode_utf8(&mut text),
-            style,
-        ),
+        None => put(buf, part(place, 0, width), cell.c.encode_utf8(&mut text), style),
         Some(marks) => {
-            let text: String = std::iter::once(cell.c)
-                .chain(marks.iter().copied())
-                .collect();
+            let text: String = std::iter::once(cell.c).chain(marks.iter().copied()).collect();
             put(buf, part(place, 0, width), &text, style)
         }
     };
@@ -179,26 +146,17 @@ mod tests {
     #[test]
     fn colours_and_attributes_are_drawn() {
         let buf = drawn("\x1b[31;1mr\x1b[0m\x1b[38;5;208mo\x1b[48;2;1;2;3mt\x1b[0;7mi\x1b[0mn");
-        assert_eq!(
-            (buf[(0, 0)].fg, buf[(0, 0)].modifier),
-            (Color::Indexed(1), Modifier::BOLD)
-        );
+        assert_eq!((buf[(0, 0)].fg, buf[(0, 0)].modifier), (Color::Indexed(1), Modifier::BOLD));
         assert_eq!(buf[(1, 0)].fg, Color::Indexed(208));
         assert_eq!(buf[(2, 0)].bg, Color::Rgb(1, 2, 3));
         assert_eq!(buf[(3, 0)].modifier, Modifier::REVERSED);
-        assert_eq!(
-            (buf[(4, 0)].fg, buf[(4, 0)].bg),
-            (Color::Reset, Color::Reset)
-        );
+        assert_eq!((buf[(4, 0)].fg, buf[(4, 0)].bg), (Color::Reset, Color::Reset));
     }
 
     #[test]
     fn wide_characters_accents_and_tabs_take_their_cells() {
         let buf = drawn("漢e\u{301}x\ty");
         let symbol = |x: u16| buf[(x, 0)].symbol();
-        assert_eq!(
-            (symbol(0), symbol(2), symbol(3), symbol(4), symbol(8)),
-            ("漢", "e\u{301}", "x", " ", "y")
-        );
+        assert_eq!((symbol(0), symbol(2), symbol(3), symbol(4), symbol(8)), ("漢", "e\u{301}", "x", " ", "y"));
     }
 }

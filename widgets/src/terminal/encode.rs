@@ -85,9 +85,7 @@ fn tilde_key(number: u8, modifiers: Modifiers) -> Vec<u8> {
 }
 
 fn function_key(number: u8, modifiers: Modifiers) -> Vec<u8> {
-    const CODES: [u8; 16] = [
-        15, 17, 18, 19, 20, 21, 23, 24, 25, 26, 28, 29, 31, 32, 33, 34,
-    ];
+    const CODES: [u8; 16] = [15, 17, 18, 19, 20, 21, 23, 24, 25, 26, 28, 29, 31, 32, 33, 34];
     match number {
         1..=4 => {
             let last = char::from(b'P' + number - 1);
@@ -133,20 +131,9 @@ pub fn mouse(mouse: Mouse, modes: Modes) -> Option<Vec<u8>> {
         return Some(format!("\x1b[<{button};{column};{row}{last}").into_bytes());
     }
     // The old form: a byte each, offset by 32; a release does not tell which button.
-    let button = if released {
-        3 + modifier_code(mouse.modifiers)
-    } else {
-        button
-    };
+    let button = if released { 3 + modifier_code(mouse.modifiers) } else { button };
     let byte = |number: u32| u8::try_from(number + 32).ok();
-    Some(vec![
-        0x1b,
-        b'[',
-        b'M',
-        byte(button)?,
-        byte(column)?,
-        byte(row)?,
-    ])
+    Some(vec![0x1b, b'[', b'M', byte(button)?, byte(column)?, byte(row)?])
 }
 
 fn wheel_as_keys(kind: MouseKind, modes: Modes) -> Option<Vec<u8>> {
@@ -180,9 +167,7 @@ fn modifier_code(Modifiers { shift, ctrl, alt }: Modifiers) -> u32 {
 
 /// The bytes for focus gained or lost, `None` when the program does not want them.
 pub fn focus(gained: bool, modes: Modes) -> Option<&'static [u8]> {
-    modes
-        .focus
-        .then_some(if gained { b"\x1b[I" } else { b"\x1b[O" })
+    modes.focus.then_some(if gained { b"\x1b[I" } else { b"\x1b[O" })
 }
 
 #[cfg(test)]
@@ -202,16 +187,7 @@ mod tests {
         assert_eq!(plain(KeyCode::Char(' '), Modifiers::CTRL), "\0");
         assert_eq!(plain(KeyCode::Char(']'), Modifiers::CTRL), "\x1d");
         assert_eq!(plain(KeyCode::Char('x'), Modifiers::ALT), "\x1bx");
-        assert_eq!(
-            plain(
-                KeyCode::Char('x'),
-                Modifiers {
-                    ctrl: true,
-                    ..Modifiers::ALT
-                }
-            ),
-            "\x1b\x18"
-        );
+        assert_eq!(plain(KeyCode::Char('x'), Modifiers { ctrl: true, ..Modifiers::ALT }), "\x1b\x18");
         assert_eq!(plain(KeyCode::Backspace, Modifiers::NONE), "\x7f");
         assert_eq!(plain(KeyCode::Tab, Modifiers::SHIFT), "\x1b[Z");
     }
@@ -230,77 +206,31 @@ mod tests {
 
     #[test]
     fn application_mode_changes_cursor_keys() {
-        let modes = Modes {
-            application_cursor: true,
-            ..Modes::default()
-        };
+        let modes = Modes { application_cursor: true, ..Modes::default() };
         assert_eq!(key(KeyCode::Up.into(), modes), b"\x1bOA");
         assert_eq!(key(KeyCode::End.into(), modes), b"\x1bOF");
-        assert_eq!(
-            key(Key::new(KeyCode::Up, Modifiers::SHIFT), modes),
-            b"\x1b[1;2A"
-        );
+        assert_eq!(key(Key::new(KeyCode::Up, Modifiers::SHIFT), modes), b"\x1b[1;2A");
     }
 
     #[test]
     fn mouse_events_as_wanted() {
-        let at = |kind| Mouse {
-            kind,
-            column: 4,
-            row: 2,
-            modifiers: Modifiers::NONE,
-        };
-        let sgr = Modes {
-            mouse_click: true,
-            mouse_sgr: true,
-            ..Modes::default()
-        };
-        assert_eq!(
-            mouse(at(MouseKind::Down(MouseButton::Left)), sgr).unwrap(),
-            b"\x1b[<0;5;3M"
-        );
-        assert_eq!(
-            mouse(at(MouseKind::Up(MouseButton::Right)), sgr).unwrap(),
-            b"\x1b[<2;5;3m"
-        );
-        assert_eq!(
-            mouse(at(MouseKind::ScrollUp), sgr).unwrap(),
-            b"\x1b[<64;5;3M"
-        );
+        let at = |kind| Mouse { kind, column: 4, row: 2, modifiers: Modifiers::NONE };
+        let sgr = Modes { mouse_click: true, mouse_sgr: true, ..Modes::default() };
+        assert_eq!(mouse(at(MouseKind::Down(MouseButton::Left)), sgr).unwrap(), b"\x1b[<0;5;3M");
+        assert_eq!(mouse(at(MouseKind::Up(MouseButton::Right)), sgr).unwrap(), b"\x1b[<2;5;3m");
+        assert_eq!(mouse(at(MouseKind::ScrollUp), sgr).unwrap(), b"\x1b[<64;5;3M");
         assert_eq!(mouse(at(MouseKind::Drag(MouseButton::Left)), sgr), None);
         assert_eq!(mouse(at(MouseKind::ScrollUp), Modes::default()), None);
-        let old = Modes {
-            mouse_click: true,
-            ..Modes::default()
-        };
-        assert_eq!(
-            mouse(at(MouseKind::Down(MouseButton::Left)), old).unwrap(),
-            b"\x1b[M\x20\x25\x23"
-        );
-        let pager = Modes {
-            alternate_screen: true,
-            alternate_scroll: true,
-            ..Modes::default()
-        };
-        assert_eq!(
-            mouse(at(MouseKind::ScrollDown), pager).unwrap(),
-            b"\x1b[B\x1b[B\x1b[B"
-        );
+        let old = Modes { mouse_click: true, ..Modes::default() };
+        assert_eq!(mouse(at(MouseKind::Down(MouseButton::Left)), old).unwrap(), b"\x1b[M\x20\x25\x23");
+        let pager = Modes { alternate_screen: true, alternate_scroll: true, ..Modes::default() };
+        assert_eq!(mouse(at(MouseKind::ScrollDown), pager).unwrap(), b"\x1b[B\x1b[B\x1b[B");
     }
 
     #[test]
     fn focus_only_when_asked_for() {
         assert_eq!(focus(true, Modes::default()), None);
-        assert_eq!(
-            focus(
-                false,
-                Modes {
-                    focus: true,
-                    ..Modes::default()
-                }
-            ),
-            Some(&b"\x1b[O"[..])
-        );
+        assert_eq!(focus(false, Modes { focus: true, ..Modes::default() }), Some(&b"\x1b[O"[..]));
     }
 
     proptest! {

@@ -19,9 +19,7 @@ impl Sgr {
 
     /// Applies the parameters of one `CSI … m` (ECMA-48, 8.3.117; 38 and 48 as in ISO 8613-6 and xterm).
     pub fn apply(&mut self, parameters: &str) {
-        let mut numbers = parameters
-            .split([';', ':'])
-            .map(|number| number.parse().unwrap_or(0u16));
+        let mut numbers = parameters.split([';', ':']).map(|number| number.parse().unwrap_or(0u16));
         while let Some(number) = numbers.next() {
             match number {
                 0 => self.style = Style::new(),
@@ -93,11 +91,7 @@ fn basic(number: u16) -> Color {
         Color::LightCyan,
         Color::White,
     ];
-    COLOURS[usize::from(if number >= 90 {
-        number - 82
-    } else {
-        number - 30
-    })]
+    COLOURS[usize::from(if number >= 90 { number - 82 } else { number - 30 })]
 }
 
 /// What follows 38 or 48: `5 ; index` or `2 ; red ; green ; blue`.
@@ -139,10 +133,7 @@ mod tests {
     use super::*;
 
     fn pieces(text: &str) -> Vec<(String, Style)> {
-        styled(text, Style::new())
-            .into_iter()
-            .map(|span| (span.content.into_owned(), span.style))
-            .collect()
+        styled(text, Style::new()).into_iter().map(|span| (span.content.into_owned(), span.style)).collect()
     }
 
     #[test]
@@ -150,31 +141,17 @@ mod tests {
         let red = Style::new().fg(Color::Red);
         assert_eq!(
             pieces("a\x1b[31mb\x1b[1mc\x1b[0md"),
-            [
-                ("a".into(), Style::new()),
-                ("b".into(), red),
-                ("c".into(), red.bold()),
-                ("d".into(), Style::new())
-            ]
+            [("a".into(), Style::new()), ("b".into(), red), ("c".into(), red.bold()), ("d".into(), Style::new())]
         );
         assert_eq!(pieces("\x1b[38;5;208mx")[0].1.fg, Some(Color::Indexed(208)));
-        assert_eq!(
-            pieces("\x1b[48;2;1;2;3mx")[0].1.bg,
-            Some(Color::Rgb(1, 2, 3))
-        );
-        assert_eq!(
-            pieces("\x1b[1;97mx")[0].1,
-            Style::new().fg(Color::White).bold()
-        );
+        assert_eq!(pieces("\x1b[48;2;1;2;3mx")[0].1.bg, Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(pieces("\x1b[1;97mx")[0].1, Style::new().fg(Color::White).bold());
         assert_eq!(pieces("\x1b[31m\x1b[mx")[0].1, Style::new());
     }
 
     #[test]
     fn nothing_but_colour_passes() {
-        assert_eq!(
-            pieces("a\x1b[2Jb\x1b[10;10Hc\x1b]0;t\x07d\x1b[?25le"),
-            [("abcde".into(), Style::new())]
-        );
+        assert_eq!(pieces("a\x1b[2Jb\x1b[10;10Hc\x1b]0;t\x07d\x1b[?25le"), [("abcde".into(), Style::new())]);
         assert_eq!(pieces("\x1b[5;8mx"), [("x".into(), Style::new())]);
         assert_eq!(pieces("\x1b[38;5mx\x1b[38;9;9mx").len(), 1);
     }

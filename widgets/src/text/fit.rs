@@ -6,11 +6,7 @@ use super::{glyphs, is_plain};
 
 /// The cells that a text takes.
 pub fn width(text: &str) -> usize {
-    if is_plain(text.as_bytes()) {
-        text.len()
-    } else {
-        glyphs(text).map(|glyph| glyph.width).sum()
-    }
+    if is_plain(text.as_bytes()) { text.len() } else { glyphs(text).map(|glyph| glyph.width).sum() }
 }
 
 /// The safe text, cut at the end with `ellipsis` when it is wider than `max` cells.
@@ -40,6 +36,24 @@ pub fn fit_middle<'a>(text: &'a str, max: usize, ellipsis: &str) -> Cow<'a, str>
     out.push_str(ellipsis);
     out.push_str(&tail(text, back));
     Cow::Owned(out)
+}
+
+/// Between two facts of a line of facts.
+const FACT: &str = " · ";
+
+/// The first facts of `one · two · three` that fit; the first is cut when even it does not.
+pub fn fit_first_facts<'a>(text: &'a str, max: usize, ellipsis: &str) -> Cow<'a, str> {
+    let ends = text.rmatch_indices(FACT).map(|(end, _)| end);
+    let mut shorter = std::iter::once(text.len()).chain(ends).map(|end| &text[..end]);
+    let first = text.split(FACT).next().unwrap_or_default();
+    fit(shorter.find(|facts| width(facts) <= max).unwrap_or(first), max, ellipsis)
+}
+
+/// The last facts of `one · two · three` that fit; nothing when even the last does not.
+pub fn fit_last_facts(text: &str, max: usize) -> Cow<'_, str> {
+    let starts = text.match_indices(FACT).map(|(start, separator)| start + separator.len());
+    let mut shorter = std::iter::once(0).chain(starts).map(|start| &text[start..]);
+    super::sanitise(shorter.find(|facts| width(facts) <= max).unwrap_or_default())
 }
 
 /// As much of the start as `room` cells hold.
@@ -84,11 +98,23 @@ mod tests {
         assert_eq!(fit_middle("漢字漢字", 5, "…"), "漢…字");
     }
 
+    #[test]
+    fn facts_are_dropped_whole() {
+        let text = "following · wrap · 12 lines";
+        assert_eq!(fit_first_facts(text, 40, "…"), text);
+        assert_eq!(fit_first_facts(text, 20, "…"), "following · wrap");
+        assert_eq!(fit_first_facts(text, 5, "…"), "foll…");
+        assert_eq!(fit_last_facts(text, 20), "wrap · 12 lines");
+        assert_eq!(fit_last_facts(text, 5), "");
+    }
+
     proptest! {
         #[test]
         fn the_result_fits(text in any::<String>(), max in 0usize..40) {
             prop_assert!(width(&fit(&text, max, "…")) <= max);
             prop_assert!(width(&fit_middle(&text, max, "…")) <= max);
+            prop_assert!(width(&fit_first_facts(&text, max, "…")) <= max);
+            prop_assert!(width(&fit_last_facts(&text, max)) <= max);
         }
     }
 }

@@ -10,7 +10,7 @@ mod put;
 mod scan;
 
 pub use ansi::{Sgr, styled};
-pub use fit::{fit, fit_middle, width};
+pub use fit::{fit, fit_first_facts, fit_last_facts, fit_middle, width};
 pub use put::{put, put_right, put_spans};
 pub use scan::{Glyph, Token, glyphs, tokens};
 

@@ -30,36 +30,18 @@ pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: impl Into<Style>) ->
 }
 
 /// Draws a text so that it ends at the right edge of `area`'s first row, cut with `ellipsis`. Returns the cells used.
-pub fn put_right(
-    buf: &mut Buffer,
-    area: Rect,
-    text: &str,
-    style: impl Into<Style>,
-    ellipsis: &str,
-) -> u16 {
+pub fn put_right(buf: &mut Buffer, area: Rect, text: &str, style: impl Into<Style>, ellipsis: &str) -> u16 {
     let text = fit(text, usize::from(area.width), ellipsis);
     let cells = width(&text) as u16;
-    let area = Rect {
-        x: area.right() - cells,
-        width: cells,
-        ..area
-    };
+    let area = Rect { x: area.right() - cells, width: cells, ..area };
     put(buf, area, &text, style)
 }
 
 /// Draws spans one after the other at the left of `area`'s first row. Returns the cells used.
-pub fn put_spans<'a>(
-    buf: &mut Buffer,
-    area: Rect,
-    spans: impl IntoIterator<Item = &'a Span<'a>>,
-) -> u16 {
+pub fn put_spans<'a>(buf: &mut Buffer, area: Rect, spans: impl IntoIterator<Item = &'a Span<'a>>) -> u16 {
     let mut used = 0;
     for span in spans {
-        let rest = Rect {
-            x: area.x + used,
-            width: area.width - used,
-            ..area
-        };
+        let rest = Rect { x: area.x + used, width: area.width - used, ..area };
         used += put(buf, rest, &span.content, span.style);
         if used >= area.width {
             break;

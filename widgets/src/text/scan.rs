@@ -38,13 +38,7 @@ pub fn glyphs(text: &str) -> impl Iterator<Item = Glyph<'_>> {
 
 /// The glyphs of a text and its colour sequences; every other escape sequence is left out.
 pub fn tokens(text: &str) -> Tokens<'_> {
-    Tokens {
-        text,
-        at: 0,
-        column: 0,
-        spaces: 0,
-        no_terminator: false,
-    }
+    Tokens { text, at: 0, column: 0, spaces: 0, no_terminator: false }
 }
 
 /// Iterator of [`tokens`].
@@ -72,11 +66,7 @@ impl<'a> Tokens<'a> {
 
     fn emit(&mut self, text: &'a str, width: usize, offset: usize) -> Option<Token<'a>> {
         self.column += width;
-        Some(Token::Glyph(Glyph {
-            text,
-            width,
-            offset,
-        }))
+        Some(Token::Glyph(Glyph { text, width, offset }))
     }
 
     /// The character at `start` with the accents that follow it.
@@ -100,19 +90,14 @@ impl<'a> Tokens<'a> {
         let rest = &self.text[self.at..];
         match kind {
             Sequence::Csi => {
-                let end = rest
-                    .bytes()
-                    .position(|byte| !(0x20..=0x3f).contains(&byte))?;
+                let end = rest.bytes().position(|byte| !(0x20..=0x3f).contains(&byte))?;
                 let last = rest.as_bytes()[end];
                 if !(0x40..=0x7e).contains(&last) {
                     return None;
                 }
                 self.at += end + 1;
                 let parameters = &rest[..end];
-                let sgr = last == b'm'
-                    && parameters
-                        .bytes()
-                        .all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':'));
+                let sgr = last == b'm' && parameters.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':'));
                 Some(sgr.then_some(Token::Sgr(parameters)))
             }
             Sequence::String => {
@@ -127,9 +112,7 @@ impl<'a> Tokens<'a> {
                 Some(None)
             }
             Sequence::Short => {
-                let end = rest
-                    .bytes()
-                    .position(|byte| !(0x20..=0x2f).contains(&byte))?;
+                let end = rest.bytes().position(|byte| !(0x20..=0x2f).contains(&byte))?;
                 if !(0x30..=0x7e).contains(&rest.as_bytes()[end]) {
                     return None;
                 }
@@ -220,13 +203,9 @@ fn classify(c: char) -> Class {
         '\n' | '\r' => Class::Invisible,
         c if c.is_control() => Class::Unsafe,
         // Bidirectional embeddings, overrides, isolates and marks; line and paragraph separators.
-        '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' => {
-            Class::Unsafe
-        }
+        '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' => Class::Unsafe,
         // Variation selectors and skin tones change the width of what stands before them.
-        '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}' | '\u{1f3fb}'..='\u{1f3ff}' => {
-            Class::Invisible
-        }
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}' | '\u{1f3fb}'..='\u{1f3ff}' => Class::Invisible,
         c => match c.width() {
             Some(width @ 1..=2) => Class::Printable(width),
             // A wider character than two cells is drawn by no terminal as such.

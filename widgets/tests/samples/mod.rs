@@ -54,59 +54,22 @@ impl Rows for Containers {
 pub fn containers(theme: &Theme) -> Containers {
     let row = |cells, up, marked| Container { cells, up, marked };
     let rows = vec![
-        row(
-            ["web", "lab", "up 3 min", "0.4 %", "12 M", "8088→80"],
-            true,
-            false,
-        ),
-        row(
-            ["db", "mariadb:11", "up 3 min", "1.2 %", "88 M", ""],
-            true,
-            true,
-        ),
-        row(
-            [
-                "cache",
-                "registry.example.org/team/redis:7.2-alpine",
-                "up 12 days",
-                "0.1 %",
-                "9 M",
-                "",
-            ],
-            true,
-            false,
-        ),
-        row(
-            ["job", "lab", "exited 0, 2 min ago", "", "", ""],
-            false,
-            false,
-        ),
-        row(
-            [
-                "evil\u{1b}[31m\u{202e}name",
-                "漢字/イメージ:最新",
-                "exited 137, 1 h ago",
-                "",
-                "",
-                "",
-            ],
-            false,
-            false,
-        ),
+        row(["web", "lab", "up 3 min", "0.4 %", "12 M", "8088→80"], true, false),
+        row(["db", "mariadb:11", "up 3 min", "1.2 %", "88 M", ""], true, true),
+        row(["cache", "registry.example.org/team/redis:7.2-alpine", "up 12 days", "0.1 %", "9 M", ""], true, false),
+        row(["job", "lab", "exited 0, 2 min ago", "", "", ""], false, false),
+        row(["evil\u{1b}[31m\u{202e}name", "漢字/イメージ:最新", "exited 137, 1 h ago", "", "", ""], false, false),
     ];
-    Containers {
-        rows,
-        theme: theme.clone(),
-    }
+    Containers { rows, theme: theme.clone() }
 }
 
 pub fn container_columns() -> Vec<Column> {
     vec![
         Column::new("NAME").min(8).max(24).flex(1),
-        Column::new("IMAGE").min(12).max(40).flex(2).priority(4),
+        Column::new("IMAGE").min(12).max(40).flex(2).priority(2),
         Column::new("STATUS").min(12).max(22).flex(1),
-        Column::new("CPU").min(6).right().priority(2),
-        Column::new("MEM").min(5).right().priority(3),
+        Column::new("CPU").min(6).right().priority(3),
+        Column::new("MEM").min(5).right().priority(4),
         Column::new("PORTS").min(8).max(24).flex(1).priority(1),
     ]
 }
@@ -133,10 +96,7 @@ impl Rows for Many {
 }
 
 pub fn log() -> LogView {
-    let mut log = LogView::new(LogLimits {
-        lines: 12,
-        bytes: 1 << 20,
-    });
+    let mut log = LogView::new(LogLimits { lines: 12, bytes: 1 << 20 });
     for index in 0..14 {
         log.push(LogLine {
             time: Some(1_700_000_000_000 + index * 1000),
@@ -174,17 +134,9 @@ pub fn links() -> Vec<Option<ChangeKind>> {
 fn hops(change: Option<(usize, ChangeKind, &str)>) -> Vec<LadderHop> {
     let change_at = |index| {
         let (_, kind, text) = change.filter(|(at, ..)| *at == index)?;
-        Some(Change {
-            kind,
-            text: text.into(),
-        })
+        Some(Change { kind, text: text.into() })
     };
-    (0..5)
-        .map(|index| LadderHop {
-            seen: Seen::Yes,
-            change: change_at(index),
-        })
-        .collect()
+    (0..5).map(|index| LadderHop { seen: Seen::Yes, change: change_at(index) }).collect()
 }
 
 pub fn packets() -> Vec<LadderRow> {
@@ -192,12 +144,7 @@ pub fn packets() -> Vec<LadderRow> {
         number,
         flags: flags.into(),
         outer: "10.88.0.2:40110".into(),
-        inner: if back {
-            "172.17.0.2:80"
-        } else {
-            "10.88.0.1:8088"
-        }
-        .into(),
+        inner: if back { "172.17.0.2:80" } else { "10.88.0.1:8088" }.into(),
         back,
         hops: hops(change),
         latency: latency.into(),
@@ -212,18 +159,9 @@ pub fn packets() -> Vec<LadderRow> {
         row(4, "PSH ACK", false, dnat, "31 µs", "ct entry"),
         row(5, "ACK", true, snat, "", "lost at docker0"),
     ];
-    rows[4].hops[1] = LadderHop {
-        seen: Seen::Unsure,
-        change: None,
-    };
-    rows[4].hops[2] = LadderHop {
-        seen: Seen::Dropped,
-        change: None,
-    };
-    rows[4].hops[0] = LadderHop {
-        seen: Seen::No,
-        change: None,
-    };
+    rows[4].hops[1] = LadderHop { seen: Seen::Unsure, change: None };
+    rows[4].hops[2] = LadderHop { seen: Seen::Dropped, change: None };
+    rows[4].hops[0] = LadderHop { seen: Seen::No, change: None };
     rows
 }
 
@@ -253,11 +191,7 @@ pub fn topology(count: usize) -> Topology {
         interface: "eth0".into(),
         container: names[index % 4].into(),
         address: format!("172.17.0.{}", index + 2),
-        ports: if index == 0 {
-            "8088→80".into()
-        } else {
-            String::new()
-        },
+        ports: if index == 0 { "8088→80".into() } else { String::new() },
         up: index % 4 != 3,
     });
     Topology {
@@ -271,11 +205,7 @@ pub fn topology(count: usize) -> Topology {
 
 pub fn tabs() -> Vec<Tab> {
     let titles = ["Containers", "Images", "Networks", "Volumes", "Trace"];
-    titles
-        .iter()
-        .enumerate()
-        .map(|(index, title)| Tab::new((index + 1).to_string(), *title))
-        .collect()
+    titles.iter().enumerate().map(|(index, title)| Tab::new((index + 1).to_string(), *title)).collect()
 }
 
 pub fn hints() -> Vec<KeyHint> {
@@ -291,10 +221,7 @@ pub fn hints() -> Vec<KeyHint> {
         (":", "command"),
         ("?", "help"),
     ];
-    hints
-        .iter()
-        .map(|(key, label)| KeyHint::new(*key, *label))
-        .collect()
+    hints.iter().map(|(key, label)| KeyHint::new(*key, *label)).collect()
 }
 
 pub fn palette_items() -> Vec<PaletteItem> {
@@ -332,49 +259,16 @@ pub fn menu_items() -> Vec<MenuItem> {
 pub fn help_groups() -> Vec<HelpGroup> {
     let group = |title: &str, keys: &[(&str, &str)]| HelpGroup {
         title: title.into(),
-        keys: keys
-            .iter()
-            .map(|(key, label)| (key.to_string(), label.to_string()))
-            .collect(),
+        keys: keys.iter().map(|(key, label)| (key.to_string(), label.to_string())).collect(),
     };
     vec![
         group(
             "Everywhere",
-            &[
-                ("1-5", "go to a view"),
-                ("tab", "next pane"),
-                (":", "command line"),
-                ("?", "this help"),
-                ("q", "quit"),
-            ],
+            &[("1-5", "go to a view"), ("tab", "next pane"), (":", "command line"), ("?", "this help"), ("q", "quit")],
         ),
-        group(
-            "Lists",
-            &[
-                ("j k", "down, up"),
-                ("g G", "first, last"),
-                ("/", "filter"),
-                ("space", "mark"),
-            ],
-        ),
-        group(
-            "Containers",
-            &[
-                ("e", "open a shell"),
-                ("l", "logs"),
-                ("t", "trace its packets"),
-                ("d", "remove"),
-            ],
-        ),
-        group(
-            "Logs",
-            &[
-                ("s", "follow"),
-                ("w", "wrap"),
-                ("t", "times"),
-                ("n N", "next, previous match"),
-            ],
-        ),
+        group("Lists", &[("j k", "down, up"), ("g G", "first, last"), ("/", "filter"), ("space", "mark")]),
+        group("Containers", &[("e", "open a shell"), ("l", "logs"), ("t", "trace its packets"), ("d", "remove")]),
+        group("Logs", &[("s", "follow"), ("w", "wrap"), ("t", "times"), ("n N", "next, previous match")]),
     ]
 }
 
@@ -382,10 +276,7 @@ pub fn confirm() -> porthole_widgets::confirm::Confirm {
     porthole_widgets::confirm::Confirm {
         title: "Remove container".into(),
         object: "web (3f2a91c0d4e7), running since 3 min".into(),
-        depends: vec![
-            "published port 8088→80".into(),
-            "4.2 MB in its upper layer".into(),
-        ],
+        depends: vec!["published port 8088→80".into(), "4.2 MB in its upper layer".into()],
         command: "porthole rm -f web".into(),
         yes: false,
     }
