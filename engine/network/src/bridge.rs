@@ -28,29 +28,19 @@ pub(crate) struct Record {
 impl Record {
     /// Reads the record; `None` if there is none yet.
     pub fn read(path: &Path) -> Result<Option<Record>, Error> {
-        let file = |source| Error::File {
-            path: path.into(),
-            source,
-        };
+        let file = |source| Error::File { path: path.into(), source };
         match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|e| file(e.into())),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| file(e.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(file(error)),
         }
     }
 
     fn write(&self, path: &Path) -> Result<(), Error> {
-        let file = |source| Error::File {
-            path: path.into(),
-            source,
-        };
+        let file = |source| Error::File { path: path.into(), source };
         let temporary = path.with_extension("new");
         let text = serde_json::to_vec_pretty(self).map_err(|e| file(e.into()))?;
-        fs::write(&temporary, text)
-            .and_then(|()| fs::rename(&temporary, path))
-            .map_err(file)
+        fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path)).map_err(file)
     }
 }
 
@@ -77,15 +67,9 @@ impl Owner<'_> {
         let Some(record) = Record::read(&self.record)? else {
             return Ok(None);
         };
-        let link = link::find(socket, &record.bridge)
-            .map_err(|e| failed("look for bridge", &record.bridge, e))?;
+        let link = link::find(socket, &record.bridge).map_err(|e| failed("look for bridge", &record.bridge, e))?;
         // A bridge is taken up last, when all else is done.
-        Ok(link
-            .filter(|l| l.alias == self.mark && l.up)
-            .map(|l| Bridge {
-                record,
-                index: l.index,
-            }))
+        Ok(link.filter(|l| l.alias == self.mark && l.up).map(|l| Bridge { record, index: l.index }))
     }
 
     /// Makes the bridge, or completes one that a killed process left half made. The caller holds the lock of the state root.
@@ -101,10 +85,7 @@ impl Owner<'_> {
             sysctl::set_forwarding(true)?;
         }
         link::set_up(socket, link.index).map_err(complete)?;
-        Ok(Bridge {
-            record,
-            index: link.index,
-        })
+        Ok(Bridge { record, index: link.index })
     }
 
     /// Our bridge, made now if there is none.
@@ -129,8 +110,7 @@ impl Owner<'_> {
         const PATIENCE: u32 = 100;
         for _ in 0..PATIENCE {
             let links = link::all(socket).map_err(|e| failed("list", "links", e))?;
-            let unfinished =
-                |l: &Link| l.alias.starts_with(self.mark_prefix) && l.index < ours.index && !l.up;
+            let unfinished = |l: &Link| l.alias.starts_with(self.mark_prefix) && l.index < ours.index && !l.up;
             if !links.iter().any(unfinished) {
                 return Ok(());
             }
@@ -141,26 +121,13 @@ impl Owner<'_> {
     }
 
     /// Decides on the subnet and writes it down: the same as before if it is still free.
-    fn settle(
-        &self,
-        socket: &mut Socket,
-        link: &Link,
-        old: Option<Record>,
-    ) -> Result<Record, Error> {
-        let used = link::routed_subnets(socket, Some(link.index))
-            .map_err(|e| failed("list", "routes", e))?;
+    fn settle(&self, socket: &mut Socket, link: &Link, old: Option<Record>) -> Result<Record, Error> {
+        let used = link::routed_subnets(socket, Some(link.index)).map_err(|e| failed("list", "routes", e))?;
         let before = old.as_ref().map(|record| record.subnet);
         let subnet =
-            subnet::first_free(before.into_iter().chain(subnet::bridge_candidates()), &used)
-                .ok_or(Error::NoSubnet)?;
-        let turned_on_forwarding =
-            old.is_some_and(|record| record.turned_on_forwarding) || !sysctl::forwarding()?;
-        let record = Record {
-            bridge: link.name.clone(),
-            subnet,
-            gateway: subnet.host(1),
-            turned_on_forwarding,
-        };
+            subnet::first_free(before.into_iter().chain(subnet::bridge_candidates()), &used).ok_or(Error::NoSubnet)?;
+        let turned_on_forwarding = old.is_some_and(|record| record.turned_on_forwarding) || !sysctl::forwarding()?;
+        let record = Record { bridge: link.name.clone(), subnet, gateway: subnet.host(1), turned_on_forwarding };
         record.write(&self.record)?;
         Ok(record)
     }
@@ -178,36 +145,26 @@ impl Owner<'_> {
                 }
             }
         }
-        let others = links
-            .iter()
-            .any(|l| l.alias.starts_with(self.mark_prefix) && l.alias != self.mark);
-        if Record::read(&self.record)?.is_some_and(|record| record.turned_on_forwarding) && !others
-        {
+        let others = links.iter().any(|l| l.alias.starts_with(self.mark_prefix) && l.alias != self.mark);
+        if Record::read(&self.record)?.is_some_and(|record| record.turned_on_forwarding) && !others {
             sysctl::set_forwarding(false)?;
         }
         match fs::remove_file(&self.record) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
-                path: self.record.clone(),
-                source,
-            }),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(Error::File { path: self.record.clone(), source })
+            }
             _ => Ok(()),
         }
     }
 }
 
 fn failed(verb: &str, object: &str, source: netlink::Error) -> Error {
-    Error::Link {
-        what: format!("{verb} {object}"),
-        source,
-    }
+    Error::Link { what: format!("{verb} {object}"), source }
 }
 
 fn free_name(links: &[Link]) -> String {
     let names = iter::once("docker0".to_owned()).chain((0u32..).map(|n| format!("porthole{n}")));
-    names
-        .into_iter()
-        .find(|name| links.iter().all(|l| l.name != *name))
-        .expect("the numbers do not run out")
+    names.into_iter().find(|name| links.iter().all(|l| l.name != *name)).expect("the numbers do not run out")
 }
 
 /// A locally administered address (IEEE 802) in Docker's range 02:42.
@@ -221,19 +178,13 @@ mod tests {
     use super::*;
 
     fn link(name: &str) -> Link {
-        Link {
-            name: name.into(),
-            ..Link::default()
-        }
+        Link { name: name.into(), ..Link::default() }
     }
 
     #[test]
     fn beside_a_docker() {
         assert_eq!(free_name(&[link("lo")]), "docker0");
         assert_eq!(free_name(&[link("docker0")]), "porthole0");
-        assert_eq!(
-            free_name(&[link("porthole0"), link("docker0")]),
-            "porthole1"
-        );
+        assert_eq!(free_name(&[link("porthole0"), link("docker0")]), "porthole1");
     }
 }

@@ -11,8 +11,7 @@ use crate::port::{Protocol, PublishedPort};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::conntrack::ConntrackMessage;
 use netlink_packet_netfilter::{
-    NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily,
-    NetfilterSubsystem,
+    NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily, NetfilterSubsystem,
 };
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -47,43 +46,26 @@ struct Connection {
 
 impl Connection {
     fn untranslated(&self) -> bool {
-        self.original.source == self.reply.destination
-            && self.original.destination == self.reply.source
+        self.original.source == self.reply.destination && self.original.destination == self.reply.source
     }
 }
 
 /// Forgets connections to ports that have just been published, which would go on past the rule.
 pub(crate) fn forget_before(ports: &[PublishedPort]) -> std::result::Result<(), Error> {
-    let udp: Vec<_> = ports
-        .iter()
-        .filter(|port| port.protocol == Protocol::Udp)
-        .collect();
+    let udp: Vec<_> = ports.iter().filter(|port| port.protocol == Protocol::Udp).collect();
     let stale = |c: &Connection| {
         let to = c.original.destination;
-        let hit = |p: &&PublishedPort| {
-            p.host_port == to.port() && (p.host_ip.is_unspecified() || p.host_ip == *to.ip())
-        };
+        let hit =
+            |p: &&PublishedPort| p.host_port == to.port() && (p.host_ip.is_unspecified() || p.host_ip == *to.ip());
         c.untranslated() && udp.iter().any(hit)
     };
-    if udp.is_empty() {
-        Ok(())
-    } else {
-        forget(stale).map_err(failed)
-    }
+    if udp.is_empty() { Ok(()) } else { forget(stale).map_err(failed) }
 }
 
 /// Forgets connections to containers through ports that are no longer published.
 pub(crate) fn forget_after(published: &[Publication]) -> std::result::Result<(), Error> {
-    let targets: Vec<_> = published
-        .iter()
-        .filter(|p| p.port.protocol == Protocol::Udp)
-        .map(|p| p.target)
-        .collect();
-    if targets.is_empty() {
-        Ok(())
-    } else {
-        forget(|c| targets.contains(&c.reply.source)).map_err(failed)
-    }
+    let targets: Vec<_> = published.iter().filter(|p| p.port.protocol == Protocol::Udp).map(|p| p.target).collect();
+    if targets.is_empty() { Ok(()) } else { forget(|c| targets.contains(&c.reply.source)).map_err(failed) }
 }
 
 fn failed(source: crate::netlink::Error) -> Error {
@@ -93,13 +75,9 @@ fn failed(source: crate::netlink::Error) -> Error {
 fn forget(stale: impl Fn(&Connection) -> bool) -> Result<()> {
     let mut socket = Socket::open(crate::netlink::Protocol::Netfilter)?;
     let mut originals: Vec<Vec<u8>> = Vec::new();
-    let get = message(NetfilterMessageInner::Conntrack(ConntrackMessage::Get(
-        vec![],
-    )));
+    let get = message(NetfilterMessageInner::Conntrack(ConntrackMessage::Get(vec![])));
     socket.dump_each(get, |entry| {
-        if connection(&entry)
-            .is_some_and(|c| c.original.protocol == Protocol::Udp.number() && stale(&c))
-        {
+        if connection(&entry).is_some_and(|c| c.original.protocol == Protocol::Udp.number() && stale(&c)) {
             originals.extend(attribute(&entry, CTA_TUPLE_ORIG).map(<[u8]>::to_vec));
         }
         Ok(())
@@ -117,10 +95,7 @@ fn forget(stale: impl Fn(&Connection) -> bool) -> Result<()> {
 }
 
 fn message(inner: NetfilterMessageInner) -> NetfilterMessage {
-    NetfilterMessage::new(
-        NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0),
-        inner,
-    )
+    NetfilterMessage::new(NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0), inner)
 }
 
 fn delete(original: Vec<u8>) -> NetfilterMessageInner {
@@ -136,9 +111,7 @@ fn attribute<'a>(message: &Message<'a>, wanted: u16) -> Option<&'a [u8]> {
 }
 
 fn find(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
-    attributes(bytes)
-        .find(|(kind, _)| *kind == wanted)
-        .map(|(_, value)| value)
+    attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
 }
 
 fn connection(entry: &Message<'_>) -> Option<Connection> {
@@ -149,16 +122,8 @@ fn connection(entry: &Message<'_>) -> Option<Connection> {
 
 fn tuple(bytes: &[u8]) -> Option<Tuple> {
     let (ip, protocol) = (find(bytes, CTA_TUPLE_IP)?, find(bytes, CTA_TUPLE_PROTO)?);
-    let address = |kind| {
-        find(ip, kind)?
-            .first_chunk::<4>()
-            .map(|a| Ipv4Addr::from(*a))
-    };
-    let port = |kind| {
-        find(protocol, kind)?
-            .first_chunk()
-            .map(|p| u16::from_be_bytes(*p))
-    };
+    let address = |kind| find(ip, kind)?.first_chunk::<4>().map(|a| Ipv4Addr::from(*a));
+    let port = |kind| find(protocol, kind)?.first_chunk().map(|p| u16::from_be_bytes(*p));
     Some(Tuple {
         protocol: *find(protocol, CTA_PROTO_NUM)?.first()?,
         source: SocketAddrV4::new(address(CTA_IP_V4_SRC)?, port(CTA_PROTO_SRC_PORT)?),

@@ -24,17 +24,13 @@ pub enum Error {
         source: netlink::Error,
     },
     /// The kernel has no nftables.
-    #[error(
-        "the kernel offers no nftables ({source}); load the module nf_tables, or use --net host or --net none"
-    )]
+    #[error("the kernel offers no nftables ({source}); load the module nf_tables, or use --net host or --net none")]
     NoNftables {
         /// What it said.
         source: netlink::Error,
     },
     /// Somebody changes the ruleset all the time.
-    #[error(
-        "the firewall keeps changing under us; stop the program that rewrites it and try again"
-    )]
+    #[error("the firewall keeps changing under us; stop the program that rewrites it and try again")]
     FirewallBusy,
     /// Every candidate overlaps a route.
     #[error(

@@ -22,11 +22,7 @@ pub fn hosts_file(hostname: &str, address: Option<IpAddr>, extra: &[(String, IpA
          ff02::2\tip6-allrouters\n",
     );
     let own = address.map(|address| (hostname, address));
-    for (name, address) in extra
-        .iter()
-        .map(|(name, address)| (name.as_str(), *address))
-        .chain(own)
-    {
+    for (name, address) in extra.iter().map(|(name, address)| (name.as_str(), *address)).chain(own) {
         out.push_str(&format!("{address}\t{name}\n"));
     }
     out
@@ -47,9 +43,7 @@ pub fn resolv_conf(host: &str) -> String {
         out.push('\n');
     }
     if reachable == 0 {
-        PUBLIC_RESOLVERS
-            .iter()
-            .for_each(|address| out.push_str(&format!("nameserver {address}\n")));
+        PUBLIC_RESOLVERS.iter().for_each(|address| out.push_str(&format!("nameserver {address}\n")));
     }
     out
 }
@@ -80,18 +74,12 @@ fn names_only_the_stub(text: &str) -> bool {
 /// The address of a `nameserver` line.
 fn resolver(line: &str) -> Option<&str> {
     let mut words = line.split_ascii_whitespace();
-    (words.next()? == "nameserver")
-        .then(|| words.next())
-        .flatten()
+    (words.next()? == "nameserver").then(|| words.next()).flatten()
 }
 
 fn is_loopback(address: &str) -> bool {
-    let address = address
-        .split_once('%')
-        .map_or(address, |(address, _zone)| address);
-    address
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_loopback())
+    let address = address.split_once('%').map_or(address, |(address, _zone)| address);
+    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -101,14 +89,9 @@ mod tests {
 
     #[test]
     fn hosts() {
-        let text = hosts_file(
-            "web",
-            Some("172.17.0.2".parse().unwrap()),
-            &[("db".into(), "10.0.0.1".parse().unwrap())],
-        );
-        assert!(
-            text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
-        );
+        let text =
+            hosts_file("web", Some("172.17.0.2".parse().unwrap()), &[("db".into(), "10.0.0.1".parse().unwrap())]);
+        assert!(text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"));
         assert!(text.ends_with("ff02::2\tip6-allrouters\n10.0.0.1\tdb\n172.17.0.2\tweb\n"));
         assert!(!hosts_file("web", None, &[]).contains("web"));
     }
@@ -119,35 +102,22 @@ mod tests {
         assert_eq!(resolv_conf(plain), plain);
         let mixed = "nameserver 127.0.0.1\nnameserver ::1\nnameserver 10.0.0.2\nsearch a b";
         assert_eq!(resolv_conf(mixed), "nameserver 10.0.0.2\nsearch a b\n");
-        assert_eq!(
-            resolv_conf("nameserver fe80::1%eth0"),
-            "nameserver fe80::1%eth0\n"
-        );
+        assert_eq!(resolv_conf("nameserver fe80::1%eth0"), "nameserver fe80::1%eth0\n");
     }
 
     #[test]
     fn public_ones_where_none_is_left() {
         let public = "nameserver 8.8.8.8\nnameserver 8.8.4.4\n";
         assert_eq!(resolv_conf(""), public);
-        assert_eq!(
-            resolv_conf("nameserver 127.0.0.53\noptions edns0\n"),
-            format!("options edns0\n{public}")
-        );
-        assert_eq!(
-            resolv_conf("#nameserver 10.0.0.1\n"),
-            format!("#nameserver 10.0.0.1\n{public}")
-        );
+        assert_eq!(resolv_conf("nameserver 127.0.0.53\noptions edns0\n"), format!("options edns0\n{public}"));
+        assert_eq!(resolv_conf("#nameserver 10.0.0.1\n"), format!("#nameserver 10.0.0.1\n{public}"));
         assert_eq!(resolv_conf("nameserver\n"), format!("nameserver\n{public}"));
     }
 
     #[test]
     fn the_stub_of_systemd() {
-        assert!(names_only_the_stub(
-            "nameserver 127.0.0.53\noptions edns0 trust-ad\n"
-        ));
-        assert!(!names_only_the_stub(
-            "nameserver 127.0.0.53\nnameserver 10.0.0.1\n"
-        ));
+        assert!(names_only_the_stub("nameserver 127.0.0.53\noptions edns0 trust-ad\n"));
+        assert!(!names_only_the_stub("nameserver 127.0.0.53\nnameserver 10.0.0.1\n"));
         assert!(!names_only_the_stub("search example.org\n"));
     }
 

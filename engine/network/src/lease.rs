@@ -50,11 +50,7 @@ impl Leases {
         for address in free(subnet, gateway, &taken) {
             match symlink(&target, self.path(address)) {
                 Ok(()) => {
-                    return Ok(Some(Lease {
-                        address,
-                        container: container.into(),
-                        interface: interface.into(),
-                    }));
+                    return Ok(Some(Lease { address, container: container.into(), interface: interface.into() }));
                 }
                 // Another process was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
@@ -74,11 +70,7 @@ impl Leases {
 
     /// The leases of one container.
     pub fn of(&self, container: &str) -> io::Result<Vec<Lease>> {
-        Ok(self
-            .all()?
-            .into_iter()
-            .filter(|lease| lease.container == container)
-            .collect())
+        Ok(self.all()?.into_iter().filter(|lease| lease.container == container).collect())
     }
 
     /// All leases.
@@ -94,11 +86,7 @@ impl Leases {
                     let target = target.to_string_lossy();
                     // A target of another shape belongs to no container that lives, and is cleared with the rest.
                     let (container, interface) = target.split_once('/').unwrap_or((&target, ""));
-                    leases.push(Lease {
-                        address,
-                        container: container.into(),
-                        interface: interface.into(),
-                    });
+                    leases.push(Lease { address, container: container.into(), interface: interface.into() });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -110,12 +98,7 @@ impl Leases {
     fn addresses(&self) -> io::Result<Vec<Ipv4Addr>> {
         let mut addresses = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
-            addresses.extend(
-                entry?
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.parse::<Ipv4Addr>().ok()),
-            );
+            addresses.extend(entry?.file_name().to_str().and_then(|name| name.parse::<Ipv4Addr>().ok()));
         }
         Ok(addresses)
     }
@@ -127,20 +110,13 @@ impl Leases {
 
 /// The host addresses of `subnet` in order, without the gateway and those taken.
 fn free(subnet: Subnet, gateway: Ipv4Addr, taken: &[Ipv4Addr]) -> impl Iterator<Item = Ipv4Addr> {
-    let mut taken: Vec<Ipv4Addr> = taken
-        .iter()
-        .copied()
-        .chain([gateway])
-        .filter(|a| subnet.contains(*a))
-        .collect();
+    let mut taken: Vec<Ipv4Addr> = taken.iter().copied().chain([gateway]).filter(|a| subnet.contains(*a)).collect();
     taken.sort_unstable();
     let mut next_taken = taken.into_iter().peekable();
-    (1..=subnet.hosts())
-        .map(move |n| subnet.host(n))
-        .filter(move |address| {
-            while next_taken.next_if(|t| t < address).is_some() {}
-            next_taken.next_if_eq(address).is_none()
-        })
+    (1..=subnet.hosts()).map(move |n| subnet.host(n)).filter(move |address| {
+        while next_taken.next_if(|t| t < address).is_some() {}
+        next_taken.next_if_eq(address).is_none()
+    })
 }
 
 #[cfg(test)]
@@ -160,9 +136,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let leases = Leases::new(directory.path().join("leases"));
         let take = |who: &str| leases.take(subnet(29), GATEWAY, who, "veth0").unwrap();
-        let taken: Vec<_> = ["a", "b", "c", "d", "e"]
-            .map(|who| take(who).unwrap().address.octets()[3])
-            .into();
+        let taken: Vec<_> = ["a", "b", "c", "d", "e"].map(|who| take(who).unwrap().address.octets()[3]).into();
         assert_eq!(taken, [2, 3, 4, 5, 6]);
         assert_eq!(take("f"), None);
         let of_c = leases.of("c").unwrap();
@@ -183,15 +157,9 @@ mod tests {
                 let (leases, held) = (&leases, &held);
                 scope.spawn(move || {
                     for round in 0..20 {
-                        let lease = leases
-                            .take(subnet(24), GATEWAY, &format!("{thread}-{round}"), "v")
-                            .unwrap()
-                            .unwrap();
-                        assert!(
-                            held.lock().unwrap().insert(lease.address),
-                            "{} leased twice",
-                            lease.address
-                        );
+                        let lease =
+                            leases.take(subnet(24), GATEWAY, &format!("{thread}-{round}"), "v").unwrap().unwrap();
+                        assert!(held.lock().unwrap().insert(lease.address), "{} leased twice", lease.address);
                         held.lock().unwrap().remove(&lease.address);
                         leases.free(&lease).unwrap();
                     }
@@ -199,6 +167,54 @@ mod tests {
             }
         });
         assert_eq!(leases.all().unwrap(), []);
+    }
+
+    const WORKER: &str = "PORTHOLE_LEASE_WORKER";
+
+    /// Takes addresses for ever, and says on standard output which it was given; for the test below.
+    #[test]
+    #[ignore = "run by processes_killed_at_any_moment"]
+    fn worker() {
+        let Ok(directory) = std::env::var(WORKER) else { return };
+        let leases = Leases::new(directory.into());
+        let me = std::process::id().to_string();
+        while let Some(lease) = leases.take(subnet(22), GATEWAY, &me, "veth0").unwrap() {
+            assert_eq!(leases.all().unwrap().iter().filter(|l| l.address == lease.address).count(), 1);
+            if lease.address.octets()[3] % 3 == 0 {
+                leases.free(&lease).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn processes_killed_at_any_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let leases = Leases::new(directory.path().join("leases"));
+        let start = || {
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "lease::tests::worker"])
+                .env(WORKER, directory.path().join("leases"))
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let mut workers: Vec<_> = (0..50).map(|_| start()).collect();
+        for (n, worker) in workers.iter_mut().enumerate() {
+            std::thread::sleep(std::time::Duration::from_millis(n as u64 % 5));
+            worker.kill().unwrap();
+        }
+        for worker in &mut workers {
+            worker.wait().unwrap();
+        }
+        // Every address has one whole owner, so that all can be given back.
+        let pids: HashSet<_> = workers.iter().map(|w| w.id().to_string()).collect();
+        let left = leases.all().unwrap();
+        assert!(!left.is_empty());
+        for lease in &left {
+            assert!(pids.contains(&lease.container) && lease.interface == "veth0", "{lease:?}");
+            leases.free(lease).unwrap();
+        }
+        assert_eq!(leases.take(subnet(22), GATEWAY, "a", "v").unwrap().unwrap().address, Ipv4Addr::new(172, 17, 0, 2));
     }
 
     proptest! {

@@ -5,18 +5,16 @@ use crate::subnet::Subnet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags,
+    LinkInfo, LinkMessage,
 };
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
-};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// The loopback interface has index 1 in every network namespace.
-const LOOPBACK: u32 = 1;
+pub(crate) const LOOPBACK: u32 = 1;
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -44,11 +42,7 @@ pub(crate) struct Link {
 impl From<LinkMessage> for Link {
     fn from(message: LinkMessage) -> Link {
         let up = message.header.flags.contains(LinkFlags::Up);
-        let mut link = Link {
-            index: message.header.index,
-            up,
-            ..Link::default()
-        };
+        let mut link = Link { index: message.header.index, up, ..Link::default() };
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
@@ -98,9 +92,7 @@ fn of_kind(mut message: LinkMessage, kind: InfoKind, data: Option<InfoData>) -> 
 pub(crate) fn find(socket: &mut Socket, name: &str) -> Result<Option<Link>> {
     let mut message = named(name);
     // Statistics of virtual functions and the like are not wanted.
-    message
-        .attributes
-        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     match socket.request(0, RouteNetlinkMessage::GetLink(message)) {
         Ok(answers) => Ok(links_in(answers).next()),
         Err(error) if error.is(libc::ENODEV) => Ok(None),
@@ -111,9 +103,7 @@ pub(crate) fn find(socket: &mut Socket, name: &str) -> Result<Option<Link>> {
 /// All links of the namespace.
 pub(crate) fn all(socket: &mut Socket) -> Result<Vec<Link>> {
     let mut message = LinkMessage::default();
-    message
-        .attributes
-        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     Ok(links_in(socket.dump(RouteNetlinkMessage::GetLink(message))?).collect())
 }
 
@@ -124,10 +114,7 @@ pub(crate) fn add_bridge(socket: &mut Socket, name: &str, mac: Mac, mark: &str) 
     let mut label = named(name);
     label.attributes.push(LinkAttribute::IfAlias(mark.into()));
     let mut requests = Requests::new();
-    requests.push(
-        NLM_F_CREATE | NLM_F_EXCL,
-        RouteNetlinkMessage::NewLink(create),
-    );
+    requests.push(NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewLink(create));
     requests.push(0, RouteNetlinkMessage::SetLink(label));
     execute(socket, requests)
 }
@@ -141,43 +128,23 @@ pub(crate) struct End<'a> {
 
 /// Makes a veth pair: the host's end up and a port of the bridge `master`, the peer born inside its namespace, where
 /// [`configure`] takes it up (it cannot be born so: until the pair is whole, veth refuses). Returns the host's end.
-pub(crate) fn add_veth(
-    socket: &mut Socket,
-    host: &str,
-    peer: &End<'_>,
-    master: Option<Port>,
-) -> Result<Link> {
+pub(crate) fn add_veth(socket: &mut Socket, host: &str, peer: &End<'_>, master: Option<Port>) -> Result<Link> {
     let mut inner = named(peer.name);
-    inner
-        .attributes
-        .push(LinkAttribute::NetNsFd(peer.netns.as_raw_fd()));
-    inner
-        .attributes
-        .extend(peer.mac.map(|mac| LinkAttribute::Address(mac.into())));
-    let mut outer = up(of_kind(
-        named(host),
-        InfoKind::Veth,
-        Some(InfoData::Veth(InfoVeth::Peer(inner))),
-    ));
-    outer
-        .attributes
-        .extend(master.map(|port| LinkAttribute::Controller(port.bridge)));
+    inner.attributes.push(LinkAttribute::NetNsFd(peer.netns.as_raw_fd()));
+    inner.attributes.extend(peer.mac.map(|mac| LinkAttribute::Address(mac.into())));
+    let mut outer = up(of_kind(named(host), InfoKind::Veth, Some(InfoData::Veth(InfoVeth::Peer(inner)))));
+    outer.attributes.extend(master.map(|port| LinkAttribute::Controller(port.bridge)));
     let mut requests = Requests::new();
-    requests.push(
-        NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO,
-        RouteNetlinkMessage::NewLink(outer),
-    );
+    requests.push(NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, RouteNetlinkMessage::NewLink(outer));
     if master.is_some_and(|port| port.hairpin) {
         let port = bridge_port(named(host), vec![InfoBridgePort::HairpinMode(true)]);
         requests.push(0, RouteNetlinkMessage::NewLink(port));
     }
-    let echoed =
-        links_in(socket.execute(requests)?).find(|link| link.name == host && link.peer.is_some());
+    let echoed = links_in(socket.execute(requests)?).find(|link| link.name == host && link.peer.is_some());
     match echoed {
         Some(link) => Ok(link),
         // Linux before 6.2 does not echo.
-        None => find(socket, host)?
-            .ok_or_else(|| Error::Decode(format!("no link {host} after it was made"))),
+        None => find(socket, host)?.ok_or_else(|| Error::Decode(format!("no link {host} after it was made"))),
     }
 }
 
@@ -192,10 +159,9 @@ pub(crate) struct Port {
 
 fn bridge_port(mut message: LinkMessage, settings: Vec<InfoBridgePort>) -> LinkMessage {
     let data = InfoPortData::BridgePort(settings);
-    message.attributes.push(LinkAttribute::LinkInfo(vec![
-        LinkInfo::PortKind(InfoPortKind::Bridge),
-        LinkInfo::PortData(data),
-    ]));
+    message
+        .attributes
+        .push(LinkAttribute::LinkInfo(vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(data)]));
     message
 }
 
@@ -214,11 +180,7 @@ pub(crate) fn seal_port(socket: &mut Socket, name: &str) -> Result<()> {
         InfoBridgePort::BroadcastFlood(false),
         InfoBridgePort::Flush,
     ];
-    one(
-        socket,
-        0,
-        RouteNetlinkMessage::NewLink(bridge_port(named(name), settings)),
-    )
+    one(socket, 0, RouteNetlinkMessage::NewLink(bridge_port(named(name), settings)))
 }
 
 /// Takes a link up.
@@ -229,9 +191,7 @@ pub(crate) fn set_up(socket: &mut Socket, index: u32) -> Result<()> {
 /// Writes a mark into a link's alias.
 pub(crate) fn set_alias(socket: &mut Socket, index: u32, alias: &str) -> Result<()> {
     let mut message = indexed(index);
-    message
-        .attributes
-        .push(LinkAttribute::IfAlias(alias.into()));
+    message.attributes.push(LinkAttribute::IfAlias(alias.into()));
     one(socket, 0, RouteNetlinkMessage::SetLink(message))
 }
 
@@ -241,17 +201,8 @@ pub(crate) fn delete(socket: &mut Socket, index: u32) -> Result<()> {
 }
 
 /// Gives a link an address; that it has it already is no error.
-pub(crate) fn add_address(
-    socket: &mut Socket,
-    index: u32,
-    address: Ipv4Addr,
-    subnet: Subnet,
-) -> Result<()> {
-    one(
-        socket,
-        NLM_F_CREATE | NLM_F_REPLACE,
-        new_address(index, address, subnet),
-    )
+pub(crate) fn add_address(socket: &mut Socket, index: u32, address: Ipv4Addr, subnet: Subnet) -> Result<()> {
+    one(socket, NLM_F_CREATE | NLM_F_REPLACE, new_address(index, address, subnet))
 }
 
 fn new_address(index: u32, address: Ipv4Addr, subnet: Subnet) -> RouteNetlinkMessage {
@@ -274,10 +225,7 @@ fn default_route(index: u32, gateway: Ipv4Addr) -> RouteNetlinkMessage {
     message.header.protocol = RouteProtocol::Boot;
     message.header.scope = RouteScope::Universe;
     message.header.kind = RouteType::Unicast;
-    message.attributes = vec![
-        RouteAttribute::Gateway(RouteAddress::Inet(gateway)),
-        RouteAttribute::Oif(index),
-    ];
+    message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway)), RouteAttribute::Oif(index)];
     RouteNetlinkMessage::NewRoute(message)
 }
 
@@ -291,10 +239,7 @@ pub(crate) fn configure(
 ) -> Result<()> {
     let mut requests = Requests::new();
     requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(LOOPBACK))));
-    requests.push(
-        NLM_F_CREATE | NLM_F_EXCL,
-        new_address(index, address, subnet),
-    );
+    requests.push(NLM_F_CREATE | NLM_F_EXCL, new_address(index, address, subnet));
     requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(index))));
     requests.push(NLM_F_CREATE | NLM_F_EXCL, default_route(index, gateway));
     execute(socket, requests)
@@ -305,37 +250,27 @@ pub(crate) fn routed_subnets(socket: &mut Socket, except: Option<u32>) -> Result
     let mut message = RouteMessage::default();
     message.header.address_family = AddressFamily::Inet;
     let routes: Vec<RouteNetlinkMessage> = socket.dump(RouteNetlinkMessage::GetRoute(message))?;
-    Ok(routes
-        .iter()
-        .filter_map(|route| destination(route, except))
-        .collect())
+    Ok(routes.iter().filter_map(|route| destination(route, except)).collect())
 }
 
 fn destination(route: &RouteNetlinkMessage, except: Option<u32>) -> Option<Subnet> {
     let RouteNetlinkMessage::NewRoute(route) = route else {
         return None;
     };
-    let by_it =
-        |a: &RouteAttribute| matches!(a, RouteAttribute::Oif(index) if Some(*index) == except);
+    let by_it = |a: &RouteAttribute| matches!(a, RouteAttribute::Oif(index) if Some(*index) == except);
     if route.attributes.iter().any(by_it) {
         return None;
     }
-    route
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(Subnet::containing(
-                *address,
-                route.header.destination_prefix_length,
-            )),
-            _ => None,
-        })
+    route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(RouteAddress::Inet(address)) => {
+            Some(Subnet::containing(*address, route.header.destination_prefix_length))
+        }
+        _ => None,
+    })
 }
 
 fn one(socket: &mut Socket, flags: u16, message: RouteNetlinkMessage) -> Result<()> {
-    socket
-        .request::<_, RouteNetlinkMessage>(flags, message)
-        .map(drop)
+    socket.request::<_, RouteNetlinkMessage>(flags, message).map(drop)
 }
 
 fn execute(socket: &mut Socket, requests: Requests) -> Result<()> {

@@ -13,11 +13,7 @@ const LONGEST: usize = 120;
 pub(crate) fn of(root: &Path) -> String {
     let path = root.to_string_lossy();
     let mark = format!("{PREFIX}{path}");
-    if mark.len() <= LONGEST && !path.contains(['"', '\n']) {
-        mark
-    } else {
-        format!("{PREFIX}{:016x}", hash(&path))
-    }
+    if mark.len() <= LONGEST && !path.contains(['"', '\n']) { mark } else { format!("{PREFIX}{:016x}", hash(&path)) }
 }
 
 /// A name that only this state root uses: `name` for the default one, `name-HASH` for another.
@@ -30,9 +26,7 @@ pub(crate) fn name(name: &str, root: &Path) -> String {
 
 /// FNV-1a, which stays the same from one build to the next.
 pub(crate) fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -44,13 +38,8 @@ mod tests {
         let (default, other) = (Path::new(DEFAULT_ROOT), Path::new("/tmp/a"));
         assert_eq!(of(default), "porthole /var/lib/porthole");
         assert_eq!(name("porthole", default), "porthole");
-        assert!(
-            name("porthole", other).starts_with("porthole-") && name("porthole", other).len() == 17
-        );
-        assert_ne!(
-            name("porthole", other),
-            name("porthole", Path::new("/tmp/b"))
-        );
+        assert!(name("porthole", other).starts_with("porthole-") && name("porthole", other).len() == 17);
+        assert_ne!(name("porthole", other), name("porthole", Path::new("/tmp/b")));
         let long = "/x".repeat(100);
         assert!(of(Path::new(&long)).len() <= LONGEST);
     }

@@ -17,11 +17,7 @@ pub fn current() -> io::Result<OwnedFd> {
 
 /// Opens a network namespace by path: `/proc/PID/ns/net`, `/run/netns/NAME`.
 pub fn open(path: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(
-        path,
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?)
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 /// Runs `work` with the calling thread inside another network namespace. Other threads stay where they are (setns(2)).
@@ -45,10 +41,7 @@ pub fn visit<T>(netns: BorrowedFd<'_>, work: impl FnOnce() -> T) -> io::Result<T
 }
 
 fn enter(netns: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(rustix::thread::move_into_link_name_space(
-        netns,
-        Some(LinkNameSpaceType::Network),
-    )?)
+    Ok(rustix::thread::move_into_link_name_space(netns, Some(LinkNameSpaceType::Network))?)
 }
 
 /// Makes a new network namespace and binds it to `path`, so that it stays when no process is in it.
@@ -56,11 +49,7 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
+    fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     let make = || {
         // SAFETY: unshare takes no pointers, and moves this thread alone, which ends here.
         if unsafe { libc::unshare(libc::CLONE_NEWNET) } < 0 {
@@ -84,5 +73,5 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 
 /// Whether a namespace is bound to `path`.
 pub(crate) fn is_one(path: &Path) -> bool {
-    rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type as i64 == libc::NSFS_MAGIC as i64)
+    rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type == libc::NSFS_MAGIC)
 }

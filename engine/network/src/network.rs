@@ -70,13 +70,7 @@ impl Network {
     pub fn open(state_root: &Path, run_dir: &Path) -> Network {
         let root = std::path::absolute(state_root).unwrap_or_else(|_| state_root.into());
         let leases = Leases::new(root.join("networks/bridge/leases"));
-        Network {
-            mark: mark::of(&root),
-            table: mark::name("porthole", &root),
-            run: run_dir.into(),
-            leases,
-            root,
-        }
+        Network { mark: mark::of(&root), table: mark::name("porthole", &root), run: run_dir.into(), leases, root }
     }
 
     /// Connects a container: makes the bridge if need be, leases an address, links the namespace, publishes ports. If any
@@ -88,22 +82,14 @@ impl Network {
             None => self.make_bridge(&mut socket)?,
         };
         let record = &bridge.record;
-        let lease = self.leases.take(
-            record.subnet,
-            record.gateway,
-            request.container,
-            &interface_name(),
-        );
+        let lease = self.leases.take(record.subnet, record.gateway, request.container, &interface_name());
         let lease = lease
             .map_err(|e| self.lease_error(e))?
-            .ok_or_else(|| Error::NoAddress {
-                subnet: record.subnet.to_string(),
-            })?;
-        self.attach(&mut socket, &bridge, &lease, request)
-            .inspect_err(|_| {
-                // The first error counts; what cannot be undone now, `reconcile` undoes.
-                let _ = self.release(&mut socket, &[lease.clone()], true);
-            })
+            .ok_or_else(|| Error::NoAddress { subnet: record.subnet.to_string() })?;
+        self.attach(&mut socket, &bridge, &lease, request).inspect_err(|_| {
+            // The first error counts; what cannot be undone now, `reconcile` undoes.
+            let _ = self.release(&mut socket, std::slice::from_ref(&lease), true);
+        })
     }
 
     fn attach(
@@ -116,38 +102,17 @@ impl Network {
         let record = &bridge.record;
         let mac = link::mac_of(lease.address);
         // With br_netfilter, a container's packet to its own published port is sent back without leaving the bridge.
-        let port = Port {
-            bridge: bridge.index,
-            hairpin: !request.ports.is_empty(),
-        };
-        let peer = End {
-            name: INTERFACE,
-            netns: request.netns,
-            mac: Some(mac),
-        };
-        let link_failed = |source| Error::Link {
-            what: format!("link container {} to {}", request.name, record.bridge),
-            source,
-        };
-        let link =
-            link::add_veth(socket, &lease.interface, &peer, Some(port)).map_err(link_failed)?;
+        let port = Port { bridge: bridge.index, hairpin: !request.ports.is_empty() };
+        let peer = End { name: INTERFACE, netns: request.netns, mac: Some(mac) };
+        let link_failed =
+            |source| Error::Link { what: format!("link container {} to {}", request.name, record.bridge), source };
+        let link = link::add_veth(socket, &lease.interface, &peer, Some(port)).map_err(link_failed)?;
         let mut inside = Socket::open_in(request.netns, Protocol::Route).map_err(link_failed)?;
         let peer = link.peer.unwrap_or_default();
-        link::configure(
-            &mut inside,
-            peer,
-            lease.address,
-            record.subnet,
-            record.gateway,
-        )
-        .map_err(link_failed)?;
+        link::configure(&mut inside, peer, lease.address, record.subnet, record.gateway).map_err(link_failed)?;
         let mut firewall = self.firewall()?;
-        let wanted = Wanted {
-            container: request.container,
-            name: request.name,
-            address: lease.address,
-            ports: request.ports,
-        };
+        let wanted =
+            Wanted { container: request.container, name: request.name, address: lease.address, ports: request.ports };
         let ports = firewall.publish(firewall_bridge(bridge), wanted)?;
         conntrack::forget_before(&ports)?;
         Ok(Endpoint {
@@ -187,18 +152,14 @@ impl Network {
 
     fn release(&self, socket: &mut Socket, leases: &[Lease], remove: bool) -> Result<(), Error> {
         for lease in leases {
-            let result = if remove {
-                remove_link(socket, &lease.interface)
-            } else {
-                link::seal_port(socket, &lease.interface)
-            };
+            let result =
+                if remove { remove_link(socket, &lease.interface) } else { link::seal_port(socket, &lease.interface) };
             match result {
                 // The namespace has ended, and the link with it.
                 Err(error) if error.is(libc::ENODEV) => {}
-                other => other.map_err(|source| Error::Link {
-                    what: format!("disconnect {}", lease.interface),
-                    source,
-                })?,
+                other => {
+                    other.map_err(|source| Error::Link { what: format!("disconnect {}", lease.interface), source })?
+                }
             }
             self.leases.free(lease).map_err(|e| self.lease_error(e))?;
         }
@@ -208,8 +169,7 @@ impl Network {
     /// Clears up after containers that are no more: of which `live` is false. It must be true of one that is being started.
     pub fn reconcile(&self, live: &dyn Fn(&str) -> bool) -> Result<(), Error> {
         let leases = self.leases.all().map_err(|e| self.lease_error(e))?;
-        let (_, dead): (Vec<_>, Vec<_>) =
-            leases.into_iter().partition(|lease| live(&lease.container));
+        let (_, dead): (Vec<_>, Vec<_>) = leases.into_iter().partition(|lease| live(&lease.container));
         self.unpublish(|container| !live(container))?;
         if dead.is_empty() {
             return Ok(());
@@ -234,29 +194,18 @@ impl Network {
             return Ok(bridge);
         }
         let directory = self.root.join("networks/bridge");
-        fs::create_dir_all(&directory).map_err(|source| Error::File {
-            path: directory,
-            source,
-        })?;
+        fs::create_dir_all(&directory).map_err(|source| Error::File { path: directory, source })?;
         let bridge = self.owner().make(socket)?;
         self.firewall()?.install(firewall_bridge(&bridge))?;
         Ok(bridge)
     }
 
     fn owner(&self) -> Owner<'_> {
-        Owner {
-            mark: &self.mark,
-            mark_prefix: mark::PREFIX,
-            record: self.root.join("networks/bridge/network.json"),
-        }
+        Owner { mark: &self.mark, mark_prefix: mark::PREFIX, record: self.root.join("networks/bridge/network.json") }
     }
 
     fn firewall(&self) -> Result<Firewall<'_>, Error> {
-        Firewall::open(Table {
-            name: &self.table,
-            mark: &self.mark,
-            mark_prefix: mark::PREFIX,
-        })
+        Firewall::open(Table { name: &self.table, mark: &self.mark, mark_prefix: mark::PREFIX })
     }
 
     /// Holds off other processes that make or remove links of this state root, until the result is dropped.
@@ -264,18 +213,12 @@ impl Network {
         let path = self.run.join("network.lock");
         let lock = || {
             fs::create_dir_all(&self.run)?;
-            let file = rustix::fs::open(
-                &path,
-                OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC,
-                Mode::RUSR | Mode::WUSR,
-            )?;
+            let file =
+                rustix::fs::open(&path, OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?;
             rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
             Ok(file)
         };
-        lock().map_err(|source| Error::File {
-            path: path.clone(),
-            source,
-        })
+        lock().map_err(|source| Error::File { path: path.clone(), source })
     }
 
     /// The state root, absolute.
@@ -289,18 +232,12 @@ impl Network {
     }
 
     fn lease_error(&self, source: std::io::Error) -> Error {
-        Error::File {
-            path: self.root.join("networks/bridge/leases"),
-            source,
-        }
+        Error::File { path: self.root.join("networks/bridge/leases"), source }
     }
 }
 
 fn firewall_bridge(bridge: &Bridge) -> firewall::Bridge<'_> {
-    firewall::Bridge {
-        name: &bridge.record.bridge,
-        subnet: bridge.record.subnet,
-    }
+    firewall::Bridge { name: &bridge.record.bridge, subnet: bridge.record.subnet }
 }
 
 fn remove_link(socket: &mut Socket, name: &str) -> netlink::Result<()> {
@@ -311,17 +248,11 @@ fn remove_link(socket: &mut Socket, name: &str) -> netlink::Result<()> {
 }
 
 pub(crate) fn route_socket() -> Result<Socket, Error> {
-    Socket::open(Protocol::Route).map_err(|source| Error::Link {
-        what: "open a netlink socket".into(),
-        source,
-    })
+    Socket::open(Protocol::Route).map_err(|source| Error::Link { what: "open a netlink socket".into(), source })
 }
 
 /// `veth` and seven random hexadecimal digits, as Docker names them. A container that starts again must not clash with its own former
 /// link, which the kernel may not have removed yet.
 fn interface_name() -> String {
-    format!(
-        "veth{:07x}",
-        RandomState::new().build_hasher().finish() >> 36
-    )
+    format!("veth{:07x}", RandomState::new().build_hasher().finish() >> 36)
 }

@@ -56,18 +56,12 @@ pub fn status(network: &Network) -> Result<Option<Outside>, Error> {
     let Some(host) = links.into_iter().find(|l| l.alias == mark && l.up) else {
         return Ok(None);
     };
-    let mut inside = Socket::open_in(netns.as_fd(), Protocol::Route)
-        .map_err(|e| failed("enter the machine outside", e))?;
+    let mut inside =
+        Socket::open_in(netns.as_fd(), Protocol::Route).map_err(|e| failed("enter the machine outside", e))?;
     let inner = topology::links_by(&mut inside).map_err(|e| failed("list links outside", e))?;
     let inner = inner.into_iter().find(|l| l.name == INTERFACE && l.up);
     let ipv4 = |interface: &topology::Interface| {
-        interface.addresses.iter().find_map(|(address, _)| {
-            if let IpAddr::V4(ip) = address {
-                Some(*ip)
-            } else {
-                None
-            }
-        })
+        interface.addresses.iter().find_map(|(address, _)| if let IpAddr::V4(ip) = address { Some(*ip) } else { None })
     };
     let addresses = ipv4(&host).zip(inner.as_ref().and_then(ipv4));
     Ok(addresses.map(|(host_address, address)| Outside {
@@ -86,10 +80,7 @@ pub fn down(network: &Network) -> Result<(), Error> {
 
 fn make(network: &Network) -> Result<Outside, Error> {
     let path = path(network);
-    let namespace = |source| Error::Namespace {
-        path: path.clone(),
-        source,
-    };
+    let namespace = |source| Error::Namespace { path: path.clone(), source };
     netns::create(&path).map_err(namespace)?;
     let netns = netns::open(&path).map_err(namespace)?;
     let mut socket = route_socket()?;
@@ -98,42 +89,21 @@ fn make(network: &Network) -> Result<Outside, Error> {
     let (host_address, address) = (subnet.host(1), subnet.host(2));
     let name = free_name(&mut socket)?;
     let join = |e| failed(&format!("join {name} to the machine outside"), e);
-    let peer = End {
-        name: INTERFACE,
-        netns: netns.as_fd(),
-        mac: None,
-    };
+    let peer = End { name: INTERFACE, netns: netns.as_fd(), mac: None };
     let host = link::add_veth(&mut socket, &name, &peer, None).map_err(join)?;
     link::add_address(&mut socket, host.index, host_address, subnet).map_err(join)?;
     let mut inside = Socket::open_in(netns.as_fd(), Protocol::Route).map_err(join)?;
-    link::configure(
-        &mut inside,
-        host.peer.unwrap_or_default(),
-        address,
-        subnet,
-        host_address,
-    )
-    .map_err(join)?;
+    link::configure(&mut inside, host.peer.unwrap_or_default(), address, subnet, host_address).map_err(join)?;
     // The mark says that all of it is done.
     link::set_alias(&mut socket, host.index, &link_mark(network)).map_err(join)?;
-    Ok(Outside {
-        netns_path: path,
-        host_interface: name,
-        host_address,
-        address,
-    })
+    Ok(Outside { netns_path: path, host_interface: name, host_address, address })
 }
 
 fn remove(network: &Network) -> Result<(), Error> {
     let mut socket = route_socket()?;
     let mark = link_mark(network);
-    for host in link::all(&mut socket)
-        .map_err(|e| failed("list links", e))?
-        .iter()
-        .filter(|l| l.alias == mark)
-    {
-        link::delete(&mut socket, host.index)
-            .map_err(|e| failed(&format!("remove {}", host.name), e))?;
+    for host in link::all(&mut socket).map_err(|e| failed("list links", e))?.iter().filter(|l| l.alias == mark) {
+        link::delete(&mut socket, host.index).map_err(|e| failed(&format!("remove {}", host.name), e))?;
     }
     let path = path(network);
     netns::remove(&path).map_err(|source| Error::Namespace { path, source })
@@ -152,31 +122,20 @@ fn open(path: &Path) -> Result<Option<OwnedFd>, Error> {
     if !netns::is_one(path) {
         return Ok(None);
     }
-    netns::open(path)
-        .map(Some)
-        .map_err(|source| Error::Namespace {
-            path: path.into(),
-            source,
-        })
+    netns::open(path).map(Some).map_err(|source| Error::Namespace { path: path.into(), source })
 }
 
 /// 10.88.0.0/24 and those after it.
 fn candidates() -> impl Iterator<Item = Subnet> {
-    (88..=127)
-        .flat_map(|b| (0..=255).map(move |c| Subnet::containing(Ipv4Addr::new(10, b, c, 0), 24)))
+    (88..=127).flat_map(|b| (0..=255).map(move |c| Subnet::containing(Ipv4Addr::new(10, b, c, 0), 24)))
 }
 
 fn free_name(socket: &mut Socket) -> Result<String, Error> {
     let links = link::all(socket).map_err(|e| failed("list links", e))?;
     let mut names = (0u32..).map(|n| format!("outside{n}"));
-    Ok(names
-        .find(|name| links.iter().all(|l| l.name != *name))
-        .expect("the numbers do not run out"))
+    Ok(names.find(|name| links.iter().all(|l| l.name != *name)).expect("the numbers do not run out"))
 }
 
 fn failed(what: &str, source: netlink::Error) -> Error {
-    Error::Link {
-        what: what.into(),
-        source,
-    }
+    Error::Link { what: what.into(), source }
 }

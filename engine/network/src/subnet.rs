@@ -17,10 +17,7 @@ impl Subnet {
     /// The network of `prefix_len` bits (at most 32) that holds `address`.
     pub fn containing(address: Ipv4Addr, prefix_len: u8) -> Subnet {
         let prefix_len = prefix_len.min(32);
-        Subnet {
-            network: u32::from(address) & mask(prefix_len),
-            prefix_len,
-        }
+        Subnet { network: u32::from(address) & mask(prefix_len), prefix_len }
     }
 
     /// The network address, all host bits zero.
@@ -66,9 +63,7 @@ impl Subnet {
 }
 
 fn mask(prefix_len: u8) -> u32 {
-    u32::MAX
-        .checked_shl(32 - u32::from(prefix_len))
-        .unwrap_or(0)
+    u32::MAX.checked_shl(32 - u32::from(prefix_len)).unwrap_or(0)
 }
 
 impl fmt::Display for Subnet {
@@ -88,10 +83,7 @@ impl FromStr for Subnet {
     fn from_str(text: &str) -> Result<Subnet, InvalidSubnet> {
         let parse = || {
             let (address, prefix_len) = text.split_once('/')?;
-            let (address, prefix_len) = (
-                address.parse().ok()?,
-                prefix_len.parse().ok().filter(|p| *p <= 32)?,
-            );
+            let (address, prefix_len) = (address.parse().ok()?, prefix_len.parse().ok().filter(|p| *p <= 32)?);
             let subnet = Subnet::containing(address, prefix_len);
             (subnet.network() == address).then_some(subnet)
         };
@@ -117,19 +109,13 @@ impl From<Subnet> for String {
 /// of /20.
 pub fn bridge_candidates() -> impl Iterator<Item = Subnet> {
     let class_b = (17..=31).map(|n| Subnet::containing(Ipv4Addr::new(172, n, 0, 0), 16));
-    let class_c = (0..=240)
-        .step_by(16)
-        .map(|n| Subnet::containing(Ipv4Addr::new(192, 168, n, 0), 20));
+    let class_c = (0..=240).step_by(16).map(|n| Subnet::containing(Ipv4Addr::new(192, 168, n, 0), 20));
     class_b.chain(class_c)
 }
 
 /// The first candidate that shares no address with a subnet in use. A default route is no use of a subnet.
 pub fn first_free(mut candidates: impl Iterator<Item = Subnet>, used: &[Subnet]) -> Option<Subnet> {
-    candidates.find(|candidate| {
-        !used
-            .iter()
-            .any(|u| u.prefix_len > 0 && u.overlaps(candidate))
-    })
+    candidates.find(|candidate| !used.iter().any(|u| u.prefix_len > 0 && u.overlaps(candidate)))
 }
 
 #[cfg(test)]
@@ -143,20 +129,10 @@ mod tests {
 
     #[test]
     fn reads_and_refuses() {
-        assert_eq!(
-            subnet("172.17.0.0/16").broadcast(),
-            Ipv4Addr::new(172, 17, 255, 255)
-        );
+        assert_eq!(subnet("172.17.0.0/16").broadcast(), Ipv4Addr::new(172, 17, 255, 255));
         assert_eq!(subnet("172.17.0.0/16").hosts(), 65534);
         assert_eq!(subnet("10.0.0.1/32").hosts(), 0);
-        for bad in [
-            "",
-            "172.17.0.0",
-            "172.17.0.0/33",
-            "172.17.0.1/16",
-            "a/8",
-            "::/0",
-        ] {
+        for bad in ["", "172.17.0.0", "172.17.0.0/33", "172.17.0.1/16", "a/8", "::/0"] {
             assert!(bad.parse::<Subnet>().is_err(), "{bad}");
         }
     }
@@ -167,16 +143,10 @@ mod tests {
             let used: Vec<_> = used.iter().map(|s| subnet(s)).collect();
             first_free(bridge_candidates(), &used).map(|s| s.to_string())
         };
-        assert_eq!(
-            choose(&["0.0.0.0/0", "10.0.0.0/8"]).unwrap(),
-            "172.17.0.0/16"
-        );
+        assert_eq!(choose(&["0.0.0.0/0", "10.0.0.0/8"]).unwrap(), "172.17.0.0/16");
         assert_eq!(choose(&["172.17.3.4/32"]).unwrap(), "172.18.0.0/16");
         assert_eq!(choose(&["172.16.0.0/12"]).unwrap(), "192.168.0.0/20");
-        assert_eq!(
-            choose(&["172.16.0.0/12", "192.168.1.0/24"]).unwrap(),
-            "192.168.16.0/20"
-        );
+        assert_eq!(choose(&["172.16.0.0/12", "192.168.1.0/24"]).unwrap(), "192.168.16.0/20");
         assert_eq!(choose(&["172.16.0.0/12", "192.168.0.0/16"]), None);
     }
 

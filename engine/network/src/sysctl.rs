@@ -35,9 +35,7 @@ pub(crate) fn prepare_bridge(name: &str) -> Result<(), Error> {
     write(&format!("ipv4/conf/{name}/route_localnet"), "1")?;
     match write(&format!("ipv6/conf/{name}/accept_ra"), "0") {
         // A kernel without IPv6 hears none anyway.
-        Err(Error::Sysctl { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Ok(())
-        }
+        Err(Error::Sysctl { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
 }

@@ -3,9 +3,7 @@
 use crate::link::Mac;
 use crate::netlink::{Protocol, Result, Socket};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -53,8 +51,7 @@ pub fn links() -> Result<Vec<Interface>> {
 /// All links of the network namespace in which the socket was opened.
 pub fn links_by(socket: &mut Socket) -> Result<Vec<Interface>> {
     let mut get = LinkMessage::default();
-    get.attributes
-        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    get.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     let links: Vec<RouteNetlinkMessage> = socket.dump(RouteNetlinkMessage::GetLink(get))?;
     let mut interfaces: Vec<Interface> = links.into_iter().filter_map(interface).collect();
     let addresses: Vec<RouteNetlinkMessage> =
@@ -72,11 +69,7 @@ fn interface(message: RouteNetlinkMessage) -> Option<Interface> {
         return None;
     };
     let up = message.header.flags.contains(LinkFlags::Up);
-    let mut interface = Interface {
-        index: message.header.index,
-        up,
-        ..Interface::default()
-    };
+    let mut interface = Interface { index: message.header.index, up, ..Interface::default() };
     let (mut peer, mut nsid) = (None, None);
     for attribute in message.attributes {
         match attribute {
@@ -86,50 +79,27 @@ fn interface(message: RouteNetlinkMessage) -> Option<Interface> {
             LinkAttribute::Controller(master) => interface.master = Some(master),
             LinkAttribute::Link(index) => peer = Some(index),
             LinkAttribute::LinkNetNsId(id) => nsid = Some(id),
-            LinkAttribute::LinkInfo(infos) => {
-                interface.kind = infos.iter().find_map(kind).unwrap_or_default()
-            }
+            LinkAttribute::LinkInfo(infos) => interface.kind = infos.iter().find_map(kind).unwrap_or_default(),
             _ => {}
         }
     }
-    interface.peer = peer
-        .filter(|_| interface.kind == "veth")
-        .map(|index| Peer { index, nsid });
+    interface.peer = peer.filter(|_| interface.kind == "veth").map(|index| Peer { index, nsid });
     Some(interface)
 }
 
 fn kind(info: &LinkInfo) -> Option<String> {
-    if let LinkInfo::Kind(kind) = info {
-        Some(InfoKind::to_string(kind))
-    } else {
-        None
-    }
+    if let LinkInfo::Kind(kind) = info { Some(InfoKind::to_string(kind)) } else { None }
 }
 
 fn address(message: RouteNetlinkMessage) -> Option<(u32, IpAddr, u8)> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };
-    let find = |wanted: fn(&AddressAttribute) -> Option<IpAddr>| {
-        message.attributes.iter().find_map(wanted)
-    };
+    let find = |wanted: fn(&AddressAttribute) -> Option<IpAddr>| message.attributes.iter().find_map(wanted);
     // Of a point-to-point link, IFA_ADDRESS is the other side's.
-    let local = find(|a| {
-        if let AddressAttribute::Local(address) = a {
-            Some(*address)
-        } else {
-            None
-        }
-    });
-    let address = local.or_else(|| {
-        find(|a| {
-            if let AddressAttribute::Address(address) = a {
-                Some(*address)
-            } else {
-                None
-            }
-        })
-    })?;
+    let local = find(|a| if let AddressAttribute::Local(address) = a { Some(*address) } else { None });
+    let address =
+        local.or_else(|| find(|a| if let AddressAttribute::Address(address) = a { Some(*address) } else { None }))?;
     Some((message.header.index, address, message.header.prefix_len))
 }
 
@@ -140,16 +110,11 @@ pub fn uplink() -> Result<Option<Interface>> {
     let mut get = RouteMessage::default();
     get.header.address_family = AddressFamily::Inet;
     let routes: Vec<RouteNetlinkMessage> = socket.dump(RouteNetlinkMessage::GetRoute(get))?;
-    let best = routes
-        .iter()
-        .filter_map(default_route)
-        .min_by_key(|(metric, _)| *metric);
+    let best = routes.iter().filter_map(default_route).min_by_key(|(metric, _)| *metric);
     let Some((_, index)) = best else {
         return Ok(None);
     };
-    Ok(links_by(&mut socket)?
-        .into_iter()
-        .find(|interface| interface.index == index))
+    Ok(links_by(&mut socket)?.into_iter().find(|interface| interface.index == index))
 }
 
 /// Metric and outgoing interface of a default route of the main table.
@@ -161,22 +126,9 @@ fn default_route(message: &RouteNetlinkMessage) -> Option<(u32, u32)> {
     if route.header.destination_prefix_length > 0 || route.header.table != main {
         return None;
     }
-    let number =
-        |wanted: fn(&RouteAttribute) -> Option<u32>| route.attributes.iter().find_map(wanted);
-    let metric = number(|a| {
-        if let RouteAttribute::Priority(metric) = a {
-            Some(*metric)
-        } else {
-            None
-        }
-    });
-    let index = number(|a| {
-        if let RouteAttribute::Oif(index) = a {
-            Some(*index)
-        } else {
-            None
-        }
-    })?;
+    let number = |wanted: fn(&RouteAttribute) -> Option<u32>| route.attributes.iter().find_map(wanted);
+    let metric = number(|a| if let RouteAttribute::Priority(metric) = a { Some(*metric) } else { None });
+    let index = number(|a| if let RouteAttribute::Oif(index) = a { Some(*index) } else { None })?;
     Some((metric.unwrap_or(0), index))
 }
 
@@ -184,17 +136,12 @@ fn default_route(message: &RouteNetlinkMessage) -> Option<(u32, u32)> {
 /// the two (RTM_GETNSID). `None` if it has none.
 pub fn nsid(socket: &mut Socket, netns: BorrowedFd<'_>) -> Result<Option<i32>> {
     let mut get = NsidMessage::default();
-    get.attributes
-        .push(NsidAttribute::Fd(netns.as_raw_fd() as u32));
+    get.attributes.push(NsidAttribute::Fd(netns.as_raw_fd() as u32));
     let answers: Vec<RouteNetlinkMessage> = socket.request(0, RouteNetlinkMessage::GetNsId(get))?;
     let id = |answer: &RouteNetlinkMessage| match answer {
-        RouteNetlinkMessage::NewNsId(message) => message.attributes.iter().find_map(|a| {
-            if let NsidAttribute::Id(id) = a {
-                Some(*id)
-            } else {
-                None
-            }
-        }),
+        RouteNetlinkMessage::NewNsId(message) => {
+            message.attributes.iter().find_map(|a| if let NsidAttribute::Id(id) = a { Some(*id) } else { None })
+        }
         _ => None,
     };
     Ok(answers.iter().find_map(id).filter(|id| *id >= 0))

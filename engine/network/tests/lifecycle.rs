@@ -10,12 +10,7 @@ use std::sync::Barrier;
 use std::thread;
 
 fn bridge_names() -> Vec<String> {
-    links()
-        .unwrap()
-        .into_iter()
-        .filter(|l| l.kind == "bridge")
-        .map(|l| l.name)
-        .collect()
+    links().unwrap().into_iter().filter(|l| l.kind == "bridge").map(|l| l.name).collect()
 }
 
 #[test]
@@ -27,33 +22,22 @@ fn the_bridge_is_made_once_and_as_docker_does() {
         let other = container(&network, "other", &[]);
         assert_eq!(bridge_names(), ["docker0"]);
         assert_eq!(web.endpoint.gateway, Ipv4Addr::new(172, 17, 0, 1));
-        assert_eq!(
-            (web.endpoint.address, web.endpoint.prefix_len),
-            (Ipv4Addr::new(172, 17, 0, 2), 16)
-        );
+        assert_eq!((web.endpoint.address, web.endpoint.prefix_len), (Ipv4Addr::new(172, 17, 0, 2), 16));
         assert_eq!(web.endpoint.mac, [0x02, 0x42, 172, 17, 0, 2]);
         assert_eq!(other.endpoint.address, Ipv4Addr::new(172, 17, 0, 3));
         assert_eq!(web.endpoint.ports[0].to_string(), "0.0.0.0:8088->80/tcp");
         assert_eq!(web.endpoint.warnings, Vec::<String>::new());
-        assert_eq!(
-            std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward")
-                .unwrap()
-                .trim(),
-            "1"
-        );
-        assert_eq!(
-            std::fs::read_to_string("/proc/sys/net/ipv6/conf/docker0/accept_ra")
-                .unwrap()
-                .trim(),
-            "0"
-        );
+        assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim(), "1");
+        assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv6/conf/docker0/accept_ra").unwrap().trim(), "0");
         let inside = web.netns.enter(|| run("ip -o addr show eth0"));
-        assert!(
-            inside.contains("172.17.0.2/16 brd 172.17.255.255"),
-            "{inside}"
-        );
+        assert!(inside.contains("172.17.0.2/16 brd 172.17.255.255"), "{inside}");
         let rules = run("nft -a list ruleset");
-        assert!(rules.contains(r#"tcp dport 8088 counter packets 0 bytes 0 dnat to 172.17.0.2:80 comment "web 8088→80" # handle"#), "{rules}");
+        assert!(
+            rules.contains(
+                r#"tcp dport 8088 counter packets 0 bytes 0 dnat to 172.17.0.2:80 comment "web 8088→80" # handle"#
+            ),
+            "{rules}"
+        );
         // The network holds no more than asked: a second disconnect, and one of a stranger, do no harm.
         for id in [&web.id, &web.id, &other.id, &"f".repeat(64)] {
             network.disconnect(id).unwrap();
@@ -61,12 +45,7 @@ fn the_bridge_is_made_once_and_as_docker_does() {
         assert!(!run("nft list ruleset").contains("8088"));
         assert_eq!(root.leases(), 0);
         network.teardown().unwrap();
-        assert_eq!(
-            std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward")
-                .unwrap()
-                .trim(),
-            "0"
-        );
+        assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim(), "0");
         assert_clean(&root);
         network.teardown().unwrap();
     });
@@ -78,9 +57,7 @@ fn a_real_dockers_bridge_is_left_alone() {
         run("ip link add docker0 type bridge");
         run("ip addr add 172.17.0.1/16 dev docker0");
         run("nft add table ip foreign");
-        run(
-            "nft add chain ip foreign FORWARD { type filter hook forward priority 0; policy drop; }",
-        );
+        run("nft add chain ip foreign FORWARD { type filter hook forward priority 0; policy drop; }");
         let before = run("ip -d link show docker0");
         let root = Root::new();
         let network = root.network();
@@ -125,48 +102,21 @@ fn two_state_roots_side_by_side() {
         let mut bridges = containers.each_ref().map(|c| c.endpoint.bridge.clone());
         bridges.sort();
         assert_eq!(bridges, ["docker0", "porthole0"]);
-        assert_ne!(
-            containers[0].endpoint.gateway,
-            containers[1].endpoint.gateway
-        );
+        assert_ne!(containers[0].endpoint.gateway, containers[1].endpoint.gateway);
         for protocol_port in [8080, 8081] {
-            assert!(
-                host.outside
-                    .enter(|| ask(Protocol::Tcp, HOST, protocol_port))
-                    .is_some()
-            );
+            assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, protocol_port)).is_some());
             // Also from a container of the other root.
             for container in &containers {
-                assert!(
-                    container
-                        .netns
-                        .enter(|| ask(Protocol::Tcp, HOST, protocol_port))
-                        .is_some()
-                );
+                assert!(container.netns.enter(|| ask(Protocol::Tcp, HOST, protocol_port)).is_some());
             }
         }
         // Networks are apart, but for published ports.
-        assert_eq!(
-            containers[0]
-                .netns
-                .enter(|| ask(Protocol::Tcp, containers[1].endpoint.address, 80)),
-            None
-        );
-        let taken = try_container(&networks[0], "late", &["8081:80"])
-            .err()
-            .unwrap();
-        assert_eq!(
-            taken.to_string(),
-            "Bind for 0.0.0.0:8081 failed: port is already allocated by container c1"
-        );
+        assert_eq!(containers[0].netns.enter(|| ask(Protocol::Tcp, containers[1].endpoint.address, 80)), None);
+        let taken = try_container(&networks[0], "late", &["8081:80"]).err().unwrap();
+        assert_eq!(taken.to_string(), "Bind for 0.0.0.0:8081 failed: port is already allocated by container c1");
         networks[0].disconnect(&containers[0].id).unwrap();
         networks[0].teardown().unwrap();
-        assert!(
-            host.outside
-                .enter(|| ask(Protocol::Tcp, HOST, 8081))
-                .is_some(),
-            "the other root is untouched"
-        );
+        assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8081)).is_some(), "the other root is untouched");
         networks[1].disconnect(&containers[1].id).unwrap();
         networks[1].teardown().unwrap();
         drop(containers);
@@ -180,16 +130,9 @@ fn a_taken_port_leaves_nothing() {
         let root = Root::new();
         let network = root.network();
         let held = std::net::TcpListener::bind("0.0.0.0:8088").unwrap();
-        let error = try_container(&network, "web", &["8089:80", "8088:80"])
-            .err()
-            .unwrap();
+        let error = try_container(&network, "web", &["8089:80", "8088:80"]).err().unwrap();
         assert!(matches!(error, Error::Port(_)), "{error:?}");
-        assert!(
-            error
-                .to_string()
-                .ends_with("address already in use by another program on this host"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("address already in use by another program on this host"), "{error}");
         assert_eq!(root.leases(), 0);
         assert!(!run("nft list ruleset").contains("dport"));
         drop(held);
@@ -220,10 +163,7 @@ fn racing_for_one_port_there_is_one_winner() {
                 }
             };
             let threads: Vec<_> = (0..16).map(|n| scope.spawn(race(n))).collect();
-            threads
-                .into_iter()
-                .filter_map(|t| t.join().unwrap().ok())
-                .collect()
+            threads.into_iter().filter_map(|t| t.join().unwrap().ok()).collect()
         });
         assert_eq!(won.len(), 1);
         assert_eq!(run("nft list ruleset").matches("dport 8088").count(), 1);
@@ -242,30 +182,15 @@ fn reconcile_clears_up_after_the_dead_alone() {
     on_a_host(|host| {
         let root = Root::new();
         let network = root.network();
-        let (dead, live) = (
-            container(&network, "dead", &["8080:80"]),
-            container(&network, "live", &["8081:80"]),
-        );
+        let (dead, live) = (container(&network, "dead", &["8080:80"]), container(&network, "live", &["8081:80"]));
         assert!(matches!(network.teardown(), Err(Error::InUse(2))));
         network.reconcile(&|id| id == live.id).unwrap();
-        assert!(
-            host.outside
-                .enter(|| ask(Protocol::Tcp, HOST, 8081))
-                .is_some()
-        );
+        assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8081)).is_some());
         assert_eq!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8080)), None);
         assert_eq!(root.leases(), 1);
-        assert!(
-            links()
-                .unwrap()
-                .iter()
-                .all(|l| l.name != dead.endpoint.host_interface)
-        );
+        assert!(links().unwrap().iter().all(|l| l.name != dead.endpoint.host_interface));
         network.detach(&live.id).unwrap();
-        assert!(
-            live.netns
-                .enter(|| links().unwrap().iter().all(|l| l.name != "eth0"))
-        );
+        assert!(live.netns.enter(|| links().unwrap().iter().all(|l| l.name != "eth0")));
         network.teardown().unwrap();
         assert_clean(&root);
     });
@@ -277,12 +202,8 @@ fn an_address_passes_on_while_its_former_namespace_lives() {
         let root = Root::new();
         let network = root.network();
         let old = container(&network, "old", &["8088:80/udp"]);
-        let socket = host
-            .outside
-            .enter(|| std::net::UdpSocket::bind((OUTSIDE, 0)).unwrap());
-        socket
-            .set_read_timeout(Some(std::time::Duration::from_secs(1)))
-            .unwrap();
+        let socket = host.outside.enter(|| std::net::UdpSocket::bind((OUTSIDE, 0)).unwrap());
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(1))).unwrap();
         let ask_again = || {
             socket.send_to(b"?", (HOST, 8088)).unwrap();
             socket.recv(&mut [0; 64]).ok()
@@ -292,15 +213,8 @@ fn an_address_passes_on_while_its_former_namespace_lives() {
         let new = container(&network, "new", &["8088:80/udp"]);
         assert_eq!(new.endpoint.address, old.endpoint.address);
         // The old one is mute, though its namespace and link are still there.
-        assert_eq!(
-            old.netns
-                .enter(|| ask(Protocol::Udp, new.endpoint.gateway, 8088)),
-            None
-        );
-        assert!(
-            ask_again().is_some(),
-            "the same flow reaches the new container"
-        );
+        assert_eq!(old.netns.enter(|| ask(Protocol::Udp, new.endpoint.gateway, 8088)), None);
+        assert!(ask_again().is_some(), "the same flow reaches the new container");
         assert!(ask(Protocol::Tcp, new.endpoint.address, 80).is_some());
         network.disconnect(&new.id).unwrap();
         assert!(ask_again().is_none(), "the flow ends with the publication");
@@ -317,11 +231,7 @@ fn a_flushed_ruleset_is_written_again() {
         let first = container(&network, "first", &[]);
         run("nft flush ruleset");
         let web = container(&network, "web", &["8088:80"]);
-        assert!(
-            host.outside
-                .enter(|| ask(Protocol::Tcp, HOST, 8088))
-                .is_some()
-        );
+        assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8088)).is_some());
         for id in [&first.id, &web.id] {
             network.disconnect(id).unwrap();
         }
@@ -338,10 +248,7 @@ fn the_machine_outside() {
         let network = root.network();
         assert_eq!(outside::status(&network).unwrap(), None);
         let made = outside::up(&network).unwrap();
-        assert_eq!(
-            (made.host_address, made.address),
-            (Ipv4Addr::new(10, 88, 0, 1), Ipv4Addr::new(10, 88, 0, 2))
-        );
+        assert_eq!((made.host_address, made.address), (Ipv4Addr::new(10, 88, 0, 1), Ipv4Addr::new(10, 88, 0, 2)));
         assert_eq!(outside::up(&network).unwrap(), made);
         assert_eq!(outside::status(&network).unwrap(), Some(made.clone()));
         let web = container(&network, "web", &["8088:80"]);
@@ -377,19 +284,11 @@ fn links_tell_how_things_hang_together() {
         let web = container(&network, "web", &[]);
         let all = links().unwrap();
         let bridge = all.iter().find(|l| l.name == "docker0").unwrap();
-        let veth = all
-            .iter()
-            .find(|l| l.name == web.endpoint.host_interface)
-            .unwrap();
+        let veth = all.iter().find(|l| l.name == web.endpoint.host_interface).unwrap();
         assert_eq!(bridge.addresses[0], (web.endpoint.gateway.into(), 16));
         assert_eq!(bridge.alias, format!("porthole {}", root.path().display()));
-        assert_eq!(
-            (veth.index, veth.master),
-            (web.endpoint.ifindex, Some(bridge.index))
-        );
-        let mut socket =
-            porthole_network::netlink::Socket::open(porthole_network::netlink::Protocol::Route)
-                .unwrap();
+        assert_eq!((veth.index, veth.master), (web.endpoint.ifindex, Some(bridge.index)));
+        let mut socket = porthole_network::netlink::Socket::open(porthole_network::netlink::Protocol::Route).unwrap();
         let nsid = porthole_network::topology::nsid(&mut socket, web.netns.fd()).unwrap();
         assert!(nsid.is_some() && veth.peer.unwrap().nsid == nsid);
         let inside = web.netns.enter(|| links().unwrap());
@@ -410,10 +309,7 @@ fn a_half_made_bridge_is_completed() {
         let root = Root::new();
         run("ip link add docker0 type bridge");
         let alias = format!("porthole {}", root.path().display());
-        let set = std::process::Command::new("ip")
-            .args(["link", "set", "docker0", "alias", &alias])
-            .status()
-            .unwrap();
+        let set = std::process::Command::new("ip").args(["link", "set", "docker0", "alias", &alias]).status().unwrap();
         assert!(set.success());
         let network: Network = root.network();
         let web = container(&network, "web", &["8088:80"]);

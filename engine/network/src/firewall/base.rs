@@ -17,11 +17,8 @@ const OUTPUT: &str = "OUTPUT";
 const POSTROUTING: &str = "POSTROUTING";
 const FORWARD: &str = "FORWARD";
 
-/// Adds the table of a bridge to a batch, in place of any that was there.
+/// Adds the table of a bridge to a batch; fails if there is one of this name.
 pub(super) fn install(batch: &mut Batch, table: &str, mark: &str, bridge: &str, subnet: Subnet) {
-    // A table can only be removed if it is there, so it is made first.
-    batch.add_table(table, mark);
-    batch.delete_table(table);
     batch.add_table(table, mark);
     for (chain, base) in chains() {
         batch.add_chain(table, chain, base);
@@ -33,13 +30,7 @@ pub(super) fn install(batch: &mut Batch, table: &str, mark: &str, bridge: &str, 
 
 fn chains() -> [(&'static str, Option<Base>); 6] {
     // Priorities as nft(8) names them: raw, dstnat, filter, srcnat.
-    let base = |kind, hook, priority| {
-        Some(Base {
-            kind,
-            hook,
-            priority,
-        })
-    };
+    let base = |kind, hook, priority| Some(Base { kind, hook, priority });
     [
         (RAW, base("filter", InetHookNumber::PreRouting, -300)),
         (DOCKER, None),
@@ -72,78 +63,31 @@ fn rules(bridge: &str, subnet: Subnet) -> Vec<Rule> {
         // A neighbour that sends to 127.0.0.1 must not be translated either.
         rule(
             PREROUTING,
-            vec![
-                is::to(Operator::NotEqual, loopback),
-                is::to_this_host().into(),
-            ],
+            vec![is::to(Operator::NotEqual, loopback), is::to_this_host().into()],
             is::jump(DOCKER),
             "published ports, from elsewhere",
         ),
-        rule(
-            OUTPUT,
-            vec![is::to_this_host().into()],
-            is::jump(DOCKER),
-            "published ports, from this host",
-        ),
-        rule(
-            FORWARD,
-            vec![to_bridge().into(), is::established().into()],
-            is::accept(),
-            "replies",
-        ),
-        rule(
-            FORWARD,
-            vec![to_bridge().into(), is::translated().into()],
-            is::accept(),
-            "published ports",
-        ),
-        rule(
-            FORWARD,
-            vec![
-                from_bridge().into(),
-                is::output(Operator::NotEqual, bridge).into(),
-            ],
-            is::accept(),
-            "out",
-        ),
-        rule(
-            FORWARD,
-            vec![from_bridge().into(), to_bridge().into()],
-            is::accept(),
-            "container to container",
-        ),
-        rule(
-            FORWARD,
-            vec![to_bridge().into()],
-            is::drop(),
-            "no way in but by published ports",
-        ),
+        rule(OUTPUT, vec![is::to_this_host().into()], is::jump(DOCKER), "published ports, from this host"),
+        rule(FORWARD, vec![to_bridge().into(), is::established().into()], is::accept(), "replies"),
+        rule(FORWARD, vec![to_bridge().into(), is::translated().into()], is::accept(), "published ports"),
+        rule(FORWARD, vec![from_bridge().into(), is::output(Operator::NotEqual, bridge).into()], is::accept(), "out"),
+        rule(FORWARD, vec![from_bridge().into(), to_bridge().into()], is::accept(), "container to container"),
+        rule(FORWARD, vec![to_bridge().into()], is::drop(), "no way in but by published ports"),
         rule(
             POSTROUTING,
-            vec![
-                is::from(subnet),
-                is::output(Operator::NotEqual, bridge).into(),
-            ],
+            vec![is::from(subnet), is::output(Operator::NotEqual, bridge).into()],
             is::masquerade(),
             "containers go out with the host's address",
         ),
         rule(
             POSTROUTING,
-            vec![
-                is::from(subnet),
-                to_bridge().into(),
-                is::translated().into(),
-            ],
+            vec![is::from(subnet), to_bridge().into(), is::translated().into()],
             is::masquerade(),
             "hairpin: the reply must come back this way",
         ),
         rule(
             POSTROUTING,
-            vec![
-                is::from(loopback),
-                to_bridge().into(),
-                is::translated().into(),
-            ],
+            vec![is::from(loopback), to_bridge().into(), is::translated().into()],
             is::masquerade(),
             "localhost to a published port",
         ),

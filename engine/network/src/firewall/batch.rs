@@ -1,9 +1,9 @@
 use super::expression::Expression;
 use crate::netlink::Requests;
-use netlink_packet_core::{DefaultNla, NLM_F_APPEND, NLM_F_CREATE};
+use netlink_packet_core::{DefaultNla, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_netfilter::nftables::{
-    ChainAttribute, ChainMessage, Hook, InetHookNumber, NfTablesMessage, RuleAttribute,
-    RuleMessage, TableAttribute, TableMessage,
+    ChainAttribute, ChainMessage, Hook, InetHookNumber, NfTablesMessage, RuleAttribute, RuleMessage, TableAttribute,
+    TableMessage,
 };
 use netlink_packet_netfilter::none::ControlMessage;
 use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProtoFamily};
@@ -36,10 +36,7 @@ impl Batch {
             None => ControlMessage::BatchBegin,
             Some(generation) => ControlMessage::Other {
                 message_type: NFNL_MSG_BATCH_BEGIN,
-                attributes: vec![DefaultNla::new(
-                    NFNL_BATCH_GENID,
-                    generation.to_be_bytes().to_vec(),
-                )],
+                attributes: vec![DefaultNla::new(NFNL_BATCH_GENID, generation.to_be_bytes().to_vec())],
             },
         };
         let mut requests = Requests::new();
@@ -49,21 +46,15 @@ impl Batch {
 
     /// The whole batch, ready to be sent.
     pub fn finish(mut self) -> Requests {
-        self.requests
-            .push_bracket(0, control(ControlMessage::BatchEnd));
+        self.requests.push_bracket(0, control(ControlMessage::BatchEnd));
         self.requests
     }
 
-    /// Adds a table; one that is there stays as it is.
+    /// Adds a table; fails if there is one of this name.
     pub fn add_table(&mut self, table: &str, comment: &str) {
-        let attributes = vec![
-            TableAttribute::Name(table.into()),
-            TableAttribute::UserData(super::userdata::comment(comment)),
-        ];
-        self.push(
-            NLM_F_CREATE,
-            NfTablesMessage::NewTable(TableMessage { attributes }),
-        );
+        let attributes =
+            vec![TableAttribute::Name(table.into()), TableAttribute::UserData(super::userdata::comment(comment))];
+        self.push(NLM_F_CREATE | NLM_F_EXCL, NfTablesMessage::NewTable(TableMessage { attributes }));
     }
 
     /// Removes a table with all that is in it.
@@ -74,67 +65,42 @@ impl Batch {
 
     /// Adds a chain; without a base, one to jump to.
     pub fn add_chain(&mut self, table: &str, chain: &str, base: Option<Base>) {
-        let mut attributes = vec![
-            ChainAttribute::Table(table.into()),
-            ChainAttribute::Name(chain.into()),
-        ];
+        let mut attributes = vec![ChainAttribute::Table(table.into()), ChainAttribute::Name(chain.into())];
         if let Some(base) = base {
-            let hook = vec![
-                Hook::Number(base.hook.into()),
-                Hook::Priority(base.priority as u32),
-            ];
+            let hook = vec![Hook::Number(base.hook.into()), Hook::Priority(base.priority as u32)];
             attributes.extend([
                 ChainAttribute::Hook(hook),
                 ChainAttribute::Type(base.kind.into()),
                 ChainAttribute::Policy(POLICY_ACCEPT),
             ]);
         }
-        self.push(
-            NLM_F_CREATE,
-            NfTablesMessage::NewChain(ChainMessage { attributes }),
-        );
+        self.push(NLM_F_CREATE, NfTablesMessage::NewChain(ChainMessage { attributes }));
     }
 
     /// Adds a rule at the end of a chain.
-    pub fn add_rule(
-        &mut self,
-        table: &str,
-        chain: &str,
-        expressions: Vec<Expression>,
-        userdata: Vec<u8>,
-    ) {
+    pub fn add_rule(&mut self, table: &str, chain: &str, expressions: Vec<Expression>, userdata: Vec<u8>) {
         let attributes = vec![
             RuleAttribute::Table(table.into()),
             RuleAttribute::Chain(chain.into()),
             RuleAttribute::Expressions(expressions),
             RuleAttribute::UserData(userdata),
         ];
-        self.push(
-            NLM_F_CREATE | NLM_F_APPEND,
-            NfTablesMessage::NewRule(RuleMessage { attributes }),
-        );
+        self.push(NLM_F_CREATE | NLM_F_APPEND, NfTablesMessage::NewRule(RuleMessage { attributes }));
     }
 
     /// Removes the rule with this handle.
     pub fn delete_rule(&mut self, table: &str, chain: &str, handle: u64) {
-        let attributes = vec![
-            RuleAttribute::Table(table.into()),
-            RuleAttribute::Chain(chain.into()),
-            RuleAttribute::Handle(handle),
-        ];
+        let attributes =
+            vec![RuleAttribute::Table(table.into()), RuleAttribute::Chain(chain.into()), RuleAttribute::Handle(handle)];
         self.push(0, NfTablesMessage::DeleteRule(RuleMessage { attributes }));
     }
 
     fn push(&mut self, flags: u16, message: NfTablesMessage) {
         let header = NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0);
-        self.requests
-            .push(flags, NetfilterMessage::new(header, message));
+        self.requests.push(flags, NetfilterMessage::new(header, message));
     }
 }
 
 fn control(message: ControlMessage) -> NetfilterMessage {
-    NetfilterMessage::new(
-        NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, NFNL_SUBSYS_NFTABLES),
-        message,
-    )
+    NetfilterMessage::new(NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, NFNL_SUBSYS_NFTABLES), message)
 }

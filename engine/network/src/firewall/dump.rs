@@ -3,12 +3,9 @@
 use super::userdata::{Publication, comment_in};
 use crate::netlink::{Error, Message, Result, Socket, attributes};
 use netlink_packet_netfilter::nftables::{
-    ChainMessage, GenAttribute, GenMessage, NfTablesMessage, RuleAttribute, RuleMessage,
-    TableMessage,
+    ChainMessage, GenAttribute, GenMessage, NfTablesMessage, RuleAttribute, RuleMessage, TableMessage,
 };
-use netlink_packet_netfilter::{
-    NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily,
-};
+use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily};
 
 /// Length of `struct nfgenmsg`, which precedes the attributes.
 const NFGENMSG: usize = 4;
@@ -40,24 +37,14 @@ fn message(family: NetfilterProtoFamily, inner: NfTablesMessage) -> NetfilterMes
 /// The number of this version of the ruleset.
 pub(super) fn generation(socket: &mut Socket) -> Result<u32> {
     let get = NfTablesMessage::GetGen(GenMessage { attributes: vec![] });
-    let answers: Vec<NetfilterMessage> =
-        socket.request(0, message(NetfilterProtoFamily::Unspec, get))?;
+    let answers: Vec<NetfilterMessage> = socket.request(0, message(NetfilterProtoFamily::Unspec, get))?;
     let id = |answer: &NetfilterMessage| match &answer.inner {
         NetfilterMessageInner::NfTables(NfTablesMessage::NewGen(generation)) => {
-            generation.attributes.iter().find_map(|a| {
-                if let GenAttribute::Id(id) = a {
-                    Some(*id)
-                } else {
-                    None
-                }
-            })
+            generation.attributes.iter().find_map(|a| if let GenAttribute::Id(id) = a { Some(*id) } else { None })
         }
         _ => None,
     };
-    answers
-        .iter()
-        .find_map(id)
-        .ok_or_else(|| Error::Decode("no generation in the answer".into()))
+    answers.iter().find_map(id).ok_or_else(|| Error::Decode("no generation in the answer".into()))
 }
 
 /// The tables whose comment starts with `prefix`.
@@ -65,14 +52,9 @@ pub(super) fn marked_tables(socket: &mut Socket, prefix: &str) -> Result<Vec<Mar
     let get = NfTablesMessage::GetTable(TableMessage { attributes: vec![] });
     let mut tables = Vec::new();
     socket.dump_each(message(NetfilterProtoFamily::IPv4, get), |table| {
-        let mark = value(&table, NFTA_TABLE_USERDATA)
-            .and_then(comment_in)
-            .filter(|mark| mark.starts_with(prefix));
+        let mark = value(&table, NFTA_TABLE_USERDATA).and_then(comment_in).filter(|mark| mark.starts_with(prefix));
         if let (Some(name), Some(mark)) = (value(&table, NFTA_TABLE_NAME), mark) {
-            tables.push(MarkedTable {
-                name: string(name),
-                mark: mark.to_owned(),
-            });
+            tables.push(MarkedTable { name: string(name), mark: mark.to_owned() });
         }
         Ok(())
     })?;
@@ -80,21 +62,13 @@ pub(super) fn marked_tables(socket: &mut Socket, prefix: &str) -> Result<Vec<Mar
 }
 
 /// What the rules of a chain publish, with their handles.
-pub(super) fn published(
-    socket: &mut Socket,
-    table: &str,
-    chain: &str,
-) -> Result<Vec<(u64, Publication)>> {
+pub(super) fn published(socket: &mut Socket, table: &str, chain: &str) -> Result<Vec<(u64, Publication)>> {
     loop {
-        let attributes = vec![
-            RuleAttribute::Table(table.into()),
-            RuleAttribute::Chain(chain.into()),
-        ];
+        let attributes = vec![RuleAttribute::Table(table.into()), RuleAttribute::Chain(chain.into())];
         let get = NfTablesMessage::GetRule(RuleMessage { attributes });
         let mut found = Vec::new();
         let dumped = socket.dump_each(message(NetfilterProtoFamily::IPv4, get), |rule| {
-            let handle = value(&rule, NFTA_RULE_HANDLE)
-                .and_then(|v| v.first_chunk().map(|v| u64::from_be_bytes(*v)));
+            let handle = value(&rule, NFTA_RULE_HANDLE).and_then(|v| v.first_chunk().map(|v| u64::from_be_bytes(*v)));
             let publication = value(&rule, NFTA_RULE_USERDATA).and_then(Publication::parse);
             found.extend(handle.zip(publication));
             Ok(())
@@ -115,19 +89,14 @@ pub(super) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<String>
     let get = NfTablesMessage::GetChain(ChainMessage { attributes: vec![] });
     let mut chains = Vec::new();
     socket.dump_each(message(NetfilterProtoFamily::Unspec, get), |chain| {
-        let for_ipv4 = matches!(
-            chain.payload().first(),
-            Some(&(NFPROTO_INET | NFPROTO_IPV4))
-        );
+        let for_ipv4 = matches!(chain.payload().first(), Some(&(NFPROTO_INET | NFPROTO_IPV4)));
         let hook = value(&chain, NFTA_CHAIN_HOOK)
             .and_then(|hook| attributes(hook).find(|(kind, _)| *kind == NFTA_HOOK_HOOKNUM));
         let forwards = hook.and_then(|(_, v)| number(v)) == Some(NF_INET_FORWARD);
         let drops = value(&chain, NFTA_CHAIN_POLICY).and_then(number) == Some(NF_DROP);
-        if let (true, Some(table), Some(name)) = (
-            for_ipv4 && forwards && drops,
-            value(&chain, NFTA_CHAIN_TABLE),
-            value(&chain, NFTA_CHAIN_NAME),
-        ) {
+        if let (true, Some(table), Some(name)) =
+            (for_ipv4 && forwards && drops, value(&chain, NFTA_CHAIN_TABLE), value(&chain, NFTA_CHAIN_NAME))
+        {
             chains.push(format!("table {}, chain {}", string(table), string(name)));
         }
         Ok(())
@@ -136,9 +105,7 @@ pub(super) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<String>
 }
 
 fn value<'a>(message: &Message<'a>, wanted: u16) -> Option<&'a [u8]> {
-    attributes(message.payload().get(NFGENMSG..)?)
-        .find(|(kind, _)| *kind == wanted)
-        .map(|(_, value)| value)
+    attributes(message.payload().get(NFGENMSG..)?).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
 }
 
 fn number(value: &[u8]) -> Option<u32> {

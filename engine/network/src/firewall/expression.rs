@@ -4,8 +4,8 @@ use crate::port::Protocol;
 use crate::subnet::Subnet;
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::nftables::{
-    Bitwise, Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Meta,
-    MetaKey, Operator, Payload, Register, Verdict, VerdictAttribute,
+    Bitwise, Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Meta, MetaKey, Operator,
+    Payload, Register, Verdict, VerdictAttribute,
 };
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -54,17 +54,10 @@ pub fn to(operator: Operator, subnet: Subnet) -> Vec<Expression> {
 fn in_subnet(offset: u32, operator: Operator, subnet: Subnet) -> Vec<Expression> {
     let network = subnet.network().octets();
     let whole = usize::from(subnet.prefix_len() / 8);
-    if subnet.prefix_len() % 8 == 0 {
-        vec![
-            payload(NETWORK_HEADER, offset, whole as u32),
-            compare(operator, &network[..whole]),
-        ]
+    if subnet.prefix_len().is_multiple_of(8) {
+        vec![payload(NETWORK_HEADER, offset, whole as u32), compare(operator, &network[..whole])]
     } else {
-        vec![
-            payload(NETWORK_HEADER, offset, 4),
-            masked(&subnet.netmask().octets()),
-            compare(operator, &network),
-        ]
+        vec![payload(NETWORK_HEADER, offset, 4), masked(&subnet.netmask().octets()), compare(operator, &network)]
     }
 }
 
@@ -76,14 +69,7 @@ pub fn to_this_host() -> [Expression; 2] {
     const ADDRESS_TYPE: u32 = 3;
     const BY_DESTINATION: u32 = 1 << 1;
     const RTN_LOCAL: u32 = 2;
-    let lookup = other(
-        "fib",
-        &[
-            (DREG, Register::Reg1.into()),
-            (RESULT, ADDRESS_TYPE),
-            (FLAGS, BY_DESTINATION),
-        ],
-    );
+    let lookup = other("fib", &[(DREG, Register::Reg1.into()), (RESULT, ADDRESS_TYPE), (FLAGS, BY_DESTINATION)]);
     [lookup, compare(Operator::Equal, &RTN_LOCAL.to_ne_bytes())]
 }
 
@@ -105,11 +91,7 @@ fn conntrack_bit(key: u32, bits: u32) -> [Expression; 3] {
     const DREG: u16 = 1;
     const KEY: u16 = 2;
     let load = other("ct", &[(DREG, Register::Reg1.into()), (KEY, key)]);
-    [
-        load,
-        masked(&bits.to_ne_bytes()),
-        compare(Operator::NotEqual, &0u32.to_ne_bytes()),
-    ]
+    [load, masked(&bits.to_ne_bytes()), compare(Operator::NotEqual, &0u32.to_ne_bytes())]
 }
 
 /// `tcp dport PORT` or `udp dport PORT`.
@@ -168,10 +150,7 @@ pub fn drop() -> Expression {
 
 /// `jump CHAIN`.
 pub fn jump(chain: &str) -> Expression {
-    verdict(vec![
-        VerdictAttribute::Code(Verdict::Jump),
-        VerdictAttribute::Chain(chain.into()),
-    ])
+    verdict(vec![VerdictAttribute::Code(Verdict::Jump), VerdictAttribute::Chain(chain.into())])
 }
 
 /// `ip daddr ADDRESS`.
@@ -181,28 +160,16 @@ pub fn to_address(address: Ipv4Addr) -> Vec<Expression> {
 
 fn verdict(attributes: Vec<VerdictAttribute>) -> Expression {
     let data = DataAttribute::Verdict(attributes);
-    Expressions::Immediate(vec![
-        Immediate::DestinationRegister(Register::Verdict),
-        Immediate::Data(data),
-    ])
-    .into()
+    Expressions::Immediate(vec![Immediate::DestinationRegister(Register::Verdict), Immediate::Data(data)]).into()
 }
 
 fn load(register: Register, value: &[u8]) -> Expression {
     let data = DataAttribute::Value(value.into());
-    Expressions::Immediate(vec![
-        Immediate::DestinationRegister(register),
-        Immediate::Data(data),
-    ])
-    .into()
+    Expressions::Immediate(vec![Immediate::DestinationRegister(register), Immediate::Data(data)]).into()
 }
 
 fn meta(key: MetaKey) -> Expression {
-    Expressions::Meta(vec![
-        Meta::DestinationRegister(Register::Reg1),
-        Meta::Key(key),
-    ])
-    .into()
+    Expressions::Meta(vec![Meta::DestinationRegister(Register::Reg1), Meta::Key(key)]).into()
 }
 
 fn payload(base: u32, offset: u32, length: u32) -> Expression {
@@ -217,12 +184,7 @@ fn payload(base: u32, offset: u32, length: u32) -> Expression {
 
 fn compare(operator: Operator, value: &[u8]) -> Expression {
     let data = DataAttribute::Value(value.into());
-    Expressions::Cmp(vec![
-        Cmp::SourceRegister(Register::Reg1),
-        Cmp::Op(operator),
-        Cmp::Data(data),
-    ])
-    .into()
+    Expressions::Cmp(vec![Cmp::SourceRegister(Register::Reg1), Cmp::Op(operator), Cmp::Data(data)]).into()
 }
 
 fn masked(mask: &[u8; 4]) -> Expression {
@@ -238,13 +200,7 @@ fn masked(mask: &[u8; 4]) -> Expression {
 
 /// An expression that netlink-packet-netfilter has no type for; its attributes are big-endian numbers.
 fn other(name: &str, attributes: &[(u16, u32)]) -> Expression {
-    let attributes = attributes
-        .iter()
-        .map(|(kind, value)| DefaultNla::new(*kind, value.to_be_bytes().to_vec()))
-        .collect();
-    Expressions::Other {
-        expression_type: name.into(),
-        attributes,
-    }
-    .into()
+    let attributes =
+        attributes.iter().map(|(kind, value)| DefaultNla::new(*kind, value.to_be_bytes().to_vec())).collect();
+    Expressions::Other { expression_type: name.into(), attributes }.into()
 }

@@ -67,40 +67,32 @@ impl<'a> Firewall<'a> {
     /// Writes the table anew. Nothing is published then.
     pub fn install(&mut self, bridge: Bridge<'_>) -> Result<(), Error> {
         let mut batch = Batch::new(None);
-        base::install(
-            &mut batch,
-            self.table.name,
-            self.table.mark,
-            bridge.name,
-            bridge.subnet,
-        );
+        if self.is_installed()? {
+            batch.delete_table(self.table.name);
+        }
+        base::install(&mut batch, self.table.name, self.table.mark, bridge.name, bridge.subnet);
         self.send(batch).map_err(unavailable)
     }
 
+    /// Whether the table is there, and is not a stranger's of the same name.
+    fn is_installed(&mut self) -> Result<bool, Error> {
+        let tables = dump::marked_tables(&mut self.socket, self.table.mark).map_err(unavailable)?;
+        Ok(tables.iter().any(|t| t.name == self.table.name && t.mark == self.table.mark))
+    }
+
     /// Publishes ports. The table is written first if somebody removed it.
-    pub fn publish(
-        &mut self,
-        bridge: Bridge<'_>,
-        wanted: Wanted<'_>,
-    ) -> Result<Vec<PublishedPort>, Error> {
+    pub fn publish(&mut self, bridge: Bridge<'_>, wanted: Wanted<'_>) -> Result<Vec<PublishedPort>, Error> {
         let ephemeral = OnceCell::new();
         for _ in 0..TRIES {
             let generation = dump::generation(&mut self.socket).map_err(unavailable)?;
-            let tables =
-                dump::marked_tables(&mut self.socket, self.table.mark_prefix).map_err(failed)?;
+            let tables = dump::marked_tables(&mut self.socket, self.table.mark_prefix).map_err(failed)?;
             let installed = tables.iter().any(|t| t.name == self.table.name);
             if installed && wanted.ports.is_empty() {
                 return Ok(Vec::new());
             }
             let mut batch = Batch::new(Some(generation));
             if !installed {
-                base::install(
-                    &mut batch,
-                    self.table.name,
-                    self.table.mark,
-                    bridge.name,
-                    bridge.subnet,
-                );
+                base::install(&mut batch, self.table.name, self.table.mark, bridge.name, bridge.subnet);
             }
             let claims = self.claims(&tables)?;
             let ephemeral = || ephemeral.get_or_init(sysctl::ephemeral_ports).clone();
@@ -119,13 +111,8 @@ impl<'a> Firewall<'a> {
     fn claims(&mut self, tables: &[dump::MarkedTable]) -> Result<Vec<port::Claim>, Error> {
         let mut claims = Vec::new();
         for table in tables {
-            let published =
-                dump::published(&mut self.socket, &table.name, base::DOCKER).map_err(failed)?;
-            claims.extend(
-                published
-                    .into_iter()
-                    .map(|(_, publication)| publication.into()),
-            );
+            let published = dump::published(&mut self.socket, &table.name, base::DOCKER).map_err(failed)?;
+            claims.extend(published.into_iter().map(|(_, publication)| publication.into()));
         }
         Ok(claims)
     }
@@ -133,26 +120,17 @@ impl<'a> Firewall<'a> {
     fn add(&self, batch: &mut Batch, wants: &[Want], wanted: Wanted<'_>) {
         for Want { port, .. } in wants {
             let target = SocketAddrV4::new(wanted.address, port.container_port);
-            let publication = Publication {
-                container: wanted.container.into(),
-                name: wanted.name.into(),
-                port: *port,
-                target,
-            };
-            batch.add_rule(
-                self.table.name,
-                base::DOCKER,
-                base::publish(port, target),
-                publication.userdata(),
-            );
+            let publication =
+                Publication { container: wanted.container.into(), name: wanted.name.into(), port: *port, target };
+            batch.add_rule(self.table.name, base::DOCKER, base::publish(port, target), publication.userdata());
         }
     }
 
     /// Removes what is published for the containers that `whose` picks, and returns it.
     pub fn unpublish(&mut self, whose: impl Fn(&str) -> bool) -> Result<Vec<Publication>, Error> {
         for _ in 0..TRIES {
-            let mut published = dump::published(&mut self.socket, self.table.name, base::DOCKER)
-                .map_err(unavailable)?;
+            let mut published =
+                dump::published(&mut self.socket, self.table.name, base::DOCKER).map_err(unavailable)?;
             published.retain(|(_, publication)| whose(&publication.container));
             if published.is_empty() {
                 return Ok(Vec::new());
@@ -163,10 +141,7 @@ impl<'a> Firewall<'a> {
             }
             match self.send(batch) {
                 Ok(()) => {
-                    return Ok(published
-                        .into_iter()
-                        .map(|(_, publication)| publication)
-                        .collect());
+                    return Ok(published.into_iter().map(|(_, publication)| publication).collect());
                 }
                 // Somebody else removed one of them meanwhile.
                 Err(error) if error.is(libc::ENOENT) => continue,
@@ -178,12 +153,7 @@ impl<'a> Firewall<'a> {
 
     /// Removes the table, if it is there and has our mark.
     pub fn remove(&mut self) -> Result<(), Error> {
-        let tables =
-            dump::marked_tables(&mut self.socket, self.table.mark_prefix).map_err(unavailable)?;
-        if !tables
-            .iter()
-            .any(|t| t.name == self.table.name && t.mark == self.table.mark)
-        {
+        if !self.is_installed()? {
             return Ok(());
         }
         let mut batch = Batch::new(None);
@@ -195,17 +165,13 @@ impl<'a> Firewall<'a> {
     pub fn warnings(&mut self) -> Result<Vec<String>, Error> {
         let chains = dump::dropping_forward_chains(&mut self.socket).map_err(failed)?;
         let warn = |chain| {
-            format!(
-                "{chain} drops forwarded packets by policy; its rules must accept what goes to and from containers"
-            )
+            format!("{chain} drops forwarded packets by policy; its rules must accept what goes to and from containers")
         };
         Ok(chains.into_iter().map(warn).collect())
     }
 
     fn send(&mut self, batch: Batch) -> netlink::Result<()> {
-        self.socket
-            .execute::<NetfilterMessage>(batch.finish())
-            .map(drop)
+        self.socket.execute::<NetfilterMessage>(batch.finish()).map(drop)
     }
 }
 
@@ -215,22 +181,13 @@ fn failed(source: netlink::Error) -> Error {
 
 /// The first answer tells whether there is an nftables at all.
 fn unavailable(source: netlink::Error) -> Error {
-    let missing = [
-        libc::EINVAL,
-        libc::EOPNOTSUPP,
-        libc::EPROTONOSUPPORT,
-        libc::EAFNOSUPPORT,
-    ];
+    let missing = [libc::EINVAL, libc::EOPNOTSUPP, libc::EPROTONOSUPPORT, libc::EAFNOSUPPORT];
     let errno = match &source {
         netlink::Error::Refused { errno, .. } => Some(*errno),
         netlink::Error::Socket { source, .. } => source.raw_os_error(),
         _ => None,
     };
-    if errno.is_some_and(|errno| missing.contains(&errno)) {
-        Error::NoNftables { source }
-    } else {
-        failed(source)
-    }
+    if errno.is_some_and(|errno| missing.contains(&errno)) { Error::NoNftables { source } } else { failed(source) }
 }
 
 impl From<Taken> for Error {

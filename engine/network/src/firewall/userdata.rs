@@ -28,10 +28,7 @@ pub(crate) struct Publication {
 
 impl From<Publication> for Claim {
     fn from(publication: Publication) -> Claim {
-        Claim {
-            port: publication.port,
-            container: publication.name,
-        }
+        Claim { port: publication.port, container: publication.name }
     }
 }
 
@@ -53,15 +50,9 @@ impl Publication {
     pub fn userdata(&self) -> Vec<u8> {
         let name = shortened(&self.name);
         let port = &self.port;
-        let mut out = comment(&format!(
-            "{name} {}→{}",
-            port.host_port, port.container_port
-        ));
+        let mut out = comment(&format!("{name} {}→{}", port.host_port, port.container_port));
         let host = SocketAddrV4::new(port.host_ip, port.host_port);
-        let record = format!(
-            "{} {name} {} {host} {}",
-            self.container, port.protocol, self.target
-        );
+        let record = format!("{} {name} {} {host} {}", self.container, port.protocol, self.target);
         out.extend(item(PUBLICATION, record.as_bytes()));
         out
     }
@@ -74,33 +65,16 @@ impl Publication {
         let protocol = words.next()?.parse().ok()?;
         let host: SocketAddrV4 = words.next()?.parse().ok()?;
         let target: SocketAddrV4 = words.next()?.parse().ok()?;
-        let port = PublishedPort {
-            protocol,
-            host_ip: *host.ip(),
-            host_port: host.port(),
-            container_port: target.port(),
-        };
-        Some(Publication {
-            container,
-            name,
-            port,
-            target,
-        })
+        let port =
+            PublishedPort { protocol, host_ip: *host.ip(), host_port: host.port(), container_port: target.port() };
+        Some(Publication { container, name, port, target })
     }
 }
 
 /// At most [`NAME`] bytes of a name, and no space or quote that would confuse a reader.
 fn shortened(name: &str) -> String {
-    let mut out: String = name
-        .chars()
-        .map(|c| {
-            if c.is_whitespace() || c.is_control() || c == '"' {
-                '_'
-            } else {
-                c
-            }
-        })
-        .collect();
+    let mut out: String =
+        name.chars().map(|c| if c.is_whitespace() || c.is_control() || c == '"' { '_' } else { c }).collect();
     while out.len() > NAME {
         out.pop();
     }

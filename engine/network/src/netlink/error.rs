@@ -41,10 +41,7 @@ impl Error {
 
     /// The failure of `call`, from errno.
     pub(crate) fn last(call: &'static str) -> Error {
-        Error::Socket {
-            call,
-            source: io::Error::last_os_error(),
-        }
+        Error::Socket { call, source: io::Error::last_os_error() }
     }
 }
 

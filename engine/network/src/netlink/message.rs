@@ -54,22 +54,11 @@ impl<'a> Message<'a> {
 
     /// What the message means to whoever waits for the end of an answer.
     pub(super) fn outcome(&self) -> Outcome {
-        let code = || {
-            self.payload()
-                .first_chunk()
-                .map(|c| i32::from_ne_bytes(*c))
-                .unwrap_or(0)
-        };
+        let code = || self.payload().first_chunk().map(|c| i32::from_ne_bytes(*c)).unwrap_or(0);
         match self.kind() {
             NLMSG_ERROR if code() == 0 => Outcome::Acknowledged,
-            NLMSG_ERROR => Outcome::Refused {
-                errno: -code(),
-                text: self.extended_text(ERROR),
-            },
-            NLMSG_DONE if code() < 0 => Outcome::Refused {
-                errno: -code(),
-                text: self.extended_text(4),
-            },
+            NLMSG_ERROR => Outcome::Refused { errno: -code(), text: self.extended_text(ERROR) },
+            NLMSG_DONE if code() < 0 => Outcome::Refused { errno: -code(), text: self.extended_text(4) },
             NLMSG_DONE => Outcome::Done,
             _ => Outcome::Data,
         }
@@ -80,9 +69,7 @@ impl<'a> Message<'a> {
         if self.flags() & ACK_TLVS == 0 {
             return None;
         }
-        let text = attributes(self.payload().get(at..)?)
-            .find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG)?
-            .1;
+        let text = attributes(self.payload().get(at..)?).find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG)?.1;
         let text = text.strip_suffix(&[0]).unwrap_or(text);
         Some(String::from_utf8_lossy(text).into_owned())
     }
@@ -178,9 +165,8 @@ mod tests {
         let mut bytes = message(20, 0, b"abc");
         bytes.extend(message(21, 2, b""));
         bytes.extend([200, 0, 0, 0, 1]);
-        let seen: Vec<_> = Messages::new(&bytes)
-            .map(|m| (m.kind(), m.flags(), m.sequence(), m.payload().to_vec()))
-            .collect();
+        let seen: Vec<_> =
+            Messages::new(&bytes).map(|m| (m.kind(), m.flags(), m.sequence(), m.payload().to_vec())).collect();
         assert_eq!(seen, [(20, 0, 7, b"abc".to_vec()), (21, 2, 7, vec![])]);
     }
 
@@ -192,22 +178,13 @@ mod tests {
         payload.extend(b"bad one\0");
         let bytes = message(NLMSG_ERROR, ACK_TLVS, &payload);
         let outcome = Messages::new(&bytes).next().unwrap().outcome();
-        assert_eq!(
-            outcome,
-            Outcome::Refused {
-                errno: libc::EINVAL,
-                text: Some("bad one".into())
-            }
-        );
+        assert_eq!(outcome, Outcome::Refused { errno: libc::EINVAL, text: Some("bad one".into()) });
     }
 
     #[test]
     fn a_short_error_is_no_panic() {
         let bytes = message(NLMSG_ERROR, ACK_TLVS, &[]);
-        assert_eq!(
-            Messages::new(&bytes).next().unwrap().outcome(),
-            Outcome::Acknowledged
-        );
+        assert_eq!(Messages::new(&bytes).next().unwrap().outcome(), Outcome::Acknowledged);
         let attribute = [3u8, 0, 1, 0, 9];
         assert_eq!(attributes(&attribute).count(), 0);
     }

@@ -52,9 +52,7 @@ impl Requests {
         let (last, number) = self.last.unwrap_or_default();
         let flags = u16::from_ne_bytes([self.bytes[last + 6], self.bytes[last + 7]]) | NLM_F_ACK;
         self.bytes[last + 6..last + 8].copy_from_slice(&flags.to_ne_bytes());
-        let lengths: Vec<usize> = Messages::new(&self.bytes)
-            .map(|m| HEADER + m.payload().len())
-            .collect();
+        let lengths: Vec<usize> = Messages::new(&self.bytes).map(|m| HEADER + m.payload().len()).collect();
         let mut at = 0;
         for (sequence, length) in (first..).zip(lengths) {
             self.bytes[at + 8..at + 12].copy_from_slice(&sequence.to_ne_bytes());

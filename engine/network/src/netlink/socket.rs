@@ -1,9 +1,7 @@
 use super::message::Outcome;
 use super::{Datagram, Error, Message, Requests, Result};
 use crate::netns;
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_DUMP_INTR, NetlinkDeserializable, NetlinkSerializable,
-};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_DUMP_INTR, NetlinkDeserializable, NetlinkSerializable};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::{io, mem};
 
@@ -40,27 +38,15 @@ impl Socket {
     pub fn open(protocol: Protocol) -> Result<Socket> {
         // SAFETY: socket(2) takes no pointers, and the descriptor it returns is owned by nobody else.
         let fd = unsafe {
-            let fd = libc::socket(
-                libc::AF_NETLINK,
-                libc::SOCK_RAW | libc::SOCK_CLOEXEC,
-                protocol as libc::c_int,
-            );
+            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, protocol as libc::c_int);
             if fd < 0 {
                 return Err(Error::last("socket"));
             }
             OwnedFd::from_raw_fd(fd)
         };
-        let socket = Socket {
-            fd,
-            sequence: 1,
-            buffer: Vec::new(),
-        };
+        let socket = Socket { fd, sequence: 1, buffer: Vec::new() };
         // Errors with the kernel's words, without a copy of the request; filters of a dump are checked and obeyed.
-        for option in [
-            libc::NETLINK_EXT_ACK,
-            libc::NETLINK_CAP_ACK,
-            NETLINK_GET_STRICT_CHK,
-        ] {
+        for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK] {
             socket.set_option(libc::SOL_NETLINK, option, 1)?;
         }
         Ok(socket)
@@ -69,18 +55,10 @@ impl Socket {
     /// Opens a socket inside another network namespace. The calling thread visits it and returns: 3 µs, where a thread of its
     /// own would cost 60 µs.
     pub fn open_in(netns: BorrowedFd<'_>, protocol: Protocol) -> Result<Socket> {
-        netns::visit(netns, || Socket::open(protocol)).map_err(|source| Error::Socket {
-            call: "setns",
-            source,
-        })?
+        netns::visit(netns, || Socket::open(protocol)).map_err(|source| Error::Socket { call: "setns", source })?
     }
 
-    fn set_option(
-        &self,
-        level: libc::c_int,
-        option: libc::c_int,
-        value: libc::c_int,
-    ) -> Result<()> {
+    fn set_option(&self, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> Result<()> {
         // SAFETY: the pointer is to a live c_int, whose size is given.
         let result = unsafe {
             let value: *const libc::c_int = &value;
@@ -92,20 +70,12 @@ impl Socket {
                 size_of::<libc::c_int>() as libc::socklen_t,
             )
         };
-        if result < 0 {
-            Err(Error::last("setsockopt"))
-        } else {
-            Ok(())
-        }
+        if result < 0 { Err(Error::last("setsockopt")) } else { Ok(()) }
     }
 
     /// Receives the events of a multicast group from now on.
     pub fn join(&self, group: u32) -> Result<()> {
-        self.set_option(
-            libc::SOL_NETLINK,
-            libc::NETLINK_ADD_MEMBERSHIP,
-            group as libc::c_int,
-        )
+        self.set_option(libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group as libc::c_int)
     }
 
     /// Receives the events of every network namespace that has an id here, tagged with that id ([`Datagram::nsid`]).
@@ -115,11 +85,7 @@ impl Socket {
 
     /// Sets the size of the receive buffer, beyond the system's limit (SO_RCVBUFFORCE, socket(7)).
     pub fn set_receive_buffer(&self, bytes: usize) -> Result<()> {
-        self.set_option(
-            libc::SOL_SOCKET,
-            libc::SO_RCVBUFFORCE,
-            bytes.min(i32::MAX as usize) as libc::c_int,
-        )
+        self.set_option(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes.min(i32::MAX as usize) as libc::c_int)
     }
 
     /// Sends one request and returns what the kernel answered before its acknowledgement.
@@ -145,19 +111,12 @@ impl Socket {
         let mut answers = Vec::new();
         let mut refused = None;
         while let Some(datagram) = self.receive()? {
-            for message in datagram
-                .messages()
-                .filter(|m| (first..=last).contains(&m.sequence()))
-            {
+            for message in datagram.messages().filter(|m| (first..=last).contains(&m.sequence())) {
                 match message.outcome() {
                     Outcome::Data => answers.push(message.decode()?),
                     Outcome::Refused { errno, text } => {
                         let request = Some((message.sequence() - first) as usize);
-                        refused.get_or_insert(Error::Refused {
-                            request,
-                            errno,
-                            text,
-                        });
+                        refused.get_or_insert(Error::Refused { request, errno, text });
                     }
                     Outcome::Acknowledged | Outcome::Done if message.sequence() == last => {
                         return refused.map_or(Ok(answers), Err);
@@ -209,11 +168,7 @@ impl Socket {
                     Outcome::Data if failed.is_ok() => failed = each(message),
                     Outcome::Data => {}
                     Outcome::Refused { errno, text } => {
-                        return Err(Error::Refused {
-                            request: Some(0),
-                            errno,
-                            text,
-                        });
+                        return Err(Error::Refused { request: Some(0), errno, text });
                     }
                     Outcome::Acknowledged | Outcome::Done => return failed.map(|()| consistent),
                 }
@@ -224,24 +179,15 @@ impl Socket {
 
     /// Takes `count` sequence numbers; 0 is left to events.
     fn number(&mut self, count: u32) -> u32 {
-        let first = if self.sequence.checked_add(count).is_some() {
-            self.sequence
-        } else {
-            1
-        };
+        let first = if self.sequence.checked_add(count).is_some() { self.sequence } else { 1 };
         self.sequence = first + count;
         first
     }
 
     fn send(&self, bytes: &[u8]) -> Result<()> {
         // SAFETY: the pointer and the length describe a live slice. A netlink datagram is sent whole or not at all.
-        let sent =
-            unsafe { libc::send(self.fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), 0) };
-        if sent < 0 {
-            Err(Error::last("send"))
-        } else {
-            Ok(())
-        }
+        let sent = unsafe { libc::send(self.fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), 0) };
+        if sent < 0 { Err(Error::last("send")) } else { Ok(()) }
     }
 
     /// Takes one waiting datagram; `None` if there is none. To wait for events, poll the descriptor.
@@ -249,10 +195,7 @@ impl Socket {
         self.buffer.resize(RECEIVE, 0);
         // The kernel's control messages here hold one int: `struct nl_pktinfo` or an nsid.
         let mut control = [0u64; 8];
-        let mut part = libc::iovec {
-            iov_base: self.buffer.as_mut_ptr().cast(),
-            iov_len: self.buffer.len(),
-        };
+        let mut part = libc::iovec { iov_base: self.buffer.as_mut_ptr().cast(), iov_len: self.buffer.len() };
         // SAFETY: all zeroes is a valid msghdr; its pointers are to live buffers of the lengths given, which outlast the call.
         let (length, header) = unsafe {
             let mut header: libc::msghdr = mem::zeroed();
@@ -260,26 +203,16 @@ impl Socket {
             header.msg_iovlen = 1;
             header.msg_control = control.as_mut_ptr().cast();
             header.msg_controllen = size_of_val(&control) as _;
-            (
-                libc::recvmsg(self.fd.as_raw_fd(), &mut header, libc::MSG_DONTWAIT),
-                header,
-            )
+            (libc::recvmsg(self.fd.as_raw_fd(), &mut header, libc::MSG_DONTWAIT), header)
         };
         if length < 0 {
             return match Error::last("recvmsg") {
-                Error::Socket { source, .. } if source.kind() == io::ErrorKind::WouldBlock => {
-                    Ok(None)
-                }
-                Error::Socket { source, .. } if source.raw_os_error() == Some(libc::ENOBUFS) => {
-                    Err(Error::Overrun)
-                }
+                Error::Socket { source, .. } if source.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                Error::Socket { source, .. } if source.raw_os_error() == Some(libc::ENOBUFS) => Err(Error::Overrun),
                 error => Err(error),
             };
         }
-        Ok(Some(Datagram {
-            nsid: nsid(&header),
-            bytes: &self.buffer[..length as usize],
-        }))
+        Ok(Some(Datagram { nsid: nsid(&header), bytes: &self.buffer[..length as usize] }))
     }
 }
 
@@ -290,9 +223,7 @@ fn nsid(header: &libc::msghdr) -> Option<i32> {
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(header);
         while let Some(message) = control.as_ref() {
-            if message.cmsg_level == libc::SOL_NETLINK
-                && message.cmsg_type == libc::NETLINK_LISTEN_ALL_NSID
-            {
+            if message.cmsg_level == libc::SOL_NETLINK && message.cmsg_type == libc::NETLINK_LISTEN_ALL_NSID {
                 return Some(libc::CMSG_DATA(control).cast::<i32>().read_unaligned());
             }
             control = libc::CMSG_NXTHDR(header, control);
@@ -309,9 +240,7 @@ mod tests {
     use std::time::Instant;
 
     fn links(socket: &mut Socket) -> Vec<RouteNetlinkMessage> {
-        socket
-            .dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))
-            .unwrap()
+        socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default())).unwrap()
     }
 
     #[test]
@@ -332,30 +261,11 @@ mod tests {
             RouteNetlinkMessage::GetLink(message)
         };
         let mut requests = Requests::new();
-        requests
-            .push(0, get("lo"))
-            .push(0, get("none such"))
-            .push(0, get("lo"));
+        requests.push(0, get("lo")).push(0, get("none such")).push(0, get("lo"));
         let error = socket.execute::<RouteNetlinkMessage>(requests).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::Refused {
-                    request: Some(1),
-                    errno: libc::ENODEV,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Refused { request: Some(1), errno: libc::ENODEV, .. }), "{error:?}");
         // The socket is in step again.
-        assert_eq!(
-            socket
-                .request::<_, RouteNetlinkMessage>(0, get("lo"))
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(socket.request::<_, RouteNetlinkMessage>(0, get("lo")).unwrap().len(), 1);
     }
 
     #[test]
@@ -368,16 +278,9 @@ mod tests {
             println!("{name}: {:?}", start.elapsed() / 1000);
         };
         time("open", &|| drop(Socket::open(Protocol::Route).unwrap()));
-        time("visit", &|| {
-            drop(Socket::open_in(home.as_fd(), Protocol::Route).unwrap())
-        });
+        time("visit", &|| drop(Socket::open_in(home.as_fd(), Protocol::Route).unwrap()));
         time("thread", &|| {
-            std::thread::scope(|s| {
-                drop(
-                    s.spawn(|| Socket::open_in(home.as_fd(), Protocol::Route).unwrap())
-                        .join(),
-                )
-            })
+            std::thread::scope(|s| drop(s.spawn(|| Socket::open_in(home.as_fd(), Protocol::Route).unwrap()).join()))
         });
     }
 }

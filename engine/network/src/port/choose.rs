@@ -19,10 +19,7 @@ pub enum Taken {
         container: String,
     },
     /// Another program has it, or the address is not this host's.
-    #[error(
-        "failed to bind host port {host_ip}:{port}/{protocol}: {}",
-        reason(source)
-    )]
+    #[error("failed to bind host port {host_ip}:{port}/{protocol}: {}", reason(source))]
     Stranger {
         /// The address asked for.
         host_ip: Ipv4Addr,
@@ -37,9 +34,7 @@ pub enum Taken {
     #[error("no free host port for {0}: all ports are allocated")]
     All(PortSpec),
     /// An IPv6 address, on a network that has none.
-    #[error(
-        "cannot publish {0}: network bridge has no IPv6 addresses; give an IPv4 address of the host"
-    )]
+    #[error("cannot publish {0}: network bridge has no IPv6 addresses; give an IPv4 address of the host")]
     NoIpv6(PortSpec),
 }
 
@@ -47,9 +42,7 @@ pub enum Taken {
 fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EADDRINUSE) => "address already in use by another program on this host".into(),
-        Some(libc::EADDRNOTAVAIL) => {
-            "cannot assign requested address: no interface of this host has it".into()
-        }
+        Some(libc::EADDRNOTAVAIL) => "cannot assign requested address: no interface of this host has it".into(),
         _ => error.to_string(),
     }
 }
@@ -91,17 +84,11 @@ pub(crate) fn choose(
         let choice = candidates.len() > 1;
         let mut result = Err(Taken::All(spec.clone()));
         for host_port in candidates {
-            let port = PublishedPort {
-                protocol: spec.protocol,
-                host_ip,
-                host_port,
-                container_port: spec.container_port,
-            };
+            let port =
+                PublishedPort { protocol: spec.protocol, host_ip, host_port, container_port: spec.container_port };
             result = claim(port, claims, &wants, container);
             match &result {
-                Err(Taken::Stranger { source, .. })
-                    if source.raw_os_error() != Some(libc::EADDRINUSE) =>
-                {
+                Err(Taken::Stranger { source, .. }) if source.raw_os_error() != Some(libc::EADDRINUSE) => {
                     break;
                 }
                 Err(_) if choice => result = Err(Taken::All(spec.clone())),
@@ -113,37 +100,15 @@ pub(crate) fn choose(
     Ok(wants)
 }
 
-fn claim(
-    port: PublishedPort,
-    claims: &[Claim],
-    wants: &[Want],
-    container: &str,
-) -> Result<Want, Taken> {
-    let theirs = claims
-        .iter()
-        .find(|c| c.port.overlaps(&port))
-        .map(|c| c.container.as_str());
-    let ours = wants
-        .iter()
-        .any(|w| w.port.overlaps(&port))
-        .then_some(container);
+fn claim(port: PublishedPort, claims: &[Claim], wants: &[Want], container: &str) -> Result<Want, Taken> {
+    let theirs = claims.iter().find(|c| c.port.overlaps(&port)).map(|c| c.container.as_str());
+    let ours = wants.iter().any(|w| w.port.overlaps(&port)).then_some(container);
     if let Some(container) = theirs.or(ours) {
-        return Err(Taken::Container {
-            host_ip: port.host_ip,
-            port: port.host_port,
-            container: container.into(),
-        });
+        return Err(Taken::Container { host_ip: port.host_ip, port: port.host_port, container: container.into() });
     }
-    let stranger = |source| Taken::Stranger {
-        host_ip: port.host_ip,
-        port: port.host_port,
-        protocol: port.protocol,
-        source,
-    };
-    Ok(Want {
-        port,
-        _probe: probe(&port).map_err(stranger)?,
-    })
+    let stranger =
+        |source| Taken::Stranger { host_ip: port.host_ip, port: port.host_port, protocol: port.protocol, source };
+    Ok(Want { port, _probe: probe(&port).map_err(stranger)? })
 }
 
 /// Binds the port as a server would. A TCP port in TIME_WAIT counts as free, hence SO_REUSEADDR (socket(7)).
@@ -169,13 +134,8 @@ mod tests {
         PortSpec::parse(text).unwrap()
     }
 
-    fn chosen(
-        text: &str,
-        claims: &[Claim],
-        ephemeral: RangeInclusive<u16>,
-    ) -> Result<Vec<u16>, String> {
-        let wants =
-            choose(&specs(text), claims, || ephemeral.clone(), "me").map_err(|e| e.to_string())?;
+    fn chosen(text: &str, claims: &[Claim], ephemeral: RangeInclusive<u16>) -> Result<Vec<u16>, String> {
+        let wants = choose(&specs(text), claims, || ephemeral.clone(), "me").map_err(|e| e.to_string())?;
         Ok(wants.iter().map(|w| w.port.host_port).collect())
     }
 
@@ -203,16 +163,9 @@ mod tests {
     #[test]
     fn a_range_goes_round_what_is_taken() {
         let (_held, port) = listener();
-        let free = |first: u16| {
-            (first..)
-                .find(|p| TcpListener::bind(("0.0.0.0", *p)).is_ok())
-                .unwrap()
-        };
+        let free = |first: u16| (first..).find(|p| TcpListener::bind(("0.0.0.0", *p)).is_ok()).unwrap();
         let next = free(port.saturating_add(1));
-        assert_eq!(
-            chosen(&format!("{port}-{next}:80"), &[], 1..=1).unwrap(),
-            [next]
-        );
+        assert_eq!(chosen(&format!("{port}-{next}:80"), &[], 1..=1).unwrap(), [next]);
         assert_eq!(chosen("80", &[], port..=next).unwrap(), [next]);
         let only = chosen(&format!("{port}-{port}:80"), &[], 1..=1).unwrap_err();
         assert!(only.contains("already in use"), "{only}");
@@ -222,23 +175,11 @@ mod tests {
     fn a_container_has_its_port() {
         let (listener, host_port) = listener();
         drop(listener);
-        let port = PublishedPort {
-            protocol: Protocol::Tcp,
-            host_ip: Ipv4Addr::LOCALHOST,
-            host_port,
-            container_port: 80,
-        };
-        let claims = [Claim {
-            port,
-            container: "web".into(),
-        }];
+        let port =
+            PublishedPort { protocol: Protocol::Tcp, host_ip: Ipv4Addr::LOCALHOST, host_port, container_port: 80 };
+        let claims = [Claim { port, container: "web".into() }];
         let error = chosen(&format!("{host_port}:80"), &claims, 1..=1).unwrap_err();
-        assert_eq!(
-            error,
-            format!(
-                "Bind for 0.0.0.0:{host_port} failed: port is already allocated by container web"
-            )
-        );
+        assert_eq!(error, format!("Bind for 0.0.0.0:{host_port} failed: port is already allocated by container web"));
         assert!(chosen(&format!("{host_port}:80/udp"), &claims, 1..=1).is_ok());
         assert!(chosen("80", &claims, host_port..=host_port).is_err());
     }
@@ -254,12 +195,8 @@ mod tests {
 
     #[test]
     fn an_address_of_another_host_is_named_so() {
-        let error = chosen("192.0.2.99:80", &[], 40000..=40010).unwrap_err();
+        let error = chosen("192.0.2.99::80", &[], 40000..=40010).unwrap_err();
         assert!(error.contains("cannot assign requested address"), "{error}");
-        assert!(
-            chosen("[::1]:80:80", &[], 1..=1)
-                .unwrap_err()
-                .contains("no IPv6")
-        );
+        assert!(chosen("[::1]:80:80", &[], 1..=1).unwrap_err().contains("no IPv6"));
     }
 }

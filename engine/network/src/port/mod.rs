@@ -28,20 +28,13 @@ impl PublishedPort {
     /// Whether both would claim the same packets.
     pub fn overlaps(&self, other: &PublishedPort) -> bool {
         let same_port = (self.protocol, self.host_port) == (other.protocol, other.host_port);
-        same_port
-            && (self.host_ip == other.host_ip
-                || self.host_ip.is_unspecified()
-                || other.host_ip.is_unspecified())
+        same_port && (self.host_ip == other.host_ip || self.host_ip.is_unspecified() || other.host_ip.is_unspecified())
     }
 }
 
 impl fmt::Display for PublishedPort {
     /// As `docker ps` does: `0.0.0.0:8088->80/tcp`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}->{}/{}",
-            self.host_ip, self.host_port, self.container_port, self.protocol
-        )
+        write!(f, "{}:{}->{}/{}", self.host_ip, self.host_port, self.container_port, self.protocol)
     }
 }

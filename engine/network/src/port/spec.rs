@@ -66,9 +66,7 @@ pub enum InvalidPortSpec {
     #[error("no port specified: {0}: want [[HOST ADDRESS:][HOST PORT]:]CONTAINER PORT[/tcp|udp]")]
     Empty(String),
     /// Not a number from 1 to 65535, or a range that runs backwards.
-    #[error(
-        "invalid port \"{port}\" in {spec}: want a number from 1 to 65535, or a range such as 8000-8005"
-    )]
+    #[error("invalid port \"{port}\" in {spec}: want a number from 1 to 65535, or a range such as 8000-8005")]
     Port {
         /// The whole text.
         spec: String,
@@ -76,9 +74,7 @@ pub enum InvalidPortSpec {
         port: String,
     },
     /// Not an IP address.
-    #[error(
-        "invalid IP address \"{address}\" in {spec}: want one of this host, such as 127.0.0.1 or [::1]"
-    )]
+    #[error("invalid IP address \"{address}\" in {spec}: want one of this host, such as 127.0.0.1 or [::1]")]
     Address {
         /// The whole text.
         spec: String,
@@ -94,9 +90,7 @@ pub enum InvalidPortSpec {
         protocol: String,
     },
     /// A range on each side, of different lengths.
-    #[error(
-        "invalid ranges in {0}: the host's range and the container's must have the same length"
-    )]
+    #[error("invalid ranges in {0}: the host's range and the container's must have the same length")]
     Lengths(String),
 }
 
@@ -105,10 +99,7 @@ impl PortSpec {
     pub fn parse(spec: &str) -> Result<Vec<PortSpec>, InvalidPortSpec> {
         let (rest, protocol) = match spec.rsplit_once('/') {
             Some((rest, name)) => {
-                let unknown = |()| InvalidPortSpec::Protocol {
-                    spec: spec.into(),
-                    protocol: name.into(),
-                };
+                let unknown = |()| InvalidPortSpec::Protocol { spec: spec.into(), protocol: name.into() };
                 (rest, name.parse().map_err(unknown)?)
             }
             None => (spec, Protocol::Tcp),
@@ -119,23 +110,10 @@ impl PortSpec {
         }
         // `HOST PORT` alone, or `ADDRESS:HOST PORT` where either may be empty.
         let (address, ports) = host.rsplit_once(':').unwrap_or(("", host));
-        let host_ip = if address.is_empty() {
-            None
-        } else {
-            Some(parse_address(spec, address)?)
-        };
-        let host_ports = if ports.is_empty() {
-            None
-        } else {
-            Some(parse_range(spec, ports)?)
-        };
+        let host_ip = if address.is_empty() { None } else { Some(parse_address(spec, address)?) };
+        let host_ports = if ports.is_empty() { None } else { Some(parse_range(spec, ports)?) };
         pair(spec, host_ports, parse_range(spec, container)?).map(|pairs| {
-            let port = |(host_ports, container_port)| PortSpec {
-                protocol,
-                host_ip,
-                host_ports,
-                container_port,
-            };
+            let port = |(host_ports, container_port)| PortSpec { protocol, host_ip, host_ports, container_port };
             pairs.into_iter().map(port).collect()
         })
     }
@@ -151,43 +129,28 @@ fn pair(
 ) -> Result<Vec<Pair>, InvalidPortSpec> {
     match host {
         Some(host) if container.len() == 1 => Ok(vec![(Some(host), *container.start())]),
-        Some(host) if host.len() == container.len() => {
-            Ok(host.zip(container).map(|(h, c)| (Some(h..=h), c)).collect())
-        }
+        Some(host) if host.len() == container.len() => Ok(host.zip(container).map(|(h, c)| (Some(h..=h), c)).collect()),
         Some(_) => Err(InvalidPortSpec::Lengths(spec.into())),
         None => Ok(container.map(|c| (None, c)).collect()),
     }
 }
 
 fn parse_address(spec: &str, text: &str) -> Result<IpAddr, InvalidPortSpec> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|t| t.strip_suffix(']'))
-        .unwrap_or(text);
-    bare.parse().map_err(|_| InvalidPortSpec::Address {
-        spec: spec.into(),
-        address: text.into(),
-    })
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| InvalidPortSpec::Address { spec: spec.into(), address: text.into() })
 }
 
 fn parse_range(spec: &str, text: &str) -> Result<RangeInclusive<u16>, InvalidPortSpec> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (parse_port(first), parse_port(last)) {
         (Some(first), Some(last)) if first <= last => Ok(first..=last),
-        _ => Err(InvalidPortSpec::Port {
-            spec: spec.into(),
-            port: text.into(),
-        }),
+        _ => Err(InvalidPortSpec::Port { spec: spec.into(), port: text.into() }),
     }
 }
 
 fn parse_port(text: &str) -> Option<u16> {
     // `u16::from_str` would take "+80".
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|port| *port > 0)
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten().filter(|port| *port > 0)
 }
 
 impl fmt::Display for PortSpec {
@@ -213,11 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn texts(spec: &str) -> Vec<String> {
-        PortSpec::parse(spec)
-            .unwrap()
-            .iter()
-            .map(PortSpec::to_string)
-            .collect()
+        PortSpec::parse(spec).unwrap().iter().map(PortSpec::to_string).collect()
     }
 
     #[test]
@@ -229,10 +188,7 @@ mod tests {
         assert_eq!(texts("[::1]:8088:80"), ["[::1]:8088:80/tcp"]);
         assert_eq!(texts("::1:8088:80"), ["[::1]:8088:80/tcp"]);
         assert_eq!(texts(":80"), ["80/tcp"]);
-        assert_eq!(
-            texts("8000-8002:80-82"),
-            ["8000:80/tcp", "8001:81/tcp", "8002:82/tcp"]
-        );
+        assert_eq!(texts("8000-8002:80-82"), ["8000:80/tcp", "8001:81/tcp", "8002:82/tcp"]);
         assert_eq!(texts("8000-8005:80"), ["8000-8005:80/tcp"]);
         assert_eq!(texts("80-81/udp"), ["80/udp", "81/udp"]);
     }
@@ -258,11 +214,7 @@ mod tests {
             "80/",
             "1:2:3:4",
         ] {
-            assert!(
-                PortSpec::parse(bad).is_err(),
-                "{bad:?} gave {:?}",
-                PortSpec::parse(bad)
-            );
+            assert!(PortSpec::parse(bad).is_err(), "{bad:?} gave {:?}", PortSpec::parse(bad));
         }
     }
 

@@ -14,8 +14,7 @@ impl<'a> Attributes<'a> {
 
     /// The value of the first attribute of this kind.
     pub fn get(self, kind: u16) -> Option<&'a [u8]> {
-        self.into_iter()
-            .find_map(|(found, value)| (found == kind).then_some(value))
+        self.into_iter().find_map(|(found, value)| (found == kind).then_some(value))
     }
 
     /// The attributes inside an attribute; none when it is absent.
@@ -81,19 +80,10 @@ impl<'a> Iterator for Iter<'a> {
 
 /// Printable text from bytes that may end with NULs.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    let end = bytes
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(bytes.len());
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end])
         .chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
+        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
         .collect()
 }
 
@@ -105,8 +95,7 @@ mod tests {
     fn reads_numbers_texts_and_nests() {
         let bytes = [
             8, 0, 1, 0, 0, 0, 1, 2, // kind 1: u32 258
-            7, 0, 2, 0x80, b'a', 0x1b, 0,
-            0, // kind 2, flagged nested: "a", escape, NUL, padding
+            7, 0, 2, 0x80, b'a', 0x1b, 0, 0, // kind 2, flagged nested: "a", escape, NUL, padding
             9, 0, 3, 0, 1, // kind 3, truncated
         ];
         let attributes = Attributes::new(&bytes);

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::nftables::{GenAttribute, NfTablesMessage};
-use netlink_packet_netfilter::{
-    NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily,
-};
+use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily};
 
 use super::attribute::text;
 use super::sets::{Set, Sets};
@@ -32,9 +30,7 @@ pub enum ReadError {
     #[error("reading the nftables ruleset: {0}")]
     Netlink(#[from] Error),
     /// Someone writes rules faster than they can be read.
-    #[error(
-        "reading the nftables ruleset: it changed {ATTEMPTS} times while it was read; try again"
-    )]
+    #[error("reading the nftables ruleset: it changed {ATTEMPTS} times while it was read; try again")]
     Unstable,
 }
 
@@ -71,9 +67,7 @@ fn contents(socket: &mut Socket, generation: u32) -> Result<Ruleset, Error> {
         }
     }
     for table in &mut tables {
-        table.chains = chains
-            .remove(&(table.family, table.name.clone()))
-            .unwrap_or_default();
+        table.chains = chains.remove(&(table.family, table.name.clone())).unwrap_or_default();
     }
     Ok(Ruleset { generation, tables })
 }
@@ -89,13 +83,7 @@ fn message(kind: u8, family: Option<Family>, attributes: Vec<DefaultNla>) -> Net
         Some(Family::Netdev) => NetfilterProtoFamily::NetDev,
     };
     let header = NetfilterHeader::new(family, 0, 0);
-    NetfilterMessage::new(
-        header,
-        NfTablesMessage::Other {
-            message_type: kind,
-            attributes,
-        },
-    )
+    NetfilterMessage::new(header, NfTablesMessage::Other { message_type: kind, attributes })
 }
 
 /// Shows each object of a dump with its family. Objects of families that this module does not know are left out.
@@ -105,14 +93,8 @@ fn dump(
     mut each: impl FnMut(Family, Attributes<'_>),
 ) -> Result<(), Error> {
     socket.dump_each(request, |object| {
-        let (header, attributes) = object
-            .payload()
-            .split_at_checked(HEADER)
-            .unwrap_or_default();
-        if let Some(family) = header
-            .first()
-            .and_then(|number| Family::from_number(*number))
-        {
+        let (header, attributes) = object.payload().split_at_checked(HEADER).unwrap_or_default();
+        if let Some(family) = header.first().and_then(|number| Family::from_number(*number)) {
             each(family, Attributes::new(attributes));
         }
         Ok(())
@@ -124,13 +106,12 @@ fn generation(socket: &mut Socket) -> Result<u32, Error> {
     let request = message(GET_GENERATION, None, vec![]);
     let answers: Vec<NetfilterMessage> = socket.request(0, request)?;
     let id = answers.iter().find_map(|answer| match &answer.inner {
-        NetfilterMessageInner::NfTables(NfTablesMessage::NewGen(generation)) => generation
-            .attributes
-            .iter()
-            .find_map(|attribute| match attribute {
+        NetfilterMessageInner::NfTables(NfTablesMessage::NewGen(generation)) => {
+            generation.attributes.iter().find_map(|attribute| match attribute {
                 GenAttribute::Id(id) => Some(*id),
                 _ => None,
-            }),
+            })
+        }
         _ => None,
     });
     id.ok_or_else(|| Error::Decode("a ruleset without generation".into()))
@@ -144,12 +125,7 @@ fn tables(socket: &mut Socket) -> Result<Vec<Table>, Error> {
         let (Some(name), Some(handle)) = (table.text(NAME), table.u64(HANDLE)) else {
             return;
         };
-        tables.push(Table {
-            family,
-            name,
-            handle,
-            chains: Vec::new(),
-        });
+        tables.push(Table { family, name, handle, chains: Vec::new() });
     })?;
     Ok(tables)
 }
@@ -160,17 +136,10 @@ fn chains(socket: &mut Socket) -> Result<HashMap<(Family, String), Vec<Chain>>, 
     const NAME: u16 = 3;
     let mut chains: HashMap<_, Vec<Chain>> = HashMap::new();
     dump(socket, message(GET_CHAIN, None, vec![]), |family, chain| {
-        let (Some(table), Some(name), Some(handle)) =
-            (chain.text(TABLE), chain.text(NAME), chain.u64(HANDLE))
-        else {
+        let (Some(table), Some(name), Some(handle)) = (chain.text(TABLE), chain.text(NAME), chain.u64(HANDLE)) else {
             return;
         };
-        let chain = Chain {
-            name,
-            handle,
-            base: base(family, chain),
-            rules: Vec::new(),
-        };
+        let chain = Chain { name, handle, base: base(family, chain), rules: Vec::new() };
         chains.entry((family, table)).or_default().push(chain);
     })?;
     Ok(chains)
@@ -186,24 +155,13 @@ fn base(family: Family, chain: Attributes<'_>) -> Option<Base> {
     let names: &[&str] = match family {
         Family::Arp => &["input", "output", "forward"],
         Family::Netdev => &["ingress", "egress"],
-        _ => &[
-            "prerouting",
-            "input",
-            "forward",
-            "output",
-            "postrouting",
-            "ingress",
-        ],
+        _ => &["prerouting", "input", "forward", "output", "postrouting", "ingress"],
     };
     Some(Base {
         kind: chain.text(TYPE)?,
         hook: names.get(hook.u32(HOOK_NUMBER)? as usize)?,
         priority: hook.u32(HOOK_PRIORITY)? as i32,
-        policy: if chain.u32(POLICY) == Some(0) {
-            Policy::Drop
-        } else {
-            Policy::Accept
-        },
+        policy: if chain.u32(POLICY) == Some(0) { Policy::Drop } else { Policy::Accept },
     })
 }
 
@@ -220,14 +178,8 @@ fn sets(socket: &mut Socket) -> Result<Sets, Error> {
     })?;
     // Only sets without a name of their own are shown by content.
     for ((family, table, name), set) in sets.iter_mut().filter(|(_, set)| set.is_anonymous()) {
-        let request = message(
-            GET_ELEMENTS,
-            Some(*family),
-            vec![nul(TABLE, table), nul(NAME, name)],
-        );
-        dump(socket, request, |_, elements| {
-            set.add(elements.nested(ELEMENTS))
-        })?;
+        let request = message(GET_ELEMENTS, Some(*family), vec![nul(TABLE, table), nul(NAME, name)]);
+        dump(socket, request, |_, elements| set.add(elements.nested(ELEMENTS)))?;
     }
     Ok(sets)
 }
@@ -246,19 +198,12 @@ fn rules(socket: &mut Socket, sets: &Sets) -> Result<Vec<Located>, Error> {
     const USER_DATA: u16 = 7;
     let mut rules = Vec::new();
     dump(socket, message(GET_RULE, None, vec![]), |family, rule| {
-        let (Some(table), Some(chain), Some(handle)) =
-            (rule.text(TABLE), rule.text(CHAIN), rule.u64(HANDLE))
-        else {
+        let (Some(table), Some(chain), Some(handle)) = (rule.text(TABLE), rule.text(CHAIN), rule.u64(HANDLE)) else {
             return;
         };
         let rendered = render::render(family, &table, rule.nested(EXPRESSIONS), sets);
         let comment = rule.get(USER_DATA).and_then(comment);
-        let rule = Rule {
-            handle,
-            statements: rendered.statements,
-            comment,
-            nat: rendered.nat,
-        };
+        let rule = Rule { handle, statements: rendered.statements, comment, nat: rendered.nat };
         rules.push((family, table, chain, rule));
     })?;
     Ok(rules)

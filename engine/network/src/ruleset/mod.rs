@@ -170,9 +170,7 @@ impl fmt::Display for Family {
 impl Ruleset {
     /// A table by family and name.
     pub fn table(&self, family: Family, name: &str) -> Option<&Table> {
-        self.tables
-            .iter()
-            .find(|table| table.family == family && table.name == name)
+        self.tables.iter().find(|table| table.family == family && table.name == name)
     }
 }
 
@@ -193,24 +191,19 @@ impl Chain {
 impl Rule {
     /// The rule without its counter and comment: what it says, the same each time it is asked.
     pub fn text(&self) -> String {
-        let texts = self
-            .statements
-            .iter()
-            .filter_map(|statement| match statement {
-                Statement::Text(text) => Some(text.as_str()),
-                Statement::Counter(_) => None,
-            });
+        let texts = self.statements.iter().filter_map(|statement| match statement {
+            Statement::Text(text) => Some(text.as_str()),
+            Statement::Counter(_) => None,
+        });
         texts.collect::<Vec<_>>().join(" ")
     }
 
     /// What its first counter has counted.
     pub fn counter(&self) -> Option<Counter> {
-        self.statements
-            .iter()
-            .find_map(|statement| match statement {
-                Statement::Counter(counter) => Some(*counter),
-                Statement::Text(_) => None,
-            })
+        self.statements.iter().find_map(|statement| match statement {
+            Statement::Counter(counter) => Some(*counter),
+            Statement::Text(_) => None,
+        })
     }
 }
 

@@ -49,10 +49,7 @@ pub(super) struct Entry {
 
 impl Set {
     pub(super) fn new(flags: u32) -> Self {
-        Set {
-            flags,
-            elements: Vec::new(),
-        }
+        Set { flags, elements: Vec::new() }
     }
 
     pub(super) fn is_anonymous(&self) -> bool {
@@ -88,22 +85,14 @@ impl Set {
         // Where one range ends another may begin, at the same key.
         elements.sort_by_key(|element| (&element.key, !element.end));
         let mut entries = Vec::new();
-        for (index, element) in elements
-            .iter()
-            .enumerate()
-            .filter(|(_, element)| !element.end)
-        {
+        for (index, element) in elements.iter().enumerate().filter(|(_, element)| !element.end) {
             let last = match (&element.key_end, elements.get(index + 1)) {
                 (Some(last), _) => last.clone(),
                 (None, _) if self.flags & INTERVAL == 0 => element.key.clone(),
                 (None, Some(next)) => before(&next.key),
                 (None, None) => vec![0xff; element.key.len()],
             };
-            entries.push(Entry {
-                first: element.key.clone(),
-                last,
-                data: element.data.clone(),
-            });
+            entries.push(Entry { first: element.key.clone(), last, data: element.data.clone() });
         }
         entries
     }
@@ -132,10 +121,7 @@ pub(super) fn data(attributes: Attributes<'_>) -> Option<Data> {
         return Some(Data::Value(value.to_vec()));
     }
     let verdict = attributes.nested(VERDICT);
-    Some(Data::Verdict(
-        verdict.u32(CODE)? as i32,
-        verdict.text(CHAIN),
-    ))
+    Some(Data::Verdict(verdict.u32(CODE)? as i32, verdict.text(CHAIN)))
 }
 
 #[cfg(test)]
@@ -143,12 +129,7 @@ mod tests {
     use super::*;
 
     fn element(key: u8, end: bool) -> Element {
-        Element {
-            key: vec![0, key],
-            end,
-            key_end: None,
-            data: None,
-        }
+        Element { key: vec![0, key], end, key_end: None, data: None }
     }
 
     #[test]
@@ -161,23 +142,9 @@ mod tests {
             element(21, false),
             element(25, true),
         ];
-        let set = Set {
-            flags: INTERVAL,
-            elements,
-        };
-        let ranges: Vec<_> = set
-            .entries()
-            .into_iter()
-            .map(|entry| (entry.first, entry.last))
-            .collect();
-        assert_eq!(
-            ranges,
-            [
-                (vec![0, 10], vec![0, 20]),
-                (vec![0, 21], vec![0, 24]),
-                (vec![0, 30], vec![0xff, 0xff])
-            ]
-        );
+        let set = Set { flags: INTERVAL, elements };
+        let ranges: Vec<_> = set.entries().into_iter().map(|entry| (entry.first, entry.last)).collect();
+        assert_eq!(ranges, [(vec![0, 10], vec![0, 20]), (vec![0, 21], vec![0, 24]), (vec![0, 30], vec![0xff, 0xff])]);
     }
 
     #[test]

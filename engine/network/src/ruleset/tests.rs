@@ -12,8 +12,7 @@ use crate::netlink::{Protocol, Socket};
 fn in_new_netns<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(|| {
         // SAFETY: only this thread changes its namespace, and it shares no files with another.
-        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
-            .expect("unshare: these tests need root");
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.expect("unshare: these tests need root");
         work()
     });
     thread.join().unwrap()
@@ -26,12 +25,7 @@ fn run(program: &str, arguments: &[&str], input: &str) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{program}: {error}"));
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}");
     String::from_utf8(output.stdout).unwrap()
@@ -44,18 +38,12 @@ fn read() -> Ruleset {
 /// The ruleset as `nft -a list ruleset` prints it, without the declarations of tables, sets and hooks.
 fn listing(ruleset: &Ruleset) -> Vec<String> {
     let chains = ruleset.tables.iter().flat_map(|table| &table.chains);
-    chains
-        .flat_map(|chain| &chain.rules)
-        .map(|rule| format!("{rule} # handle {}", rule.handle))
-        .collect()
+    chains.flat_map(|chain| &chain.rules).map(|rule| format!("{rule} # handle {}", rule.handle)).collect()
 }
 
 /// The rules in a listing: everything with a handle that does not open a block.
 fn rules_of(listing: &str) -> Vec<String> {
-    let lines = listing
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.contains("# handle") && !line.contains("{ # handle"));
+    let lines = listing.lines().map(str::trim).filter(|line| line.contains("# handle") && !line.contains("{ # handle"));
     lines.map(str::to_owned).collect()
 }
 
@@ -177,16 +165,11 @@ fn renders_as_nft_lists() {
     in_new_netns(|| {
         run("nft", &["-f", "-"], RULES);
         // Later versions than 1.0.6 show the default burst.
-        let theirs =
-            run("nft", &["-a", "-y", "list", "ruleset"], "").replace(" burst 5 packets", "");
+        let theirs = run("nft", &["-a", "-y", "list", "ruleset"], "").replace(" burst 5 packets", "");
         let theirs = rules_of(&theirs);
         let ours = listing(&read());
         assert!(theirs.len() > 60, "{}", theirs.len());
-        let differences: Vec<_> = theirs
-            .iter()
-            .zip(&ours)
-            .filter(|(theirs, ours)| theirs != ours)
-            .collect();
+        let differences: Vec<_> = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours).collect();
         assert!(differences.is_empty(), "nft, and ours: {differences:#?}");
         assert_eq!(theirs.len(), ours.len());
     });
@@ -197,38 +180,18 @@ fn knows_hooks_priorities_policies_and_counters() {
     in_new_netns(|| {
         run("nft", &["-f", "-"], RULES);
         let ruleset = read();
-        let chain =
-            |family, table, chain| ruleset.table(family, table).unwrap().chain(chain).unwrap();
-        let base = chain(Family::Ip6, "filter6", "forward")
-            .base
-            .as_ref()
-            .unwrap();
-        assert_eq!(
-            (base.kind.as_str(), base.hook, base.priority, base.policy),
-            ("filter", "forward", 0, Policy::Drop)
-        );
-        assert_eq!(
-            chain(Family::Inet, "filter", "raw")
-                .base
-                .as_ref()
-                .unwrap()
-                .priority,
-            -300
-        );
+        let chain = |family, table, chain| ruleset.table(family, table).unwrap().chain(chain).unwrap();
+        let base = chain(Family::Ip6, "filter6", "forward").base.as_ref().unwrap();
+        assert_eq!((base.kind.as_str(), base.hook, base.priority, base.policy), ("filter", "forward", 0, Policy::Drop));
+        assert_eq!(chain(Family::Inet, "filter", "raw").base.as_ref().unwrap().priority, -300);
         let docker = chain(Family::Ip, "nat", "DOCKER");
         assert_eq!(docker.base, None);
         let publish = &docker.rules[1];
         assert_eq!(publish.text(), "tcp dport 8088 dnat to 172.17.0.2:80");
         assert_eq!(publish.comment.as_deref(), Some("publish 8088->web:80"));
-        assert_eq!(
-            (publish.counter(), publish.nat),
-            (Some(Counter::default()), Some(Nat::Destination))
-        );
+        assert_eq!((publish.counter(), publish.nat), (Some(Counter::default()), Some(Nat::Destination)));
         assert_eq!(docker.rule(publish.handle), Some(publish));
-        assert_eq!(
-            chain(Family::Ip, "nat", "POSTROUTING").rules[0].nat,
-            Some(Nat::Source)
-        );
+        assert_eq!(chain(Family::Ip, "nat", "POSTROUTING").rules[0].nat, Some(Nat::Source));
     });
 }
 
@@ -247,49 +210,25 @@ fn reading_again_shows_a_new_generation() {
 #[test]
 fn renders_what_iptables_stored() {
     in_new_netns(|| {
-        let iptables = |arguments: &str| {
-            run(
-                "iptables-nft",
-                &arguments.split(' ').collect::<Vec<_>>(),
-                "",
-            )
-        };
+        let iptables = |arguments: &str| run("iptables-nft", &arguments.split(' ').collect::<Vec<_>>(), "");
         iptables("-t nat -N DOCKER");
         iptables("-t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER");
         iptables("-t nat -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER");
         iptables("-t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE");
-        iptables(
-            "-t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.17.0.2:80",
-        );
+        iptables("-t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.17.0.2:80");
         iptables("-t nat -A DOCKER -p udp --dport 53:54 -j REDIRECT --to-ports 5353");
         iptables("-t nat -A POSTROUTING -s 10.0.0.1 -j SNAT --to-source 192.0.2.1-192.0.2.9");
         iptables("-P FORWARD DROP");
         iptables("-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
-        iptables(
-            "-A FORWARD -p tcp -m multiport --dports 80,443,8000:8010 -m comment --comment web -j ACCEPT",
-        );
+        iptables("-A FORWARD -p tcp -m multiport --dports 80,443,8000:8010 -m comment --comment web -j ACCEPT");
         iptables("-A FORWARD -p tcp --tcp-flags SYN,ACK SYN -j DROP");
         iptables("-A FORWARD -m statistic --mode random --probability 0.5 -j REJECT");
         let ruleset = read();
         let texts = |table: &str, chain: &str| -> Vec<String> {
-            ruleset
-                .table(Family::Ip, table)
-                .unwrap()
-                .chain(chain)
-                .unwrap()
-                .rules
-                .iter()
-                .map(Rule::text)
-                .collect()
+            ruleset.table(Family::Ip, table).unwrap().chain(chain).unwrap().rules.iter().map(Rule::text).collect()
         };
-        assert_eq!(
-            texts("nat", "PREROUTING"),
-            ["fib daddr type local jump DOCKER"]
-        );
-        assert_eq!(
-            texts("nat", "OUTPUT"),
-            ["ip daddr != 127.0.0.0/8 fib daddr type local jump DOCKER"]
-        );
+        assert_eq!(texts("nat", "PREROUTING"), ["fib daddr type local jump DOCKER"]);
+        assert_eq!(texts("nat", "OUTPUT"), ["ip daddr != 127.0.0.0/8 fib daddr type local jump DOCKER"]);
         assert_eq!(
             texts("nat", "POSTROUTING"),
             [
@@ -299,10 +238,7 @@ fn renders_what_iptables_stored() {
         );
         assert_eq!(
             texts("nat", "DOCKER"),
-            [
-                "iifname != \"docker0\" tcp dport 8088 dnat to 172.17.0.2:80",
-                "udp dport 53-54 redirect to :5353"
-            ]
+            ["iifname != \"docker0\" tcp dport 8088 dnat to 172.17.0.2:80", "udp dport 53-54 redirect to :5353"]
         );
         assert_eq!(
             texts("filter", "FORWARD"),
@@ -313,12 +249,7 @@ fn renders_what_iptables_stored() {
                 "<match statistic> reject",
             ]
         );
-        let publish = &ruleset
-            .table(Family::Ip, "nat")
-            .unwrap()
-            .chain("DOCKER")
-            .unwrap()
-            .rules[0];
+        let publish = &ruleset.table(Family::Ip, "nat").unwrap().chain("DOCKER").unwrap().rules[0];
         assert_eq!(publish.nat, Some(Nat::Destination));
     });
 }

@@ -37,22 +37,14 @@ pub fn on_a_host(test: impl FnOnce(&Host) + Send) {
             run("ip addr add 10.99.0.2/24 dev eth0");
             run("ip link set eth0 up");
         });
-        test(&Host {
-            outside,
-            netns: host,
-        });
+        test(&Host { outside, netns: host });
     };
-    thread::scope(|scope| scope.spawn(run).join())
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
 fn unshare() {
     // SAFETY: unshare takes no pointers, and moves this thread alone.
-    assert_eq!(
-        unsafe { libc::unshare(libc::CLONE_NEWNET) },
-        0,
-        "these tests need root"
-    );
+    assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0, "these tests need root");
 }
 
 fn move_link(name: &str, netns: BorrowedFd<'_>) {
@@ -60,28 +52,16 @@ fn move_link(name: &str, netns: BorrowedFd<'_>) {
     use netlink_packet_route::link::{LinkAttribute, LinkMessage};
     use std::os::fd::AsRawFd;
     let mut message = LinkMessage::default();
-    message.attributes = vec![
-        LinkAttribute::IfName(name.into()),
-        LinkAttribute::NetNsFd(netns.as_raw_fd()),
-    ];
+    message.attributes = vec![LinkAttribute::IfName(name.into()), LinkAttribute::NetNsFd(netns.as_raw_fd())];
     let mut socket = Socket::open(Family::Route).unwrap();
-    socket
-        .request::<_, RouteNetlinkMessage>(0, RouteNetlinkMessage::SetLink(message))
-        .unwrap();
+    socket.request::<_, RouteNetlinkMessage>(0, RouteNetlinkMessage::SetLink(message)).unwrap();
 }
 
 /// Runs a command in the calling thread's namespace and returns what it printed.
 pub fn run(command: &str) -> String {
     let mut words = command.split(' ');
-    let output = Command::new(words.next().unwrap())
-        .args(words)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{command}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -118,10 +98,7 @@ impl Netns {
 
     /// The same in the calling thread's namespace.
     pub fn answer_here(port: u16) {
-        let (tcp, udp) = (
-            TcpListener::bind(("0.0.0.0", port)).unwrap(),
-            UdpSocket::bind(("0.0.0.0", port)).unwrap(),
-        );
+        let (tcp, udp) = (TcpListener::bind(("0.0.0.0", port)).unwrap(), UdpSocket::bind(("0.0.0.0", port)).unwrap());
         thread::spawn(move || {
             for stream in tcp.incoming() {
                 let Ok(mut stream) = stream else { return };
@@ -173,22 +150,10 @@ pub fn container(network: &Network, name: &str, publish: &[&str]) -> Container {
 pub fn try_container(network: &Network, name: &str, publish: &[&str]) -> Result<Container, Error> {
     let netns = Netns::new();
     let id = format!("{name:0>64}");
-    let ports: Vec<PortSpec> = publish
-        .iter()
-        .flat_map(|spec| PortSpec::parse(spec).unwrap())
-        .collect();
-    let endpoint = network.connect(&EndpointRequest {
-        container: &id,
-        name,
-        netns: netns.fd(),
-        ports: &ports,
-    })?;
+    let ports: Vec<PortSpec> = publish.iter().flat_map(|spec| PortSpec::parse(spec).unwrap()).collect();
+    let endpoint = network.connect(&EndpointRequest { container: &id, name, netns: netns.fd(), ports: &ports })?;
     netns.answer(80);
-    Ok(Container {
-        id,
-        netns,
-        endpoint,
-    })
+    Ok(Container { id, netns, endpoint })
 }
 
 /// A state root in a temporary directory.
@@ -198,9 +163,7 @@ pub struct Root {
 
 impl Root {
     pub fn new() -> Root {
-        Root {
-            directory: tempfile::tempdir().unwrap(),
-        }
+        Root { directory: tempfile::tempdir().unwrap() }
     }
 
     pub fn network(&self) -> Network {
@@ -208,8 +171,7 @@ impl Root {
     }
 
     pub fn leases(&self) -> usize {
-        std::fs::read_dir(self.directory.path().join("networks/bridge/leases"))
-            .map_or(0, Iterator::count)
+        std::fs::read_dir(self.directory.path().join("networks/bridge/leases")).map_or(0, Iterator::count)
     }
 
     pub fn path(&self) -> &std::path::Path {
@@ -221,28 +183,16 @@ impl Root {
 pub fn eventually(what: impl Fn() -> bool, text: &str) {
     let start = Instant::now();
     while !what() {
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "not in 10 s: {text}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(10), "not in 10 s: {text}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Checks that nothing is left on the host but what was there before.
 pub fn assert_clean(root: &Root) {
-    let links = || {
-        run("ip -o link")
-            .lines()
-            .map(|l| l.split(": ").nth(1).unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
+    let links = || run("ip -o link").lines().map(|l| l.split(": ").nth(1).unwrap().to_owned()).collect::<Vec<_>>();
     eventually(
-        || {
-            links()
-                .iter()
-                .all(|l| l == "lo" || l.starts_with("uplink0") || l.starts_with("foreign"))
-        },
+        || links().iter().all(|l| l == "lo" || l.starts_with("uplink0") || l.starts_with("foreign")),
         &format!("links gone: {:?}", links()),
     );
     let tables = run("nft list tables");

@@ -28,9 +28,7 @@ impl Renderer<'_> {
             _ => None,
         };
         // Ports name the protocol themselves.
-        if matches!(name.as_str(), "tcp" | "udp" | "multiport")
-            && rendered.as_ref().is_some_and(|r| !r.is_empty())
-        {
+        if matches!(name.as_str(), "tcp" | "udp" | "multiport") && rendered.as_ref().is_some_and(|r| !r.is_empty()) {
             self.drop_match(|this| &mut this.transport_match);
         }
         for text in rendered.unwrap_or_else(|| vec![format!("<match {name}>")]) {
@@ -48,11 +46,7 @@ impl Renderer<'_> {
             _ => self.rendered.nat,
         };
         // The first revision had IPv4 only, and a struct of its own.
-        let range = if revision == 0 && self.family == Family::Ip {
-            NatRange::v0(info)
-        } else {
-            NatRange::v1(info)
-        };
+        let range = if revision == 0 && self.family == Family::Ip { NatRange::v0(info) } else { NatRange::v1(info) };
         let to = |verb: &str| Some(format!("{verb}{}", range?.text(self.family)?));
         let rendered = match name.as_str() {
             "DNAT" => to("dnat"),
@@ -85,10 +79,7 @@ impl Renderer<'_> {
             index += 1;
         }
         let protocol = self.transport.map_or_else(|| "th".into(), protocol_name);
-        Some(vec![format!(
-            "{protocol} {side} {invert}{{ {} }}",
-            ports.join(", ")
-        )])
+        Some(vec![format!("{protocol} {side} {invert}{{ {} }}", ports.join(", "))])
     }
 }
 
@@ -133,22 +124,10 @@ fn address_kind(info: Info<'_>) -> Option<Vec<String>> {
         _ => return None,
     };
     let side = |name: &str, mask: u16, invert: bool| {
-        let kinds = ADDRESS_KINDS
-            .iter()
-            .filter(|(kind, _)| mask >> kind & 1 == 1)
-            .map(|(_, name)| *name);
+        let kinds = ADDRESS_KINDS.iter().filter(|(kind, _)| mask >> kind & 1 == 1).map(|(_, name)| *name);
         let kinds: Vec<&str> = kinds.collect();
-        let kinds = if kinds.len() == 1 {
-            kinds[0].to_owned()
-        } else {
-            format!("{{ {} }}", kinds.join(", "))
-        };
-        (mask != 0).then(|| {
-            format!(
-                "fib {name}{limit} type {}{kinds}",
-                if invert { "!= " } else { "" }
-            )
-        })
+        let kinds = if kinds.len() == 1 { kinds[0].to_owned() } else { format!("{{ {} }}", kinds.join(", ")) };
+        (mask != 0).then(|| format!("fib {name}{limit} type {}{kinds}", if invert { "!= " } else { "" }))
     };
     let source = side("saddr", info.u16(0)?, flags & INVERT_SOURCE != 0);
     let destination = side("daddr", info.u16(2)?, flags & INVERT_DEST != 0);
@@ -164,15 +143,8 @@ fn conntrack(info: Info<'_>) -> Option<Vec<String>> {
     if info.u16(MATCH_FLAGS)? != STATE {
         return None;
     }
-    let invert = if info.u16(INVERT_FLAGS)? & STATE != 0 {
-        "!= "
-    } else {
-        ""
-    };
-    Some(vec![format!(
-        "ct state {invert}{}",
-        ct_states(info.u16(STATE_MASK)?.into())
-    )])
+    let invert = if info.u16(INVERT_FLAGS)? & STATE != 0 { "!= " } else { "" };
+    Some(vec![format!("ct state {invert}{}", ct_states(info.u16(STATE_MASK)?.into()))])
 }
 
 /// XT_CONNTRACK_STATE_*.
@@ -186,12 +158,7 @@ fn ct_states(mask: u32) -> String {
         (128, "dnat"),
         (256, "untracked"),
     ];
-    names
-        .iter()
-        .filter(|(bit, _)| mask & bit != 0)
-        .map(|(_, name)| *name)
-        .collect::<Vec<_>>()
-        .join(",")
+    names.iter().filter(|(bit, _)| mask & bit != 0).map(|(_, name)| *name).collect::<Vec<_>>().join(",")
 }
 
 /// `tcp dport 80-90` from a pair of ports; nothing for all of them.
@@ -214,11 +181,7 @@ fn tcp(info: Info<'_>) -> Option<Vec<String>> {
     let flags = (mask != 0).then(|| {
         let invert = if invert & 4 != 0 { "!= " } else { "" };
         let kind = Datatype::TcpFlags;
-        format!(
-            "tcp flags {invert}{} / {}",
-            kind.format(&[compare]),
-            kind.format(&[mask])
-        )
+        format!("tcp flags {invert}{} / {}", kind.format(&[compare]), kind.format(&[mask]))
     });
     let source = ports("tcp sport", info, 0, invert & 1 != 0)?;
     let destination = ports("tcp dport", info, 4, invert & 2 != 0)?;
@@ -239,10 +202,7 @@ fn mark(info: Info<'_>) -> Option<Vec<String>> {
     let operator = if info.u8(8)? != 0 { "!= " } else { "" };
     Some(vec![match mask {
         u32::MAX => format!("meta mark {operator}0x{mark:08x}"),
-        _ => format!(
-            "meta mark & 0x{mask:08x} {}0x{mark:08x}",
-            if operator.is_empty() { "== " } else { operator }
-        ),
+        _ => format!("meta mark & 0x{mask:08x} {}0x{mark:08x}", if operator.is_empty() { "== " } else { operator }),
     }])
 }
 
@@ -311,20 +271,9 @@ impl<'a> NatRange<'a> {
         let address = match self.flags & ADDRESSES {
             0 => String::new(),
             _ => {
-                let (first, last) = (
-                    address(self.first.get(..width)?)?,
-                    address(self.last.get(..width)?)?,
-                );
-                let range = if first == last {
-                    first.to_string()
-                } else {
-                    format!("{first}-{last}")
-                };
-                if width == 16 && self.flags & PORTS != 0 {
-                    format!("[{range}]")
-                } else {
-                    range
-                }
+                let (first, last) = (address(self.first.get(..width)?)?, address(self.last.get(..width)?)?);
+                let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+                if width == 16 && self.flags & PORTS != 0 { format!("[{range}]") } else { range }
             }
         };
         let port = match (self.flags & PORTS, self.first_port == self.last_port) {
@@ -332,14 +281,7 @@ impl<'a> NatRange<'a> {
             (_, true) => format!(":{}", self.first_port),
             (_, false) => format!(":{}-{}", self.first_port, self.last_port),
         };
-        let to = if address.is_empty() && port.is_empty() {
-            ""
-        } else {
-            " to "
-        };
-        Some(format!(
-            "{to}{address}{port}{}",
-            nat_flags(Some(self.flags))
-        ))
+        let to = if address.is_empty() && port.is_empty() { "" } else { " to " };
+        Some(format!("{to}{address}{port}{}", nat_flags(Some(self.flags))))
     }
 }

@@ -7,11 +7,7 @@ use crate::ruleset::sets::{Data, Entry, Set};
 
 /// The elements of a set whose keys have these parts; of a map, with values of this type.
 pub(super) fn braces(set: &Set, keys: &[Load], value: Option<Datatype>) -> Option<String> {
-    let entries: Option<Vec<String>> = set
-        .entries()
-        .iter()
-        .map(|entry| element(entry, keys, value))
-        .collect();
+    let entries: Option<Vec<String>> = set.entries().iter().map(|entry| element(entry, keys, value)).collect();
     Some(format!("{{ {} }}", entries?.join(", ")))
 }
 
@@ -44,10 +40,7 @@ fn concatenation(entry: &Entry, keys: &[Load]) -> Option<String> {
             _ => return None,
         };
         let bytes = |key: &'_ [u8]| key.get(at..at + width).map(<[u8]>::to_vec);
-        parts.push(
-            key.kind
-                .format_range(&bytes(&entry.first)?, &bytes(&entry.last)?),
-        );
+        parts.push(key.kind.format_range(&bytes(&entry.first)?, &bytes(&entry.last)?));
         at += usize::next_multiple_of(width, 4);
     }
     (at == entry.first.len()).then(|| parts.join(" . "))

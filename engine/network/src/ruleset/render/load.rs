@@ -12,10 +12,7 @@ pub(super) struct Load {
 
 impl Load {
     fn new(text: impl Into<String>, kind: Datatype) -> Self {
-        Load {
-            text: text.into(),
-            kind,
-        }
+        Load { text: text.into(), kind }
     }
 }
 
@@ -30,9 +27,7 @@ pub(super) enum Base {
 
 impl Base {
     pub(super) fn from_number(number: u32) -> Option<Self> {
-        [Base::Link, Base::Network, Base::Transport, Base::Inner]
-            .get(number as usize)
-            .copied()
+        [Base::Link, Base::Network, Base::Transport, Base::Inner].get(number as usize).copied()
     }
 
     fn raw_name(self) -> &'static str {
@@ -54,20 +49,8 @@ struct Field {
     kind: Datatype,
 }
 
-const fn field(
-    header: &'static str,
-    name: &'static str,
-    offset: u32,
-    width: u32,
-    kind: Datatype,
-) -> Field {
-    Field {
-        header,
-        name,
-        offset,
-        width,
-        kind,
-    }
+const fn field(header: &'static str, name: &'static str, offset: u32, width: u32, kind: Datatype) -> Field {
+    Field { header, name, offset, width, kind }
 }
 
 const ETHER: &[Field] = &[
@@ -140,20 +123,12 @@ const ICMP6: &[Field] = &[
     field("icmpv6", "sequence", 6, 2, Datatype::Big),
 ];
 
-const ANY_TRANSPORT: &[Field] = &[
-    field("th", "sport", 0, 2, Datatype::Port),
-    field("th", "dport", 2, 2, Datatype::Port),
-];
+const ANY_TRANSPORT: &[Field] =
+    &[field("th", "sport", 0, 2, Datatype::Port), field("th", "dport", 2, 2, Datatype::Port)];
 
 /// A field of the packet. Network fields depend on the network protocol, transport fields on the transport protocol, as
 /// far as earlier matches (or the table's family) settle it. A prefix match loads only the leading bytes of an address.
-pub(super) fn payload(
-    base: Base,
-    offset: u32,
-    width: u32,
-    network: Option<Family>,
-    transport: Option<u8>,
-) -> Load {
+pub(super) fn payload(base: Base, offset: u32, width: u32, network: Option<Family>, transport: Option<u8>) -> Load {
     let fields = match (base, network, transport) {
         (Base::Link, ..) => ETHER,
         (Base::Network, Some(Family::Ip), _) => IP,
@@ -167,15 +142,11 @@ pub(super) fn payload(
         _ => &[],
     };
     let covers = |field: &&Field| {
-        field.offset == offset
-            && (field.width == width || field.kind.is_address() && width < field.width)
+        field.offset == offset && (field.width == width || field.kind.is_address() && width < field.width)
     };
     match fields.iter().find(covers) {
         Some(field) => Load::new(format!("{} {}", field.header, field.name), field.kind),
-        None => Load::new(
-            format!("{},{},{}", base.raw_name(), offset * 8, width * 8),
-            Datatype::Raw,
-        ),
+        None => Load::new(format!("{},{},{}", base.raw_name(), offset * 8, width * 8), Datatype::Raw),
     }
 }
 
@@ -243,23 +214,11 @@ pub(super) fn ct(key: u32, direction: Option<u8>) -> Option<Load> {
 /// The answer of the routing table (NFT_FIB_RESULT_*) about what NFTA_FIB_F_* names.
 pub(super) fn fib(result: u32, flags: u32) -> Option<Load> {
     const PRESENT: u32 = 32;
-    let names = [
-        (1, "saddr"),
-        (2, "daddr"),
-        (4, "mark"),
-        (8, "iif"),
-        (16, "oif"),
-    ];
-    let about = names
-        .iter()
-        .filter(|(flag, _)| flags & flag != 0)
-        .map(|(_, name)| *name);
+    let names = [(1, "saddr"), (2, "daddr"), (4, "mark"), (8, "iif"), (16, "oif")];
+    let about = names.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name);
     let about = about.collect::<Vec<_>>().join(" . ");
     let (text, kind) = match result {
-        1 | 2 if flags & PRESENT != 0 => (
-            if result == 1 { "oif" } else { "oifname" },
-            Datatype::Exists,
-        ),
+        1 | 2 if flags & PRESENT != 0 => (if result == 1 { "oif" } else { "oifname" }, Datatype::Exists),
         1 => ("oif", Datatype::Index),
         2 => ("oifname", Datatype::Name),
         3 => ("type", Datatype::AddressKind),

@@ -31,22 +31,14 @@ pub(super) struct Rendered {
 }
 
 /// Renders NFTA_RULE_EXPRESSIONS of a rule in this table.
-pub(super) fn render(
-    family: Family,
-    table: &str,
-    expressions: Attributes<'_>,
-    sets: &Sets,
-) -> Rendered {
+pub(super) fn render(family: Family, table: &str, expressions: Attributes<'_>, sets: &Sets) -> Rendered {
     const NAME: u16 = 1;
     const DATA: u16 = 2;
     let mut renderer = Renderer::new(family, table, sets);
     for (_, expression) in expressions {
         let expression = Attributes::new(expression);
         let name = expression.text(NAME).unwrap_or_default();
-        if renderer
-            .expression(&name, expression.nested(DATA))
-            .is_none()
-        {
+        if renderer.expression(&name, expression.nested(DATA)).is_none() {
             renderer.push(format!("<{name}>"));
         }
     }
@@ -59,11 +51,7 @@ enum Operand {
     /// Something loaded.
     Load(Load),
     /// Something loaded, and then `& mask ^ xor`.
-    Masked {
-        load: Load,
-        mask: Vec<u8>,
-        xor: Vec<u8>,
-    },
+    Masked { load: Load, mask: Vec<u8>, xor: Vec<u8> },
     /// A constant.
     Constant(Vec<u8>),
     /// What a map has for the key with this text.
@@ -146,9 +134,7 @@ impl<'a> Renderer<'a> {
                 self.drop_match(|this| &mut this.transport_match);
                 self.drop_match(|this| &mut this.network_match);
             }
-            Base::Transport if self.transport.is_some() => {
-                self.drop_match(|this| &mut this.transport_match)
-            }
+            Base::Transport if self.transport.is_some() => self.drop_match(|this| &mut this.transport_match),
             Base::Transport | Base::Inner => {}
         }
         match attributes.u32(SREG) {
@@ -229,17 +215,12 @@ impl<'a> Renderer<'a> {
         let operand = self.get(register)?;
         if operation == 5 && matches!(operand, Operand::Load(_)) {
             self.lower = Some((register, value.clone()));
-        } else if let (3, Some((lower_register, first)), Operand::Load(load)) =
-            (operation, self.lower.take(), &operand)
+        } else if let (3, Some((lower_register, first)), Operand::Load(load)) = (operation, self.lower.take(), &operand)
             && lower_register == register
         {
             // `>= first` is the last statement, and this one makes a range of it.
             self.rendered.statements.pop();
-            self.push(format!(
-                "{} {}",
-                load.text,
-                load.kind.format_range(&first, &value)
-            ));
+            self.push(format!("{} {}", load.text, load.kind.format_range(&first, &value)));
             return Some(());
         }
         let text = match &operand {
@@ -269,11 +250,7 @@ impl<'a> Renderer<'a> {
         };
         let (from, to) = (constant(attributes, FROM)?, constant(attributes, TO)?);
         let operator = if attributes.u32(OP)? == 1 { "!= " } else { "" };
-        self.push(format!(
-            "{} {operator}{}",
-            load.text,
-            load.kind.format_range(&from, &to)
-        ));
+        self.push(format!("{} {operator}{}", load.text, load.kind.format_range(&from, &to)));
         Some(())
     }
 
@@ -284,39 +261,23 @@ impl<'a> Renderer<'a> {
         const FLAGS: u16 = 5;
         const INVERTED: u32 = 1;
         let name = attributes.text(SET)?;
-        let set = self
-            .sets
-            .get(&(self.family, self.table.to_owned(), name.clone()));
+        let set = self.sets.get(&(self.family, self.table.to_owned(), name.clone()));
         let keys = self.keys(attributes.u32(SREG)?)?;
-        let text = keys
-            .iter()
-            .map(|key| key.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" . ");
+        let text = keys.iter().map(|key| key.text.as_str()).collect::<Vec<_>>().join(" . ");
         let contents = |value: Option<Datatype>| match set {
             Some(set) if set.is_anonymous() => braces(set, &keys, value),
             _ => Some(format!("@{name}")),
         };
         match attributes.u32(DREG) {
             None => {
-                let operator = if attributes.u32(FLAGS).unwrap_or(0) & INVERTED != 0 {
-                    "!= "
-                } else {
-                    ""
-                };
+                let operator = if attributes.u32(FLAGS).unwrap_or(0) & INVERTED != 0 { "!= " } else { "" };
                 self.push(format!("{text} {operator}{}", contents(None)?));
             }
             Some(0) => self.push(format!("{text} vmap {}", contents(None)?)),
             Some(register) => {
                 let [key] = keys.as_slice() else { return None };
                 let map = set.filter(|set| set.is_anonymous())?.clone();
-                self.put(
-                    register,
-                    Operand::Mapped {
-                        key: key.clone(),
-                        map,
-                    },
-                )?;
+                self.put(register, Operand::Mapped { key: key.clone(), map })?;
             }
         }
         Some(())
@@ -325,22 +286,13 @@ impl<'a> Renderer<'a> {
     /// The parts of a key, which lie in consecutive registers from this one.
     fn keys(&self, register: u32) -> Option<Vec<Load>> {
         let first = slot(register);
-        let mut slots: Vec<u32> = self
-            .registers
-            .keys()
-            .copied()
-            .filter(|slot| *slot >= first)
-            .collect();
+        let mut slots: Vec<u32> = self.registers.keys().copied().filter(|slot| *slot >= first).collect();
         slots.sort_unstable();
-        let loads = slots
-            .into_iter()
-            .map(|slot| match self.registers.get(&slot) {
-                Some(Operand::Load(load)) => Some(load.clone()),
-                _ => None,
-            });
-        loads
-            .collect::<Option<Vec<_>>>()
-            .filter(|loads| !loads.is_empty())
+        let loads = slots.into_iter().map(|slot| match self.registers.get(&slot) {
+            Some(Operand::Load(load)) => Some(load.clone()),
+            _ => None,
+        });
+        loads.collect::<Option<Vec<_>>>().filter(|loads| !loads.is_empty())
     }
 
     /// `meta mark set 1`.
@@ -397,11 +349,7 @@ impl<'a> Renderer<'a> {
             return;
         };
         self.rendered.statements.remove(index);
-        let others = [
-            &mut self.link_match,
-            &mut self.network_match,
-            &mut self.transport_match,
-        ];
+        let others = [&mut self.link_match, &mut self.network_match, &mut self.transport_match];
         for other in others.into_iter().flatten() {
             if *other > index {
                 *other -= 1;

@@ -33,21 +33,11 @@ impl Renderer<'_> {
             "nat" => self.nat(attributes)?,
             "masq" => {
                 self.rendered.nat = Some(Nat::Source);
-                self.to_port(
-                    "masquerade",
-                    attributes.u32(2),
-                    attributes.u32(3),
-                    attributes.u32(1),
-                )?
+                self.to_port("masquerade", attributes.u32(2), attributes.u32(3), attributes.u32(1))?
             }
             "redir" => {
                 self.rendered.nat = Some(Nat::Destination);
-                self.to_port(
-                    "redirect",
-                    attributes.u32(1),
-                    attributes.u32(2),
-                    attributes.u32(3),
-                )?
+                self.to_port("redirect", attributes.u32(1), attributes.u32(2), attributes.u32(3))?
             }
             "limit" => limit(attributes)?,
             "log" => log(attributes)?,
@@ -55,11 +45,7 @@ impl Renderer<'_> {
             "notrack" => "notrack".into(),
             "objref" => object(attributes)?,
             "connlimit" => {
-                let over = if attributes.u32(2).unwrap_or(0) & 1 != 0 {
-                    "over "
-                } else {
-                    ""
-                };
+                let over = if attributes.u32(2).unwrap_or(0) & 1 != 0 { "over " } else { "" };
                 format!("ct count {over}{}", attributes.u32(1)?)
             }
             _ => return None,
@@ -83,22 +69,14 @@ impl Renderer<'_> {
         };
         self.rendered.nat = Some(nat);
         let family = Family::from_number(attributes.u32(FAMILY)? as u8)?;
-        let kind = if family == Family::Ip6 {
-            Datatype::Ipv6
-        } else {
-            Datatype::Ipv4
-        };
+        let kind = if family == Family::Ip6 { Datatype::Ipv6 } else { Datatype::Ipv4 };
         let mut text = verb.to_owned();
         // A table of both families has to say which of them the address is of.
         if self.family == Family::Inet && attributes.get(ADDRESS).is_some() {
             text += &format!(" {family}");
         }
         let address = self.bounds(attributes.u32(ADDRESS), attributes.u32(ADDRESS_MAX), kind)?;
-        let port = self.bounds(
-            attributes.u32(PORT),
-            attributes.u32(PORT_MAX),
-            Datatype::Port,
-        )?;
+        let port = self.bounds(attributes.u32(PORT), attributes.u32(PORT_MAX), Datatype::Port)?;
         text += &match (address, port) {
             (Some(address), Some(port)) if kind == Datatype::Ipv6 => {
                 format!(" to [{address}]:{port}")
@@ -111,30 +89,13 @@ impl Renderer<'_> {
         Some(text + &nat_flags(attributes.u32(FLAGS)))
     }
 
-    fn to_port(
-        &self,
-        verb: &str,
-        port: Option<u32>,
-        last: Option<u32>,
-        flags: Option<u32>,
-    ) -> Option<String> {
-        let port = self
-            .bounds(port, last, Datatype::Port)?
-            .map(|port| format!(" to :{port}"));
-        Some(format!(
-            "{verb}{}{}",
-            port.unwrap_or_default(),
-            nat_flags(flags)
-        ))
+    fn to_port(&self, verb: &str, port: Option<u32>, last: Option<u32>, flags: Option<u32>) -> Option<String> {
+        let port = self.bounds(port, last, Datatype::Port)?.map(|port| format!(" to :{port}"));
+        Some(format!("{verb}{}{}", port.unwrap_or_default(), nat_flags(flags)))
     }
 
     /// What one or two registers hold, as `first-last`. The outer option is about rendering, the inner about presence.
-    fn bounds(
-        &self,
-        first: Option<u32>,
-        last: Option<u32>,
-        kind: Datatype,
-    ) -> Option<Option<String>> {
+    fn bounds(&self, first: Option<u32>, last: Option<u32>, kind: Datatype) -> Option<Option<String>> {
         let Some(first) = first else {
             return Some(None);
         };
@@ -172,16 +133,9 @@ impl Renderer<'_> {
 /// NF_NAT_RANGE_* in `linux/netfilter/nf_nat.h`.
 pub(super) fn nat_flags(flags: Option<u32>) -> String {
     let names = [(4, "random"), (16, "fully-random"), (8, "persistent")];
-    let set = names
-        .iter()
-        .filter(|(flag, _)| flags.unwrap_or(0) & flag != 0)
-        .map(|(_, name)| *name);
+    let set = names.iter().filter(|(flag, _)| flags.unwrap_or(0) & flag != 0).map(|(_, name)| *name);
     let set = set.collect::<Vec<_>>().join(",");
-    if set.is_empty() {
-        set
-    } else {
-        format!(" {set}")
-    }
+    if set.is_empty() { set } else { format!(" {set}") }
 }
 
 /// ICMP destination unreachable (RFC 792, RFC 1122 §3.2.2.1).
@@ -206,12 +160,8 @@ const ICMP6_CODES: &[(u8, &str)] = &[
 ];
 
 /// NFT_REJECT_ICMPX_*.
-const ICMPX_CODES: &[(u8, &str)] = &[
-    (0, "no-route"),
-    (1, "port-unreachable"),
-    (2, "host-unreachable"),
-    (3, "admin-prohibited"),
-];
+const ICMPX_CODES: &[(u8, &str)] =
+    &[(0, "no-route"), (1, "port-unreachable"), (2, "host-unreachable"), (3, "admin-prohibited")];
 
 fn limit(attributes: Attributes<'_>) -> Option<String> {
     const RATE: u16 = 1;
@@ -229,21 +179,13 @@ fn limit(attributes: Attributes<'_>) -> Option<String> {
         604_800 => "week",
         _ => return None,
     };
-    let over = if attributes.u32(FLAGS).unwrap_or(0) & 1 != 0 {
-        "over "
-    } else {
-        ""
-    };
+    let over = if attributes.u32(FLAGS).unwrap_or(0) & 1 != 0 { "over " } else { "" };
     let (rate, burst) = (attributes.u64(RATE)?, attributes.u32(BURST).unwrap_or(0));
     Some(match attributes.u32(TYPE).unwrap_or(0) {
         0 if burst == DEFAULT_BURST => format!("limit rate {over}{rate}/{unit}"),
         0 => format!("limit rate {over}{rate}/{unit} burst {burst} packets"),
         1 if burst == 0 => format!("limit rate {over}{}/{unit}", size(rate)),
-        1 => format!(
-            "limit rate {over}{}/{unit} burst {}",
-            size(rate),
-            size(burst.into())
-        ),
+        1 => format!("limit rate {over}{}/{unit} burst {}", size(rate), size(burst.into())),
         _ => return None,
     })
 }
@@ -265,9 +207,7 @@ fn log(attributes: Attributes<'_>) -> Option<String> {
     const LEVEL: u16 = 5;
     const FLAGS: u16 = 6;
     /// syslog(3), from the most severe; `warn` is nft's default.
-    const LEVELS: [&str; 9] = [
-        "emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit",
-    ];
+    const LEVELS: [&str; 9] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"];
     const WARN: u32 = 4;
     let mut text = String::from("log");
     if let Some(prefix) = attributes.text(PREFIX) {

@@ -45,10 +45,7 @@ pub(super) enum Datatype {
 impl Datatype {
     /// A set of flags, which nft joins by commas.
     pub(super) fn is_flags(self) -> bool {
-        matches!(
-            self,
-            Datatype::CtState | Datatype::CtStatus | Datatype::TcpFlags
-        )
+        matches!(self, Datatype::CtState | Datatype::CtStatus | Datatype::TcpFlags)
     }
 
     pub(super) fn is_address(self) -> bool {
@@ -85,38 +82,15 @@ impl Datatype {
         match self {
             Datatype::Protocol => PROTOCOLS,
             Datatype::NfProto => &[(2, "ipv4"), (10, "ipv6")],
-            Datatype::EtherType => &[
-                (0x0800, "ip"),
-                (0x0806, "arp"),
-                (0x86dd, "ip6"),
-                (0x8100, "8021q"),
-            ],
+            Datatype::EtherType => &[(0x0800, "ip"), (0x0806, "arp"), (0x86dd, "ip6"), (0x8100, "8021q")],
             Datatype::AddressKind => ADDRESS_KINDS,
-            Datatype::PacketKind => &[
-                (0, "host"),
-                (1, "broadcast"),
-                (2, "multicast"),
-                (3, "other"),
-            ],
-            Datatype::CtState => &[
-                (1, "invalid"),
-                (2, "established"),
-                (4, "related"),
-                (8, "new"),
-                (64, "untracked"),
-            ],
+            Datatype::PacketKind => &[(0, "host"), (1, "broadcast"), (2, "multicast"), (3, "other")],
+            Datatype::CtState => &[(1, "invalid"), (2, "established"), (4, "related"), (8, "new"), (64, "untracked")],
             Datatype::CtStatus => CT_STATUSES,
             Datatype::CtDirection => &[(0, "original"), (1, "reply")],
-            Datatype::TcpFlags => &[
-                (1, "fin"),
-                (2, "syn"),
-                (4, "rst"),
-                (8, "psh"),
-                (16, "ack"),
-                (32, "urg"),
-                (64, "ecn"),
-                (128, "cwr"),
-            ],
+            Datatype::TcpFlags => {
+                &[(1, "fin"), (2, "syn"), (4, "rst"), (8, "psh"), (16, "ack"), (32, "urg"), (64, "ecn"), (128, "cwr")]
+            }
             Datatype::IcmpKind => ICMP_KINDS,
             Datatype::Icmp6Kind => ICMP6_KINDS,
             Datatype::Exists => &[(0, "missing"), (1, "exists")],
@@ -131,11 +105,7 @@ impl Datatype {
                 Some(address) => address.to_string(),
                 None => hex(bytes),
             },
-            Datatype::Mac => bytes
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<Vec<_>>()
-                .join(":"),
+            Datatype::Mac => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"),
             Datatype::Name => name(bytes),
             Datatype::Raw => hex(bytes),
             _ => match self.number(bytes) {
@@ -160,11 +130,10 @@ impl Datatype {
 
     fn format_flags(self, number: u64) -> String {
         let named = self.names().iter().filter(|(flag, _)| number & flag != 0);
-        let (rest, mut names) =
-            named.fold((number, Vec::new()), |(rest, mut names), (flag, name)| {
-                names.push((*name).to_owned());
-                (rest & !flag, names)
-            });
+        let (rest, mut names) = named.fold((number, Vec::new()), |(rest, mut names), (flag, name)| {
+            names.push((*name).to_owned());
+            (rest & !flag, names)
+        });
         if rest != 0 || names.is_empty() {
             names.push(format!("{rest:#x}"));
         }
@@ -176,10 +145,7 @@ impl Datatype {
         (self.is_address() && Some(mask.len()) == self.width()).then_some(())?;
         let ones: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
         let leading = mask.iter().take_while(|byte| **byte == 0xff).count() as u32 * 8
-            + mask
-                .iter()
-                .find(|byte| **byte != 0xff)
-                .map_or(0, |byte| byte.leading_ones());
+            + mask.iter().find(|byte| **byte != 0xff).map_or(0, |byte| byte.leading_ones());
         (ones == leading).then_some(leading)
     }
 
@@ -202,14 +168,8 @@ impl Datatype {
             return self.format(first);
         }
         let mask: Vec<u8> = first.iter().zip(last).map(|(a, b)| !(a ^ b)).collect();
-        let whole = first
-            .iter()
-            .zip(&mask)
-            .all(|(byte, mask)| byte & !mask == 0)
-            && last
-                .iter()
-                .zip(&mask)
-                .all(|(byte, mask)| byte | mask == 0xff);
+        let whole = first.iter().zip(&mask).all(|(byte, mask)| byte & !mask == 0)
+            && last.iter().zip(&mask).all(|(byte, mask)| byte | mask == 0xff);
         match self.prefix_length(&mask) {
             Some(length) if whole => format!("{}/{length}", self.format(first)),
             _ => format!("{}-{}", self.format(first), self.format(last)),
@@ -228,11 +188,7 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 /// An interface's name in quotes; a prefix of names ends in `*`.
 fn name(bytes: &[u8]) -> String {
-    let wildcard = if bytes.len() < libc::IFNAMSIZ && !bytes.contains(&0) {
-        "*"
-    } else {
-        ""
-    };
+    let wildcard = if bytes.len() < libc::IFNAMSIZ && !bytes.contains(&0) { "*" } else { "" };
     format!("\"{}{wildcard}\"", text(bytes))
 }
 
@@ -277,15 +233,8 @@ pub(super) const ADDRESS_KINDS: &[(u64, &str)] = &[
 ];
 
 /// IPS_* in `linux/netfilter/nf_conntrack_common.h`.
-const CT_STATUSES: &[(u64, &str)] = &[
-    (1, "expected"),
-    (2, "seen-reply"),
-    (4, "assured"),
-    (8, "confirmed"),
-    (16, "snat"),
-    (32, "dnat"),
-    (512, "dying"),
-];
+const CT_STATUSES: &[(u64, &str)] =
+    &[(1, "expected"), (2, "seen-reply"), (4, "assured"), (8, "confirmed"), (16, "snat"), (32, "dnat"), (512, "dying")];
 
 const ICMP_KINDS: &[(u64, &str)] = &[
     (0, "echo-reply"),
@@ -328,27 +277,15 @@ mod tests {
         assert_eq!(Datatype::Ipv4.format_prefix(&[172, 17]), "172.17.0.0/16");
         assert_eq!(Datatype::Ipv4.prefix_length(&[255, 255, 240, 0]), Some(20));
         assert_eq!(Datatype::Ipv4.prefix_length(&[255, 0, 255, 0]), None);
-        assert_eq!(
-            Datatype::Ipv4.format_range(&[10, 0, 0, 0], &[10, 255, 255, 255]),
-            "10.0.0.0/8"
-        );
-        assert_eq!(
-            Datatype::Ipv4.format_range(&[10, 0, 0, 1], &[10, 0, 0, 9]),
-            "10.0.0.1-10.0.0.9"
-        );
+        assert_eq!(Datatype::Ipv4.format_range(&[10, 0, 0, 0], &[10, 255, 255, 255]), "10.0.0.0/8");
+        assert_eq!(Datatype::Ipv4.format_range(&[10, 0, 0, 1], &[10, 0, 0, 9]), "10.0.0.1-10.0.0.9");
     }
 
     #[test]
     fn flags_and_names() {
-        assert_eq!(
-            Datatype::CtState.format(&6u32.to_ne_bytes()),
-            "established,related"
-        );
+        assert_eq!(Datatype::CtState.format(&6u32.to_ne_bytes()), "established,related");
         assert_eq!(Datatype::TcpFlags.format(&[0x12]), "syn,ack");
-        assert_eq!(
-            Datatype::Name.format(b"docker0\0\0\0\0\0\0\0\0\0"),
-            "\"docker0\""
-        );
+        assert_eq!(Datatype::Name.format(b"docker0\0\0\0\0\0\0\0\0\0"), "\"docker0\"");
         assert_eq!(Datatype::Name.format(b"veth"), "\"veth*\"");
         assert_eq!(Datatype::Mark.format(&0x12u32.to_ne_bytes()), "0x00000012");
     }
