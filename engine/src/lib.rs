@@ -1,1 +1,34 @@
 //! The engine: containers, images and networks behind one façade.
+//!
+//! [`Engine`] is what the command line and the workstation see. It holds no state of its own: what exists is what the
+//! state directory and the kernel say, so any number of porthole processes may work side by side.
+
+mod container;
+mod engine;
+mod error;
+mod files;
+mod identity;
+pub mod lab;
+mod paths;
+pub mod trace;
+pub mod units;
+mod watch;
+
+pub use container::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
+pub use container::create::Created;
+pub use container::exec::ExecOptions;
+pub use container::logs::{LogOptions, LogReader, Next};
+pub use container::names::is_valid_name;
+pub use container::options::CreateOptions;
+pub use container::start::{Attachment, Finished};
+pub use container::summary::ContainerSummary;
+pub use container::top::ProcessTable;
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use paths::Paths;
+pub use watch::Watcher;
+
+pub use porthole_capture as capture;
+pub use porthole_images as images;
+pub use porthole_network as network;
+pub use porthole_runtime as runtime;

@@ -1,0 +1,170 @@
+//! `config.json`: what was asked of a container, joined with what its image says.
+
+use porthole_runtime::monitor::RestartPolicy;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A container as it was created. Only its name changes later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerConfig {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Unique among the containers of a state root.
+    pub name: String,
+    /// When it was created, in nanoseconds since 1970.
+    pub created: i64,
+    /// The image as the user named it.
+    pub image: String,
+    /// The image's id, `sha256:…`.
+    pub image_id: String,
+    /// The image's layers, the topmost first.
+    pub layers: Vec<PathBuf>,
+    /// Entrypoint, of the image or the user.
+    pub entrypoint: Vec<String>,
+    /// Arguments after the entrypoint, of the image or the user.
+    pub command: Vec<String>,
+    /// `NAME=value`, the image's first.
+    pub env: Vec<String>,
+    /// Working directory; `/` when neither image nor user say.
+    pub working_dir: String,
+    /// `user[:group]`, by name or number; empty means root.
+    pub user: String,
+    /// Host name inside; empty in the host's or another container's network.
+    pub hostname: String,
+    /// Whether its streams are a terminal.
+    pub tty: bool,
+    /// Whether standard input is kept open.
+    pub open_stdin: bool,
+    /// Whether standard input closes when the first client leaves.
+    pub stdin_once: bool,
+    /// Labels, the image's among them.
+    pub labels: BTreeMap<String, String>,
+    /// Ports that the image declares, `80/tcp`.
+    pub exposed_ports: Vec<String>,
+    /// The signal that asks it to end; SIGTERM when nobody says.
+    pub stop_signal: Option<String>,
+    /// What the user asked of the host.
+    pub host: HostConfig,
+}
+
+/// What a container may use of the host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostConfig {
+    /// Directories and files of the host seen inside.
+    pub binds: Vec<Bind>,
+    /// Its network.
+    pub network: NetworkMode,
+    /// Published ports, in the grammar of `-p`.
+    pub publish: Vec<String>,
+    /// What happens when it ends.
+    pub restart: RestartPolicy,
+    /// Whether it is removed when it ends.
+    pub auto_remove: bool,
+    /// Whether it gets every capability and device.
+    pub privileged: bool,
+    /// Capabilities added to the default ones.
+    pub cap_add: Vec<String>,
+    /// Capabilities taken from the default ones.
+    pub cap_drop: Vec<String>,
+    /// Whether its root is read-only.
+    pub read_only: bool,
+    /// tmpfs mounts: path and options.
+    pub tmpfs: BTreeMap<String, String>,
+    /// Memory limit in bytes.
+    pub memory: Option<i64>,
+    /// CPU time in billionths of a CPU.
+    pub nano_cpus: Option<i64>,
+    /// How many tasks it may have.
+    pub pids_limit: Option<i64>,
+}
+
+/// One `-v SOURCE:TARGET[:OPTIONS]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    /// Absolute path on the host.
+    pub source: PathBuf,
+    /// Absolute path inside.
+    pub target: String,
+    /// Whether it is read-only inside.
+    pub read_only: bool,
+    /// Mount propagation, `rprivate` unless asked otherwise.
+    pub propagation: String,
+}
+
+/// Where a container's network comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum NetworkMode {
+    /// The default bridge.
+    #[default]
+    Bridge,
+    /// The host's own.
+    Host,
+    /// A namespace with a loopback only.
+    None,
+    /// That of another container, by name or id.
+    Container(String),
+}
+
+impl fmt::Display for NetworkMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetworkMode::Bridge => f.write_str("bridge"),
+            NetworkMode::Host => f.write_str("host"),
+            NetworkMode::None => f.write_str("none"),
+            NetworkMode::Container(name) => write!(f, "container:{name}"),
+        }
+    }
+}
+
+impl FromStr for NetworkMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" | "default" | "bridge" => Ok(NetworkMode::Bridge),
+            "host" => Ok(NetworkMode::Host),
+            "none" => Ok(NetworkMode::None),
+            _ => match text.strip_prefix("container:") {
+                Some(name) if !name.is_empty() => Ok(NetworkMode::Container(name.to_owned())),
+                Some(_) => Err("invalid container format container:<name|id>".to_owned()),
+                None => Err(format!("network {text} not found: use bridge, host, none or container:NAME")),
+            },
+        }
+    }
+}
+
+impl From<NetworkMode> for String {
+    fn from(mode: NetworkMode) -> String {
+        mode.to_string()
+    }
+}
+
+impl TryFrom<String> for NetworkMode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl ContainerConfig {
+    /// The whole command: entrypoint, then arguments.
+    pub fn argv(&self) -> Vec<String> {
+        self.entrypoint.iter().chain(&self.command).cloned().collect()
+    }
+
+    /// Where its network comes from.
+    pub fn network(&self) -> &NetworkMode {
+        &self.host.network
+    }
+
+    /// The first twelve digits of the id.
+    pub fn short_id(&self) -> &str {
+        &self.id[..12]
+    }
+}

@@ -1,0 +1,207 @@
+//! Making a container: its directory, its name, its configuration. Nothing runs yet.
+
+use super::config::{Bind, ContainerConfig, NetworkMode};
+use super::options::CreateOptions;
+use super::record::Record;
+use super::start::{Attachment, Finished};
+use super::{environment, names};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::files::{self, Lock};
+use crate::identity;
+use porthole_images::Image;
+use porthole_runtime::monitor::RestartPolicy;
+use std::fs;
+use std::io::ErrorKind;
+
+/// Docker's least memory limit, 6 MiB: below, a container cannot even start.
+const LEAST_MEMORY: i64 = 6 << 20;
+
+/// A container that was just made.
+#[derive(Debug)]
+pub struct Created {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What the user should know, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Makes a container and leaves it not running.
+    pub fn create(&self, options: CreateOptions) -> Result<Created> {
+        self.create_locked(options).map(|(created, ..)| created)
+    }
+
+    /// Makes a container and starts it.
+    pub fn run_detached(&self, options: CreateOptions) -> Result<Created> {
+        let (mut created, record, lock) = self.create_locked(options)?;
+        created.warnings.extend(self.start_locked(record, lock)?);
+        Ok(created)
+    }
+
+    /// Makes a container, starts it, and stays with its streams until it ends or the user leaves.
+    pub fn run_attached(&self, options: CreateOptions, attachment: &Attachment) -> Result<Finished> {
+        let (_, record, lock) = self.create_locked(options)?;
+        self.start_attached_locked(record, lock, attachment)
+    }
+
+    fn create_locked(&self, options: CreateOptions) -> Result<(Created, Record, Lock)> {
+        check(&options)?;
+        self.prepare()?;
+        let image = self.images()?.resolve(&options.image)?;
+        let record = Record::new(self.paths(), &identity::new_id());
+        match self.create_record(&record, &image, options) {
+            Ok((created, lock)) => Ok((created, record, lock)),
+            Err(error) => {
+                // The error that stopped us is the one to tell; what cannot be removed now, the next command removes.
+                let _ = fs::remove_dir_all(record.directory());
+                Err(error)
+            }
+        }
+    }
+
+    fn create_record(&self, record: &Record, image: &Image, options: CreateOptions) -> Result<(Created, Lock)> {
+        files::create_private_directory(record.directory())?;
+        // Held until the record is whole: a directory without a record that nobody locks was left by a killed process.
+        let lock = Lock::acquire(&record.path("lock"))?;
+        let name = self.reserve_name(options.name.as_deref(), &record.id)?;
+        if let Err(error) = self.configure(record, image, options, name.clone()) {
+            names::release(self.paths(), &name, &record.id)?;
+            return Err(error);
+        }
+        Ok((Created { id: record.id.clone(), name, warnings: Vec::new() }, lock))
+    }
+
+    fn reserve_name(&self, name: Option<&str>, id: &str) -> Result<String> {
+        let Some(name) = name else { return names::reserve_generated(self.paths(), id) };
+        match names::reserve(self.paths(), name, id) {
+            // Its owner may be one that should have been removed when it ended, but whose processes were all killed.
+            Err(Error::NameInUse { .. }) => {
+                self.reconcile_all()?;
+                names::reserve(self.paths(), name, id)
+            }
+            reserved => reserved,
+        }
+    }
+
+    fn configure(&self, record: &Record, image: &Image, options: CreateOptions, name: String) -> Result<()> {
+        let config = combine(record.id.clone(), name, image, options)?;
+        if let NetworkMode::Container(other) = &config.host.network {
+            self.find(other)?;
+        }
+        config.host.binds.iter().try_for_each(create_bind_source)?;
+        for directory in ["upper", "work", "log"] {
+            files::create_private_directory(&record.path(directory))?;
+        }
+        // The upper directory becomes the container's root: like any root it is readable by all.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(record.path("upper"), mode).map_err(|source| Error::file(record.path("upper"), source))?;
+        record.write_config(&config)
+    }
+}
+
+/// `-v` makes a directory of the host that is missing, as Docker does.
+fn create_bind_source(bind: &Bind) -> Result<()> {
+    match fs::symlink_metadata(&bind.source) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            fs::create_dir_all(&bind.source).map_err(|source| Error::file(&bind.source, source))
+        }
+        Err(source) => Err(Error::file(&bind.source, source)),
+    }
+}
+
+/// Refuses what contradicts itself.
+fn check(options: &CreateOptions) -> Result<()> {
+    let host = &options.host;
+    let refuse = |text: &str| Err(Error::InvalidOption(text.to_owned()));
+    if host.auto_remove && host.restart != RestartPolicy::No {
+        return refuse("conflicting options: cannot specify both --restart and --rm");
+    }
+    if host.memory.is_some_and(|memory| memory < LEAST_MEMORY) {
+        return refuse("Minimum memory limit allowed is 6MB");
+    }
+    if !host.publish.is_empty() {
+        match &host.network {
+            NetworkMode::Container(_) => {
+                return refuse("conflicting options: port publishing and the container type network mode");
+            }
+            NetworkMode::Bridge | NetworkMode::Host | NetworkMode::None => {}
+        }
+    }
+    if options.hostname.is_some() && matches!(host.network, NetworkMode::Container(_)) {
+        return refuse("conflicting options: hostname and the network mode");
+    }
+    if let Some(signal) = &options.stop_signal {
+        super::stop::parse_signal(signal)?;
+    }
+    let targets = host.binds.iter().map(|bind| bind.target.as_str()).chain(host.tmpfs.keys().map(String::as_str));
+    let mut seen = std::collections::BTreeSet::new();
+    for target in targets {
+        if !target.starts_with('/') {
+            return refuse(&format!("invalid mount path: '{target}' mount path must be absolute"));
+        }
+        if !seen.insert(target.trim_end_matches('/')) {
+            return refuse(&format!("Duplicate mount point: {target}"));
+        }
+    }
+    Ok(())
+}
+
+/// Joins what the user said with what the image says.
+fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> Result<ContainerConfig> {
+    let defaults = image.config.config().clone().unwrap_or_default();
+    let list = |values: &Option<Vec<String>>| values.clone().unwrap_or_default();
+    let (entrypoint, command) = match options.entrypoint {
+        None if options.command.is_empty() => (list(defaults.entrypoint()), list(defaults.cmd())),
+        None => (list(defaults.entrypoint()), options.command),
+        // An entrypoint of the user's also clears the image's arguments.
+        Some(entrypoint) if entrypoint.is_empty() => (Vec::new(), options.command),
+        Some(entrypoint) => (vec![entrypoint], options.command),
+    };
+    if entrypoint.is_empty() && command.is_empty() {
+        return Err(Error::InvalidOption("no command specified: the image names none, so give one".to_owned()));
+    }
+    let mut labels: std::collections::BTreeMap<String, String> =
+        defaults.labels().clone().unwrap_or_default().into_iter().collect();
+    labels.extend(options.labels);
+    let working_dir = options.working_dir.or_else(|| defaults.working_dir().clone()).filter(|path| !path.is_empty());
+    let working_dir = working_dir.unwrap_or_else(|| "/".to_owned());
+    if !working_dir.starts_with('/') {
+        return Err(Error::InvalidOption(format!(
+            "the working directory '{working_dir}' is invalid, it needs to be an absolute path"
+        )));
+    }
+    let hostname = match (&options.host.network, options.hostname) {
+        (_, Some(hostname)) => hostname,
+        (NetworkMode::Host, None) => host_name(),
+        (_, None) => id[..12].to_owned(),
+    };
+    Ok(ContainerConfig {
+        created: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
+        image: options.image,
+        image_id: image.id.to_string(),
+        layers: image.layers.clone(),
+        entrypoint,
+        command,
+        env: environment::merge(&list(defaults.env()), &options.env),
+        working_dir,
+        user: options.user.or_else(|| defaults.user().clone()).unwrap_or_default(),
+        hostname,
+        tty: options.tty,
+        open_stdin: options.open_stdin,
+        stdin_once: options.open_stdin && options.attach_stdin,
+        labels,
+        exposed_ports: list(defaults.exposed_ports()),
+        stop_signal: options.stop_signal.or_else(|| defaults.stop_signal().clone()),
+        host: options.host,
+        id,
+        name,
+    })
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

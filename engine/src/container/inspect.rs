@@ -1,0 +1,207 @@
+//! All that is known of a container or an image, in the shape of Docker's `inspect`.
+
+use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
+use super::record::{Live, Record};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use porthole_network::{Endpoint, PublishedPort};
+use porthole_runtime::monitor::RestartPolicy;
+use porthole_runtime::state::{State, Status};
+use serde_json::{Map, Value, json};
+
+/// Docker's way to say never.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+impl Engine {
+    /// A container, as Docker's `inspect` shows it.
+    pub fn inspect(&self, name: &str) -> Result<Value> {
+        let record = self.find(name)?;
+        let config = record.existing_config()?;
+        let live = record.live()?;
+        Ok(describe(&record, &config, &live))
+    }
+
+    /// An image, as Docker's `inspect` shows it.
+    pub fn inspect_image(&self, name: &str) -> Result<Value> {
+        let store = self.images()?;
+        let image = store.resolve(name)?;
+        let text = store.inspect(&image)?;
+        serde_json::to_value(text).map_err(|source| Error::Record { path: self.paths().root().join("images"), source })
+    }
+}
+
+fn describe(record: &Record, config: &ContainerConfig, live: &Live) -> Value {
+    let argv = config.argv();
+    let file = |name: &str| record.path(name).to_string_lossy().into_owned();
+    json!({
+        "Id": config.id,
+        "Created": timestamp(config.created),
+        "Path": argv.first(),
+        "Args": argv.get(1..).unwrap_or_default(),
+        "State": state(&live.state, live.monitor_lost),
+        "Image": config.image_id,
+        "ResolvConfPath": file("resolv.conf"),
+        "HostnamePath": file("hostname"),
+        "HostsPath": file("hosts"),
+        "LogPath": file("log/container.log"),
+        "Name": format!("/{}", config.name),
+        "RestartCount": live.state.restart_count,
+        "Driver": "overlayfs",
+        "Platform": "linux",
+        "HostConfig": host_config(config),
+        "GraphDriver": {
+            "Name": "overlayfs",
+            "Data": {
+                "LowerDir": config.layers.iter().map(|layer| layer.to_string_lossy()).collect::<Vec<_>>().join(":"),
+                "UpperDir": file("upper"),
+                "WorkDir": file("work"),
+            },
+        },
+        "Mounts": config.host.binds.iter().map(mount).collect::<Vec<_>>(),
+        "Config": container_config(config),
+        "NetworkSettings": network_settings(config, live.endpoint.as_ref()),
+    })
+}
+
+fn state(state: &State, monitor_lost: bool) -> Value {
+    let active = super::record::is_active(state.status);
+    let pid = state.init.filter(|_| active && state.status != Status::Restarting).map_or(0, |init| init.pid);
+    json!({
+        "Status": state.status,
+        "Running": active,
+        "Paused": state.status == Status::Paused,
+        "Restarting": state.status == Status::Restarting,
+        "OOMKilled": state.oom_killed,
+        "Dead": state.status == Status::Dead,
+        "Pid": pid,
+        "ExitCode": state.exit_code.unwrap_or(0),
+        "Error": state.error,
+        "StartedAt": state.started_at.as_deref().unwrap_or(NEVER),
+        "FinishedAt": state.finished_at.as_deref().unwrap_or(NEVER),
+        "MonitorLost": monitor_lost,
+    })
+}
+
+fn host_config(config: &ContainerConfig) -> Value {
+    let host = &config.host;
+    json!({
+        "Binds": host.binds.iter().map(bind).collect::<Vec<_>>(),
+        "NetworkMode": host.network,
+        "PortBindings": port_bindings(host),
+        "RestartPolicy": restart_policy(host.restart),
+        "AutoRemove": host.auto_remove,
+        "Privileged": host.privileged,
+        "CapAdd": host.cap_add,
+        "CapDrop": host.cap_drop,
+        "ReadonlyRootfs": host.read_only,
+        "Tmpfs": host.tmpfs,
+        "Memory": host.memory.unwrap_or(0),
+        "NanoCpus": host.nano_cpus.unwrap_or(0),
+        "PidsLimit": host.pids_limit,
+    })
+}
+
+fn bind(bind: &Bind) -> String {
+    let access = if bind.read_only { ":ro" } else { "" };
+    format!("{}:{}{access}", bind.source.display(), bind.target)
+}
+
+fn mount(bind: &Bind) -> Value {
+    json!({
+        "Type": "bind",
+        "Source": bind.source,
+        "Destination": bind.target,
+        "Mode": if bind.read_only { "ro" } else { "" },
+        "RW": !bind.read_only,
+        "Propagation": bind.propagation,
+    })
+}
+
+fn restart_policy(policy: RestartPolicy) -> Value {
+    let (name, retries) = match policy {
+        RestartPolicy::No => ("no", 0),
+        RestartPolicy::OnFailure(retries) => ("on-failure", retries),
+        RestartPolicy::Always => ("always", 0),
+        RestartPolicy::UnlessStopped => ("unless-stopped", 0),
+    };
+    json!({ "Name": name, "MaximumRetryCount": retries })
+}
+
+/// What was asked to be published; which random ports it became is told under the network.
+fn port_bindings(host: &HostConfig) -> Value {
+    let mut bindings = Map::new();
+    // They were checked when the container was made.
+    for port in host.publish.iter().filter_map(|text| porthole_network::PortSpec::parse(text).ok()).flatten() {
+        let host_port = port.host_ports.as_ref().map_or(String::new(), |ports| match (ports.start(), ports.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        });
+        let binding =
+            json!({ "HostIp": port.host_ip.map_or(String::new(), |ip| ip.to_string()), "HostPort": host_port });
+        push(&mut bindings, format!("{}/{}", port.container_port, port.protocol), binding);
+    }
+    Value::Object(bindings)
+}
+
+fn container_config(config: &ContainerConfig) -> Value {
+    let exposed: Map<String, Value> = config.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
+    json!({
+        "Hostname": config.hostname,
+        "User": config.user,
+        "Tty": config.tty,
+        "OpenStdin": config.open_stdin,
+        "StdinOnce": config.stdin_once,
+        "ExposedPorts": exposed,
+        "Env": config.env,
+        "Cmd": config.command,
+        "Image": config.image,
+        "WorkingDir": config.working_dir,
+        "Entrypoint": config.entrypoint,
+        "Labels": config.labels,
+        "StopSignal": config.stop_signal,
+    })
+}
+
+fn network_settings(config: &ContainerConfig, endpoint: Option<&Endpoint>) -> Value {
+    let mut ports = Map::new();
+    for port in endpoint.iter().flat_map(|endpoint| &endpoint.ports) {
+        push(&mut ports, format!("{}/{}", port.container_port, port.protocol), published(port));
+    }
+    let address = endpoint.map_or(String::new(), |endpoint| endpoint.address.to_string());
+    let gateway = endpoint.map_or(String::new(), |endpoint| endpoint.gateway.to_string());
+    let mac = endpoint.map_or(String::new(), |endpoint| mac_text(&endpoint.mac));
+    let prefix = endpoint.map_or(0, |endpoint| endpoint.prefix_len);
+    let network = json!({ "IPAddress": address, "IPPrefixLen": prefix, "Gateway": gateway, "MacAddress": mac });
+    let mut networks = Map::new();
+    if !matches!(config.host.network, NetworkMode::Container(_)) {
+        networks.insert(config.host.network.to_string(), network);
+    }
+    json!({
+        "Bridge": endpoint.map_or("", |endpoint| &endpoint.bridge),
+        "HostInterface": endpoint.map_or("", |endpoint| &endpoint.host_interface),
+        "Ports": ports,
+        "IPAddress": address,
+        "IPPrefixLen": prefix,
+        "Gateway": gateway,
+        "MacAddress": mac,
+        "Networks": networks,
+    })
+}
+
+fn published(port: &PublishedPort) -> Value {
+    json!({ "HostIp": port.host_ip.to_string(), "HostPort": port.host_port.to_string() })
+}
+
+fn push(map: &mut Map<String, Value>, key: String, value: Value) {
+    if let Value::Array(values) = map.entry(key).or_insert_with(|| json!([])) {
+        values.push(value);
+    }
+}
+
+fn mac_text(mac: &[u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+fn timestamp(nanoseconds: i64) -> String {
+    jiff::Timestamp::from_nanosecond(nanoseconds.into()).map_or_else(|_| NEVER.to_owned(), |time| format!("{time:.9}"))
+}

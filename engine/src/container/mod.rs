@@ -1,0 +1,21 @@
+//! Containers: from what a user asks to what runs, and back to nothing.
+
+mod capabilities;
+pub mod config;
+pub mod create;
+mod devices;
+mod environment;
+pub mod exec;
+pub mod inspect;
+pub mod logs;
+pub mod names;
+pub mod options;
+pub mod reconcile;
+pub mod record;
+pub mod remove;
+pub mod spec;
+pub mod start;
+pub mod stop;
+pub mod summary;
+pub mod top;
+mod user;

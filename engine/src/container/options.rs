@@ -1,0 +1,37 @@
+//! What `run` and `create` ask for, before the image had its say.
+
+use super::config::HostConfig;
+use std::collections::BTreeMap;
+
+/// Everything that a user may say of a new container. What is `None` is left to the image.
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions {
+    /// The image, by name or id.
+    pub image: String,
+    /// Its name; a generated one when `None`.
+    pub name: Option<String>,
+    /// Arguments; the image's when empty.
+    pub command: Vec<String>,
+    /// Entrypoint; `Some("")` clears the image's.
+    pub entrypoint: Option<String>,
+    /// `NAME=value`.
+    pub env: Vec<String>,
+    /// Working directory.
+    pub working_dir: Option<String>,
+    /// `user[:group]`.
+    pub user: Option<String>,
+    /// Host name.
+    pub hostname: Option<String>,
+    /// Whether to give it a terminal.
+    pub tty: bool,
+    /// Whether to keep standard input open.
+    pub open_stdin: bool,
+    /// Whether a client will attach at the start, so that standard input closes with it.
+    pub attach_stdin: bool,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The signal that asks it to end.
+    pub stop_signal: Option<String>,
+    /// What it may use of the host.
+    pub host: HostConfig,
+}

@@ -1,0 +1,75 @@
+//! Finding what killed processes left behind, and finishing their work.
+
+use super::record::{self, Record};
+use super::remove::remove_tree;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::files::Lock;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+impl Engine {
+    /// Cleans up after containers whose end nobody saw. Looks only at those that were started and not yet cleaned up
+    /// after, so that a start among many idle containers stays cheap.
+    pub fn reconcile(&self) -> Result<()> {
+        for id in names_in(&self.paths().active_directory())? {
+            self.reconcile_one(&Record::new(self.paths(), &id))?;
+        }
+        for id in names_in(&self.paths().trash())? {
+            remove_tree(&self.paths().trash().join(id))?;
+        }
+        Ok(())
+    }
+
+    /// As [`Engine::reconcile`], and also removes directories of containers that were never made whole.
+    pub fn reconcile_all(&self) -> Result<()> {
+        for id in record::ids(self.paths())? {
+            let record = Record::new(self.paths(), &id);
+            if record.config()?.is_none() {
+                self.remove_unfinished(&record)?;
+            }
+        }
+        self.reconcile()
+    }
+
+    fn reconcile_one(&self, record: &Record) -> Result<()> {
+        if !record.directory().exists() {
+            return self.release(record);
+        }
+        // Whoever holds the lock is at work on it, and will leave it in order.
+        let Some(lock) = try_lock(record)? else { return Ok(()) };
+        let live = record.live()?;
+        if record::is_active(live.state.status) && !live.stale {
+            return Ok(());
+        }
+        drop(lock);
+        self.settle(record, &live)?;
+        self.clean_up(&record.id)
+    }
+
+    fn remove_unfinished(&self, record: &Record) -> Result<()> {
+        let Some(_lock) = try_lock(record)? else { return Ok(()) };
+        if record.config()?.is_none() {
+            remove_tree(record.directory())?;
+        }
+        Ok(())
+    }
+}
+
+fn try_lock(record: &Record) -> Result<Option<Lock>> {
+    match Lock::try_acquire(&record.path("lock")) {
+        Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        lock => lock,
+    }
+}
+
+fn names_in(directory: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::file(directory, source)),
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    names.collect::<std::io::Result<_>>().map_err(|source| Error::file(directory, source))
+}

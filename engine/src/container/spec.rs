@@ -1,0 +1,347 @@
+//! From what was asked of a container to the OCI `Spec` of its process. Pure: what must be looked up comes in [`Facts`].
+
+use super::config::{Bind, ContainerConfig, NetworkMode};
+use super::user::User;
+use super::{capabilities, environment};
+use crate::error::{Error, Result};
+use oci_spec::runtime::{
+    Linux, LinuxCpu, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory, LinuxNamespace, LinuxNamespaceType,
+    LinuxPids, LinuxResources, Mount, Process, Root, Spec,
+};
+use porthole_runtime::seccomp::DEFAULT_SECCOMP_ANNOTATION;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// What a spec needs to know beyond the container's own configuration.
+pub struct Facts<'a> {
+    /// The user of the init.
+    pub user: User,
+    /// The container's directory, where hostname, hosts and resolv.conf lie.
+    pub directory: &'a Path,
+    /// Directory with the hosts and resolv.conf files to use: its own, or that of the container whose network it shares.
+    pub network_files: &'a Path,
+    /// A network namespace to join.
+    pub network_namespace: Option<PathBuf>,
+    /// Its cgroup below every hierarchy.
+    pub cgroup: String,
+    /// The host's devices; only for a privileged container.
+    pub devices: Vec<LinuxDevice>,
+}
+
+/// Docker's masked paths (moby daemon/pkg/oci/defaults.go).
+const MASKED: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
+/// Docker's read-only paths (same source).
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+const CPU_PERIOD: u64 = 100_000;
+
+/// Makes the spec.
+pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
+    let capabilities = capabilities::select(config.host.privileged, &config.host.cap_add, &config.host.cap_drop)
+        .map_err(Error::InvalidOption)?;
+    let env = environment::of_init(&config.env, &config.hostname, config.tty, &facts.user.home);
+    let mut process = process(config.argv(), env, &config.working_dir, &facts.user, config.tty);
+    process.set_capabilities(Some(capabilities::of_process(capabilities, facts.user.uid)));
+
+    let mut root = Root::default();
+    root.set_path("rootfs".into()).set_readonly(Some(config.host.read_only));
+
+    let mut spec = Spec::default();
+    spec.set_process(Some(process))
+        .set_root(Some(root))
+        .set_hostname((!config.hostname.is_empty()).then(|| config.hostname.clone()))
+        .set_mounts(Some(mounts(config, &facts)))
+        .set_linux(Some(linux(config, facts)));
+    if !config.host.privileged {
+        let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
+        spec.set_annotations(Some(HashMap::from([(key.to_owned(), value.to_owned())])));
+    }
+    Ok(spec)
+}
+
+/// A process with no capabilities yet.
+pub fn process(argv: Vec<String>, env: Vec<String>, cwd: &str, user: &User, tty: bool) -> Process {
+    let mut id = oci_spec::runtime::User::default();
+    id.set_uid(user.uid).set_gid(user.gid);
+    if !user.groups.is_empty() {
+        id.set_additional_gids(Some(user.groups.clone()));
+    }
+    let mut process = Process::default();
+    process
+        .set_terminal(Some(tty))
+        .set_user(id)
+        .set_args(Some(argv))
+        .set_env(Some(env))
+        .set_cwd(cwd.into())
+        .set_rlimits(None)
+        .set_no_new_privileges(Some(false));
+    process
+}
+
+fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Linux {
+    let mut linux = Linux::default();
+    linux
+        .set_namespaces(Some(namespaces(&config.host.network, facts.network_namespace)))
+        .set_resources(Some(resources(config)))
+        .set_cgroups_path(Some(facts.cgroup.into()));
+    if config.host.privileged {
+        linux.set_masked_paths(None).set_readonly_paths(None).set_devices(Some(facts.devices));
+    } else {
+        linux.set_masked_paths(Some(masked_paths())).set_readonly_paths(Some(READ_ONLY.map(str::to_owned).into()));
+    }
+    linux
+}
+
+/// The fixed list, and the thermal throttle counters of each CPU that has some (GHSA-jq35-85cj-fj4p).
+fn masked_paths() -> Vec<String> {
+    let throttles = (0..)
+        .map(|cpu| format!("/sys/devices/system/cpu/cpu{cpu}"))
+        .take_while(|cpu| Path::new(cpu).exists())
+        .map(|cpu| format!("{cpu}/thermal_throttle"))
+        .filter(|path| Path::new(path).exists());
+    MASKED.iter().map(ToString::to_string).chain(throttles).collect()
+}
+
+fn namespaces(network: &NetworkMode, join: Option<PathBuf>) -> Vec<LinuxNamespace> {
+    let own = [
+        LinuxNamespaceType::Mount,
+        LinuxNamespaceType::Uts,
+        LinuxNamespaceType::Pid,
+        LinuxNamespaceType::Ipc,
+        LinuxNamespaceType::Cgroup,
+    ];
+    let mut namespaces: Vec<LinuxNamespace> = own.map(|kind| namespace(kind, None)).into();
+    if *network != NetworkMode::Host {
+        namespaces.push(namespace(LinuxNamespaceType::Network, join));
+    }
+    namespaces
+}
+
+fn namespace(kind: LinuxNamespaceType, path: Option<PathBuf>) -> LinuxNamespace {
+    let mut namespace = LinuxNamespace::default();
+    namespace.set_typ(kind).set_path(path);
+    namespace
+}
+
+fn resources(config: &ContainerConfig) -> LinuxResources {
+    let host = &config.host;
+    let mut resources = LinuxResources::default();
+    resources.set_devices(Some(device_rules(host.privileged)));
+    if let Some(limit) = host.memory {
+        let mut memory = LinuxMemory::default();
+        // As Docker does: as much swap again as memory, unless the user says.
+        memory.set_limit(Some(limit)).set_swap(Some(limit.saturating_mul(2)));
+        resources.set_memory(Some(memory));
+    }
+    if let Some(nano) = host.nano_cpus {
+        let mut cpu = LinuxCpu::default();
+        let quota = nano.saturating_mul(CPU_PERIOD.cast_signed()) / 1_000_000_000;
+        cpu.set_quota(Some(quota)).set_period(Some(CPU_PERIOD));
+        resources.set_cpu(Some(cpu));
+    }
+    if let Some(limit) = host.pids_limit.filter(|limit| *limit != 0) {
+        let mut pids = LinuxPids::default();
+        pids.set_limit(limit);
+        resources.set_pids(Some(pids));
+    }
+    resources
+}
+
+/// Deny all, then what every container may use: moby's default list (daemon/pkg/oci/defaults.go).
+fn device_rules(privileged: bool) -> Vec<LinuxDeviceCgroup> {
+    if privileged {
+        return vec![device_rule(true, None, None, None, "rwm")];
+    }
+    let character = Some(LinuxDeviceType::C);
+    let mut rules = vec![
+        device_rule(false, None, None, None, "rwm"),
+        device_rule(true, character, None, None, "m"),
+        device_rule(true, Some(LinuxDeviceType::B), None, None, "m"),
+    ];
+    for (major, minor) in [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2)] {
+        rules.push(device_rule(true, character, Some(major), Some(minor), "rwm"));
+    }
+    rules.push(device_rule(true, character, Some(136), None, "rwm"));
+    rules.push(device_rule(false, character, Some(10), Some(229), "rwm"));
+    rules
+}
+
+fn device_rule(
+    allow: bool,
+    kind: Option<LinuxDeviceType>,
+    major: Option<i64>,
+    minor: Option<i64>,
+    access: &str,
+) -> LinuxDeviceCgroup {
+    let mut rule = LinuxDeviceCgroup::default();
+    rule.set_allow(allow).set_typ(kind).set_major(major).set_minor(minor).set_access(Some(access.to_owned()));
+    rule
+}
+
+fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
+    let read_only = if config.host.privileged { "rw" } else { "ro" };
+    let mut mounts = vec![
+        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+        mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        ),
+        mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", read_only]),
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", read_only]),
+        mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
+        mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+    ];
+    if config.host.network == NetworkMode::Host {
+        // sysfs shows the network namespace it was mounted in, which here is not the container's to mount anew.
+        mounts[3] = mount("/sys", "bind", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only]);
+    }
+    mounts.extend(config.host.tmpfs.iter().map(|(target, options)| tmpfs(target, options)));
+    mounts.extend([
+        file("/etc/hostname", &facts.directory.join("hostname")),
+        file("/etc/hosts", &facts.network_files.join("hosts")),
+        file("/etc/resolv.conf", &facts.network_files.join("resolv.conf")),
+    ]);
+    // A bind asked for comes last, and so wins over what stands at its place.
+    mounts.extend(config.host.binds.iter().map(bind));
+    mounts
+}
+
+fn mount(target: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
+    let mut mount = Mount::default();
+    mount
+        .set_destination(target.into())
+        .set_typ(Some(kind.to_owned()))
+        .set_source(Some(source.into()))
+        .set_options(Some(options.iter().map(ToString::to_string).collect()));
+    mount
+}
+
+fn tmpfs(target: &str, options: &str) -> Mount {
+    let asked = options.split(',').filter(|option| !option.is_empty());
+    let options: Vec<&str> = ["nosuid", "nodev", "noexec"].into_iter().chain(asked).collect();
+    mount(target, "tmpfs", "tmpfs", &options)
+}
+
+fn file(target: &str, source: &Path) -> Mount {
+    mount(target, "bind", &source.to_string_lossy(), &["rbind", "rprivate"])
+}
+
+fn bind(bind: &Bind) -> Mount {
+    let access = if bind.read_only { "ro" } else { "rw" };
+    mount(&bind.target, "bind", &bind.source.to_string_lossy(), &["rbind", &bind.propagation, access])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::HostConfig;
+    use super::*;
+
+    fn config() -> ContainerConfig {
+        ContainerConfig {
+            id: "ab".repeat(32),
+            name: "web".into(),
+            created: 0,
+            image: "lab".into(),
+            image_id: format!("sha256:{}", "0".repeat(64)),
+            layers: vec!["/l1".into()],
+            entrypoint: vec!["/bin/sh".into()],
+            command: vec!["-c".into(), "true".into()],
+            env: vec!["A=1".into()],
+            working_dir: "/srv".into(),
+            user: String::new(),
+            hostname: "web".into(),
+            tty: false,
+            open_stdin: false,
+            stdin_once: false,
+            labels: Default::default(),
+            exposed_ports: vec![],
+            stop_signal: None,
+            host: HostConfig::default(),
+        }
+    }
+
+    fn built(config: &ContainerConfig) -> serde_json::Value {
+        let facts = Facts {
+            user: User { uid: 0, gid: 0, groups: vec![], home: "/root".into() },
+            directory: Path::new("/c"),
+            network_files: Path::new("/c"),
+            network_namespace: None,
+            cgroup: "/porthole/ab".into(),
+            devices: vec![],
+        };
+        serde_json::to_value(build(config, facts).unwrap()).unwrap()
+    }
+
+    fn kinds(spec: &serde_json::Value) -> Vec<&str> {
+        let namespaces = spec["linux"]["namespaces"].as_array().unwrap();
+        namespaces.iter().map(|namespace| namespace["type"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_default_container_is_confined() {
+        let spec = built(&config());
+        assert_eq!(spec["process"]["args"], serde_json::json!(["/bin/sh", "-c", "true"]));
+        assert_eq!(kinds(&spec), ["mount", "uts", "pid", "ipc", "cgroup", "network"]);
+        assert_eq!(spec["process"]["capabilities"]["bounding"].as_array().unwrap().len(), 14);
+        assert!(spec["linux"]["maskedPaths"].as_array().unwrap().contains(&"/proc/kcore".into()));
+        assert_eq!(spec["linux"]["resources"]["devices"][0]["allow"], false);
+        assert!(spec["linux"]["resources"].get("memory").is_none());
+        assert_eq!(spec["annotations"][DEFAULT_SECCOMP_ANNOTATION.0], DEFAULT_SECCOMP_ANNOTATION.1);
+    }
+
+    #[test]
+    fn a_privileged_container_is_not() {
+        let mut config = config();
+        config.host.privileged = true;
+        let spec = built(&config);
+        assert!(spec["linux"].get("maskedPaths").is_none());
+        assert!(spec.get("annotations").is_none());
+        assert_eq!(spec["linux"]["resources"]["devices"][0]["allow"], true);
+    }
+
+    #[test]
+    fn limits_become_resources() {
+        let mut config = config();
+        config.host.memory = Some(64 << 20);
+        config.host.nano_cpus = Some(1_500_000_000);
+        config.host.pids_limit = Some(20);
+        let resources = &built(&config)["linux"]["resources"];
+        assert_eq!(resources["memory"], serde_json::json!({ "limit": 64 << 20, "swap": 128 << 20 }));
+        assert_eq!(resources["cpu"]["quota"], 150_000);
+        assert_eq!(resources["pids"]["limit"], 20);
+    }
+
+    #[test]
+    fn the_hosts_network_makes_no_namespace_and_a_bind_comes_last() {
+        let mut config = config();
+        config.host.network = NetworkMode::Host;
+        config.host.binds.push(Bind {
+            source: "/data".into(),
+            target: "/etc/hosts".into(),
+            read_only: true,
+            propagation: "rprivate".into(),
+        });
+        let spec = built(&config);
+        assert!(!kinds(&spec).contains(&"network"));
+        let last = spec["mounts"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["source"], "/data");
+        assert_eq!(last["options"], serde_json::json!(["rbind", "rprivate", "ro"]));
+    }
+}

@@ -1,0 +1,363 @@
+//! Starting a container: its monitor, its network, and a client that attaches before anything is said.
+
+use super::config::{ContainerConfig, NetworkMode};
+use super::record::{self, Record};
+use super::spec::{self, Facts};
+use super::user::UserDatabase;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::files::{self, Durability, Lock};
+use oci_spec::runtime::{LinuxDevice, Spec};
+use porthole_network::{EndpointRequest, PortSpec};
+use porthole_runtime::client::{self, Attach, Launching, MonitorClient, StartError};
+use porthole_runtime::monitor::{LogConfig, MonitorConfig};
+use porthole_runtime::process::ProcessId;
+use porthole_runtime::relay::{self, DetachKeys, Outcome};
+use porthole_runtime::sandbox::RootSource;
+use porthole_runtime::state::{State, Status};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+/// A log file is rotated at this size, and so many are kept: as Docker's bounded `local` driver does.
+const LOG_SIZE: u64 = 20 << 20;
+const LOG_FILES: u32 = 5;
+
+/// How to take part in a container's streams.
+#[derive(Clone, Debug, Default)]
+pub struct Attachment {
+    /// Send standard input.
+    pub stdin: bool,
+    /// The keys that leave the container running; Ctrl-P Ctrl-Q when `None`.
+    pub detach_keys: Option<String>,
+    /// Forward signals to the container's init.
+    pub signal_proxy: bool,
+}
+
+impl Attachment {
+    fn keys(&self) -> Result<DetachKeys> {
+        detach_keys(self.detach_keys.as_deref())
+    }
+
+    fn options(&self, terminal: bool, detach_keys: DetachKeys) -> relay::Options {
+        relay::Options { terminal, stdin: self.stdin, forward_signals: self.signal_proxy, detach_keys }
+    }
+}
+
+/// The keys a user chose to leave by, or Docker's.
+pub(super) fn detach_keys(chosen: Option<&str>) -> Result<DetachKeys> {
+    chosen.map_or(Ok(DetachKeys::default()), |keys| {
+        keys.parse().map_err(|error| Error::InvalidOption(format!("{error}")))
+    })
+}
+
+/// How an attachment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// The container ended with this exit code.
+    Exited(i32),
+    /// The user left it running.
+    Detached,
+    /// Its monitor was killed; nobody knows.
+    MonitorLost,
+}
+
+impl From<Outcome> for Finished {
+    fn from(outcome: Outcome) -> Finished {
+        match outcome {
+            Outcome::Exited(code) => Finished::Exited(code),
+            Outcome::Detached => Finished::Detached,
+            Outcome::MonitorLost => Finished::MonitorLost,
+        }
+    }
+}
+
+/// A container whose init waits to be let go.
+struct Waiting {
+    record: Record,
+    config: ContainerConfig,
+    launching: Launching,
+    warnings: Vec<String>,
+    /// Held until the container runs.
+    lock: Lock,
+}
+
+impl Engine {
+    /// Starts a container. Answers with what the user should know; nothing happens if it runs already.
+    pub fn start(&self, name: &str) -> Result<Vec<String>> {
+        match self.open_stopped(name)? {
+            Some((record, lock)) => self.start_locked(record, lock),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Starts a container and stays with its streams until it ends or the user leaves.
+    pub fn start_attached(&self, name: &str, attachment: &Attachment) -> Result<Finished> {
+        match self.open_stopped(name)? {
+            Some((record, lock)) => self.start_attached_locked(record, lock, attachment),
+            None => self.attach(name, attachment),
+        }
+    }
+
+    pub(super) fn start_locked(&self, record: Record, lock: Lock) -> Result<Vec<String>> {
+        let waiting = self.launch(record, lock)?;
+        let warnings = waiting.warnings.clone();
+        drop(self.let_go(waiting, None)?);
+        self.reconcile()?;
+        Ok(warnings)
+    }
+
+    pub(super) fn start_attached_locked(
+        &self,
+        record: Record,
+        lock: Lock,
+        attachment: &Attachment,
+    ) -> Result<Finished> {
+        let keys = attachment.keys()?;
+        let waiting = self.launch(record, lock)?;
+        waiting.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
+        let (id, tty) = (waiting.record.id.clone(), waiting.config.tty);
+        let name = waiting.config.name.clone();
+        let attach = Attach { stdin: attachment.stdin, stdout: true, stderr: !tty, cleanup: true };
+        let mut client = self.let_go(waiting, Some(attach))?;
+        let outcome =
+            relay::attach(&mut client, &attachment.options(tty, keys)).map_err(|source| Error::file(name, source))?;
+        if matches!(outcome, Outcome::Exited(_)) {
+            self.clean_up(&id)?;
+            client.cleaned_up();
+            self.reconcile()?;
+        }
+        Ok(outcome.into())
+    }
+
+    /// Joins the streams of a running container.
+    pub fn attach(&self, name: &str, attachment: &Attachment) -> Result<Finished> {
+        let keys = attachment.keys()?;
+        let record = self.find(name)?;
+        let config = record.existing_config()?;
+        match record.live()?.state.status {
+            Status::Paused => {
+                return Err(Error::InvalidOption("cannot attach to a paused container, unpause it first".to_owned()));
+            }
+            status if !record::is_active(status) => {
+                return Err(Error::InvalidOption("cannot attach to a stopped container, start it first".to_owned()));
+            }
+            _ => {}
+        }
+        let mut client = self.connect(&record, &config.name)?;
+        let attach = Attach { stdin: attachment.stdin, stdout: true, stderr: !config.tty, cleanup: false };
+        client.attach(attach).map_err(|source| monitor_error(&config, source))?;
+        let options = attachment.options(config.tty, keys);
+        let outcome = relay::attach(&mut client, &options).map_err(|source| Error::file(&config.name, source))?;
+        Ok(outcome.into())
+    }
+
+    /// Locks a container that does not run; `None` when it runs. What an earlier run left is cleaned up first.
+    fn open_stopped(&self, name: &str) -> Result<Option<(Record, Lock)>> {
+        self.prepare()?;
+        let record = self.find(name)?;
+        let live = record.live()?;
+        match live.state.status {
+            Status::Paused => {
+                return Err(Error::InvalidOption("cannot start a paused container, try unpause instead".to_owned()));
+            }
+            status if record::is_active(status) => return Ok(None),
+            _ => self.settle(&record, &live)?,
+        }
+        let lock = record.lock()?;
+        // Another command may have started it while we waited for the lock.
+        if record::is_active(record.live()?.state.status) {
+            return Ok(None);
+        }
+        Ok(Some((record, lock)))
+    }
+
+    /// Makes the container's processes and its place on the network. If that fails, nothing of it is left but the
+    /// reason in the container's state.
+    fn launch(&self, record: Record, lock: Lock) -> Result<Waiting> {
+        let config = record.existing_config()?;
+        let launched = self.launch_monitor(&record, &config);
+        match launched {
+            Ok((launching, warnings)) => Ok(Waiting { record, config, launching, warnings, lock }),
+            Err(error) => Err(self.failed(&record, lock, error)),
+        }
+    }
+
+    fn launch_monitor(&self, record: &Record, config: &ContainerConfig) -> Result<(Launching, Vec<String>)> {
+        let ports = published_ports(config)?;
+        self.mark_active(record)?;
+        let spec = self.make_spec(record, config)?;
+        files::write_json(&record.path("spec.json"), &spec, Durability::Volatile)?;
+        files::write_json(&record.path("monitor.json"), &self.monitor_config(record, config)?, Durability::Volatile)?;
+        let program = Path::new("/proc/self/exe");
+        let socket = self.paths().socket(&record.id);
+        let mut launching = client::launch(program, &[OsStr::new("monitor")], record.directory(), &socket)?;
+        let init = launching.created()?;
+        let warnings = match config.host.network {
+            NetworkMode::Bridge => self.connect_network(record, config, init, &ports)?,
+            NetworkMode::None => {
+                porthole_network::raise_loopback(open_netns(init)?.as_fd())?;
+                Vec::new()
+            }
+            NetworkMode::Host | NetworkMode::Container(_) => Vec::new(),
+        };
+        Ok((launching, warnings))
+    }
+
+    /// Marks a container that may hold something of the kernel's from now on. What a start that was killed left of it is
+    /// given back first.
+    fn mark_active(&self, record: &Record) -> Result<()> {
+        let mark = self.paths().active(&record.id);
+        if mark.exists() {
+            return self.release(record).and_then(|()| self.mark_active(record));
+        }
+        files::create_private_directory(&self.paths().active_directory())?;
+        File::create(&mark).map(drop).map_err(|source| Error::file(mark, source))
+    }
+
+    fn connect_network(
+        &self,
+        record: &Record,
+        config: &ContainerConfig,
+        init: ProcessId,
+        ports: &[PortSpec],
+    ) -> Result<Vec<String>> {
+        let netns = open_netns(init)?;
+        let request = EndpointRequest { container: &record.id, name: &config.name, netns: netns.as_fd(), ports };
+        let endpoint = self.network().connect(&request)?;
+        files::write_json(&record.path("network.json"), &endpoint, Durability::Volatile)?;
+        // In place, not by rename: the file may be bound into the container already.
+        let hosts = porthole_network::hosts_file(&config.hostname, Some(endpoint.address.into()), &[]);
+        write_in_place(&record.path("hosts"), &hosts)?;
+        Ok(endpoint.warnings)
+    }
+
+    /// Lets the init run the container's program.
+    fn let_go(&self, waiting: Waiting, attach: Option<Attach>) -> Result<MonitorClient> {
+        let Waiting { record, launching, lock, .. } = waiting;
+        match launching.go(attach) {
+            Ok(client) => Ok(client),
+            Err(error) => Err(self.failed(&record, lock, error.into())),
+        }
+    }
+
+    /// Undoes a start, and writes down why it failed.
+    fn failed(&self, record: &Record, lock: Lock, error: Error) -> Error {
+        let undone = (|| {
+            let state = record.live()?.state;
+            let state = State { exit_code: Some(error.exit_code()), error: error.to_string(), ..state };
+            record.write_state(&state)?;
+            drop(lock);
+            self.clean_up(&record.id)
+        })();
+        // The first failure is the one to tell. What could not be undone is marked active, and undone later.
+        drop(undone);
+        error
+    }
+
+    fn make_spec(&self, record: &Record, config: &ContainerConfig) -> Result<Spec> {
+        let mut roots = vec![record.path("upper")];
+        roots.extend(config.layers.iter().cloned());
+        let user = UserDatabase::of_layers(&roots).resolve(&config.user).map_err(Error::InvalidOption)?;
+        let (network_files, network_namespace) = self.shared_network(record, config)?;
+        self.write_network_files(record, config)?;
+        let facts = Facts {
+            user,
+            directory: record.directory(),
+            network_files: &network_files,
+            network_namespace,
+            cgroup: self.cgroup(&record.id),
+            devices: if config.host.privileged { super::devices::of_host()? } else { Vec::<LinuxDevice>::new() },
+        };
+        spec::build(config, facts)
+    }
+
+    /// Whose hosts and resolv.conf a container uses, and the network namespace that it joins.
+    fn shared_network(&self, record: &Record, config: &ContainerConfig) -> Result<(PathBuf, Option<PathBuf>)> {
+        let NetworkMode::Container(other) = &config.host.network else {
+            return Ok((record.directory().to_owned(), None));
+        };
+        let other = self.find(other)?;
+        let live = other.live()?;
+        let init = live.state.init.filter(|_| record::is_active(live.state.status));
+        let init = init.ok_or_else(|| {
+            Error::InvalidOption(format!("cannot join network of a non running container: {}", other.id))
+        })?;
+        Ok((other.directory().to_owned(), Some(format!("/proc/{}/ns/net", init.pid).into())))
+    }
+
+    fn write_network_files(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
+        write_in_place(&record.path("hostname"), &format!("{}\n", config.hostname))?;
+        if *config.network() == NetworkMode::Host {
+            let hosts = fs::read_to_string("/etc/hosts").map_err(|source| Error::file("/etc/hosts", source))?;
+            write_in_place(&record.path("hosts"), &hosts)?;
+            return write_in_place(&record.path("resolv.conf"), &host_resolv_conf()?);
+        }
+        write_in_place(&record.path("hosts"), &porthole_network::hosts_file(&config.hostname, None, &[]))?;
+        write_in_place(&record.path("resolv.conf"), &porthole_network::resolv_conf(&host_resolv_conf()?))
+    }
+
+    fn monitor_config(&self, record: &Record, config: &ContainerConfig) -> Result<MonitorConfig> {
+        let root = RootSource::Overlay {
+            lower: config.layers.clone(),
+            upper: record.path("upper"),
+            work: record.path("work"),
+        };
+        Ok(MonitorConfig {
+            id: config.id.clone(),
+            directory: record.directory().to_owned(),
+            root,
+            open_stdin: config.open_stdin,
+            stdin_once: config.stdin_once,
+            log: LogConfig { path: record.path("log/container.log"), max_size: LOG_SIZE, max_files: LOG_FILES },
+            restart: config.host.restart,
+            stop_signal: config.stop_signal.as_deref().map(super::stop::parse_signal).transpose()?,
+            socket: self.paths().socket(&config.id),
+            cleanup: self.cleanup_command(&config.id),
+        })
+    }
+
+    pub(super) fn connect(&self, record: &Record, name: &str) -> Result<MonitorClient> {
+        MonitorClient::connect(&self.paths().socket(&record.id))
+            .map_err(|source| Error::Monitor { name: name.to_owned(), source })
+    }
+}
+
+pub(super) fn monitor_error(config: &ContainerConfig, source: client::Error) -> Error {
+    Error::Monitor { name: config.name.clone(), source }
+}
+
+impl From<StartError> for Error {
+    fn from(error: StartError) -> Error {
+        Error::StartFailed { exit_code: error.exit_code, message: error.message }
+    }
+}
+
+fn published_ports(config: &ContainerConfig) -> Result<Vec<PortSpec>> {
+    let mut ports = Vec::new();
+    if *config.network() != NetworkMode::Bridge {
+        return Ok(ports);
+    }
+    for text in &config.host.publish {
+        ports.extend(PortSpec::parse(text).map_err(|error| Error::InvalidOption(error.to_string()))?);
+    }
+    Ok(ports)
+}
+
+fn open_netns(init: ProcessId) -> Result<File> {
+    let path = PathBuf::from(format!("/proc/{}/ns/net", init.pid));
+    File::open(&path).map_err(|source| Error::file(path, source))
+}
+
+fn host_resolv_conf() -> Result<String> {
+    porthole_network::host_resolv_conf().map_err(|source| Error::file("/etc/resolv.conf", source))
+}
+
+fn write_in_place(path: &Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o644).open(path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|source| Error::file(path, source))
+}

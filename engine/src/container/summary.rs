@@ -1,0 +1,107 @@
+//! One line of `ps`, and what a list of containers shows.
+
+use super::config::ContainerConfig;
+use crate::units::human_duration;
+use porthole_network::PublishedPort;
+use porthole_runtime::state::{State, Status};
+use std::net::Ipv4Addr;
+
+/// What a list shows of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerSummary {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The image as it was named.
+    pub image: String,
+    /// The image's id, `sha256:…`.
+    pub image_id: String,
+    /// The whole command, joined by blanks.
+    pub command: String,
+    /// When it was created, in nanoseconds since 1970.
+    pub created: i64,
+    /// What it is doing; already corrected for a reboot or a vanished init.
+    pub state: State,
+    /// Whether its monitor was killed while it runs: nothing logs it or waits for it.
+    pub monitor_lost: bool,
+    /// Its network mode.
+    pub network: String,
+    /// Its address on the bridge, while it runs.
+    pub address: Option<Ipv4Addr>,
+    /// The host's end of its veth pair, while it runs.
+    pub host_interface: Option<String>,
+    /// Its published ports, while it runs.
+    pub ports: Vec<PublishedPort>,
+    /// Its labels.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Whether it has a terminal.
+    pub tty: bool,
+}
+
+impl ContainerSummary {
+    /// The first twelve digits of the id.
+    pub fn short_id(&self) -> &str {
+        &self.id[..12]
+    }
+
+    /// Whether it has processes.
+    pub fn is_running(&self) -> bool {
+        matches!(self.state.status, Status::Running | Status::Paused | Status::Restarting)
+    }
+
+    /// Docker's STATUS column: `Up 3 minutes`, `Exited (0) 2 hours ago`. `now` in nanoseconds since 1970.
+    pub fn status_text(&self, now: i64) -> String {
+        let since = |time: &Option<String>| human_duration(now - nanoseconds(time.as_deref()).unwrap_or(now));
+        let text = match self.state.status {
+            Status::Created => "Created".to_owned(),
+            Status::Running => format!("Up {}", since(&self.state.started_at)),
+            Status::Paused => format!("Up {} (Paused)", since(&self.state.started_at)),
+            Status::Restarting => {
+                format!("Restarting ({}) {} ago", self.state.exit_code.unwrap_or(0), since(&self.state.finished_at))
+            }
+            Status::Exited => {
+                format!("Exited ({}) {} ago", self.state.exit_code.unwrap_or(0), since(&self.state.finished_at))
+            }
+            Status::Dead => "Dead".to_owned(),
+        };
+        if self.monitor_lost { format!("{text} (monitor lost)") } else { text }
+    }
+
+    /// Docker's PORTS column: `0.0.0.0:8088->80/tcp, [::]:8088->80/tcp`.
+    pub fn ports_text(&self) -> String {
+        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+        ports.join(", ")
+    }
+}
+
+/// An RFC 3339 time as nanoseconds since 1970.
+pub fn nanoseconds(time: Option<&str>) -> Option<i64> {
+    let time: jiff::Timestamp = time?.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+/// Joins a record with what runs.
+pub fn summarise(config: ContainerConfig, live: super::record::Live) -> ContainerSummary {
+    let command = config.argv().join(" ");
+    let (address, host_interface, ports) = match live.endpoint {
+        Some(endpoint) => (Some(endpoint.address), Some(endpoint.host_interface), endpoint.ports),
+        None => (None, None, Vec::new()),
+    };
+    ContainerSummary {
+        id: config.id,
+        name: config.name,
+        image: config.image,
+        image_id: config.image_id,
+        command,
+        created: config.created,
+        state: live.state,
+        monitor_lost: live.monitor_lost,
+        network: config.host.network.to_string(),
+        address,
+        host_interface,
+        ports,
+        labels: config.labels,
+        tty: config.tty,
+    }
+}

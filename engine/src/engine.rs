@@ -1,0 +1,119 @@
+//! The façade.
+
+use crate::container::record::{self, Record};
+use crate::container::summary::{ContainerSummary, summarise};
+use crate::error::{Error, Result};
+use crate::paths::Paths;
+use crate::{files, identity};
+use porthole_images::{Digest, Removal, Store};
+use porthole_network::Network;
+use porthole_runtime::cgroup::Stats;
+use std::ffi::OsString;
+
+/// All that porthole does with containers, images and networks, over one state root. Cheap to make and to clone: it
+/// reads nothing until asked.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    paths: Paths,
+}
+
+impl Engine {
+    /// The engine over the state root of this process.
+    pub fn new(paths: Paths) -> Engine {
+        Engine { paths }
+    }
+
+    /// Where its state lies.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// The image store.
+    pub fn images(&self) -> Result<Store> {
+        Ok(Store::open(self.paths.root())?)
+    }
+
+    /// The network.
+    pub fn network(&self) -> Network {
+        Network::open(self.paths.root(), self.paths.run())
+    }
+
+    /// All containers, or only those that run; the newest first.
+    pub fn containers(&self, all: bool) -> Result<Vec<ContainerSummary>> {
+        let mut summaries = Vec::new();
+        for id in record::ids(&self.paths)? {
+            let record = Record::new(&self.paths, &id);
+            if let Some(config) = record.config()? {
+                summaries.push(summarise(config, record.live()?));
+            }
+        }
+        summaries.retain(|summary| all || summary.is_running());
+        summaries.sort_by(|one, other| (other.created, &other.id).cmp(&(one.created, &one.id)));
+        Ok(summaries)
+    }
+
+    /// One container, by name or id.
+    pub fn container(&self, name: &str) -> Result<ContainerSummary> {
+        let record = self.find(name)?;
+        Ok(summarise(record.existing_config()?, record.live()?))
+    }
+
+    /// Removes a name of an image, and the image with its last name. Answers with what went.
+    pub fn remove_image(&self, name: &str, force: bool) -> Result<Vec<Removal>> {
+        let containers = self.containers(true)?;
+        let users = |image: &Digest| {
+            let image = image.to_string();
+            let using = containers.iter().filter(|container| container.image_id == image);
+            using.map(|container| container.name.clone()).collect()
+        };
+        Ok(self.images()?.remove(name, force, &users)?)
+    }
+
+    /// What a running container uses of the host.
+    pub fn usage(&self, name: &str) -> Result<Stats> {
+        let record = self.find(name)?;
+        self.cgroup_of(&record)?.stats().map_err(|source| Error::Cgroup { name: name.to_owned(), source })
+    }
+
+    /// Finds a container by id, name or the beginning of an id.
+    pub(crate) fn find(&self, name: &str) -> Result<Record> {
+        record::find(&self.paths, name)
+    }
+
+    /// The cgroup of a container below every hierarchy. Roots other than the system's carry a mark, so that they never
+    /// meet.
+    pub(crate) fn cgroup(&self, id: &str) -> String {
+        if self.is_system_root() {
+            format!("/porthole/{id}")
+        } else {
+            format!("/porthole-{}/{id}", identity::root_mark(self.paths.root()))
+        }
+    }
+
+    pub(crate) fn is_system_root(&self) -> bool {
+        self.paths.root() == std::path::Path::new(crate::paths::SYSTEM_ROOT)
+    }
+
+    /// The command that cleans up after a container; a monitor runs it when nobody else does.
+    pub(crate) fn cleanup_command(&self, id: &str) -> Vec<String> {
+        vec!["/proc/self/exe".to_owned(), "cleanup".to_owned(), id.to_owned()]
+    }
+
+    /// The variables by which another porthole process finds this state root.
+    pub fn environment(&self) -> [(OsString, OsString); 1] {
+        [("PORTHOLE_ROOT".into(), self.paths.root().into())]
+    }
+
+    /// Makes the directories of the state root.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NeedsRoot("running containers".to_owned()));
+        }
+        for directory in [self.paths.containers(), self.paths.names(), self.paths.run().to_owned()] {
+            if !directory.is_dir() {
+                files::create_private_directory(&directory)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What can go wrong, each naming the object and what to do about it.
+
+use std::path::PathBuf;
+
+/// An engine result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An engine error. Its text is one line, in Docker's words where Docker has some.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No container has this name or id.
+    #[error("No such container: {0}")]
+    NoSuchContainer(String),
+    /// Several ids begin like this.
+    #[error("Multiple IDs found with provided prefix: {0}")]
+    AmbiguousId(String),
+    /// The name belongs to another container.
+    #[error(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or rename) that container to be able to reuse that name."
+    )]
+    NameInUse {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        id: String,
+    },
+    /// The name has characters that names do not have.
+    #[error("Invalid container name ({0}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")]
+    InvalidName(String),
+    /// An option or its value makes no sense.
+    #[error("{0}")]
+    InvalidOption(String),
+    /// The container must not run for this.
+    #[error(
+        "cannot remove container \"/{0}\": container is running: stop the container before removing or force remove"
+    )]
+    RemoveRunning(String),
+    /// The container must run for this.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// It is paused, and this needs it to go on.
+    #[error("Container {0} is paused, unpause the container before stopping or killing")]
+    Paused(String),
+    /// It runs, and this needs it paused.
+    #[error("Container {0} is not paused")]
+    NotPaused(String),
+    /// It runs already.
+    #[error("container {0} is already running")]
+    AlreadyRunning(String),
+    /// Its init could not be started; the code is the one to exit with.
+    #[error("{message}")]
+    StartFailed {
+        /// 125, 126 or 127.
+        exit_code: i32,
+        /// Why.
+        message: String,
+    },
+    /// The init could not be told to begin or end, or an exec failed.
+    #[error(transparent)]
+    Sandbox(#[from] porthole_runtime::sandbox::Error),
+    /// The monitor did not answer, or could not be started.
+    #[error("container {name}: {source}")]
+    Monitor {
+        /// The container.
+        name: String,
+        /// What the client met.
+        source: porthole_runtime::client::Error,
+    },
+    /// The cgroup could not be used.
+    #[error("cgroup of container {name}: {source}")]
+    Cgroup {
+        /// The container.
+        name: String,
+        /// What went wrong.
+        source: porthole_runtime::cgroup::Error,
+    },
+    /// From the image store.
+    #[error(transparent)]
+    Image(#[from] porthole_images::Error),
+    /// From the network.
+    #[error(transparent)]
+    Network(#[from] porthole_network::Error),
+    /// A file of the state could not be read or written.
+    #[error("{}: {source}{}", path.display(), advice(source))]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A record in the state is damaged.
+    #[error("{} is damaged: {source}; remove the container with `porthole rm -f`", path.display())]
+    Record {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// This needs root.
+    #[error("{0} needs root: run it as root or with sudo")]
+    NeedsRoot(String),
+    /// Nothing to make the lab from.
+    #[error("the lab needs a static busybox at /bin/busybox: install the package busybox-static")]
+    NoBusybox,
+    /// The lab's request got no answer.
+    #[error("no answer from {to}: {source}")]
+    LabRequest {
+        /// Where it was sent.
+        to: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The lab is not there.
+    #[error("the lab is not up: start it with `porthole lab up`")]
+    NoLab,
+}
+
+impl Error {
+    /// Names the file of an I/O error.
+    pub fn file(path: impl Into<PathBuf>, source: impl Into<std::io::Error>) -> Error {
+        Error::File { path: path.into(), source: source.into() }
+    }
+
+    /// The exit code of a `run` or `start` that failed so: 125 unless the command itself was at fault.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Error::StartFailed { exit_code, .. } => *exit_code,
+            Error::Sandbox(error) => error.exit_code(),
+            _ => 125,
+        }
+    }
+}
+
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => "; porthole's state belongs to root: run it as root or with sudo",
+        Some(libc::ENOSPC) => "; free some space, `porthole rm` and `porthole rmi` remove what is not needed",
+        Some(libc::EROFS) => "; choose a writable place with PORTHOLE_ROOT",
+        _ => "",
+    }
+}

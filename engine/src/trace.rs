@@ -1,0 +1,1 @@
+//! Which taps a trace needs.
