@@ -1,0 +1,155 @@
+//! From prepared to stored: the moment at which an image comes to be.
+
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::record::{self, References};
+use super::{Guard, ImageRecord, Ingest, LayerRecord, Store};
+use crate::digest::Digest;
+use crate::error::{Context, Result};
+use crate::fs;
+use crate::reference::Reference;
+
+/// An image whose blobs and missing layers lie in an ingest directory: `layer-CHAIN/{root,blob,layer.json}` for a layer, `HEX`
+/// for a configuration or manifest, `HEX.json` for the record.
+#[derive(Debug)]
+pub(crate) struct StagedImage {
+    pub(crate) id: Digest,
+    pub(crate) record: ImageRecord,
+    pub(crate) references: Vec<Reference>,
+}
+
+/// A name that now stands for another image.
+pub(crate) type Replaced = (Reference, Digest);
+
+impl Ingest {
+    /// Makes room for a layer: its empty root, and the file for its blob.
+    pub(crate) fn new_layer(&self, chain_id: &Digest) -> Result<(OwnedFd, File)> {
+        new_layer(&self.layer(chain_id))
+    }
+
+    /// Makes room for the only layer of an image.
+    pub(crate) fn new_unnamed_layer(&self) -> Result<(OwnedFd, File)> {
+        new_layer(&self.path().join("layer"))
+    }
+
+    /// Completes the only layer of an image.
+    pub(crate) fn name_layer(&self, layer: &LayerRecord) -> Result<()> {
+        fs::rename(&self.path().join("layer"), &self.layer(&layer.chain_id))?;
+        self.stage_layer(layer)
+    }
+
+    /// Where the files of a layer are prepared.
+    pub(crate) fn layer_root(&self, chain_id: &Digest) -> PathBuf {
+        self.layer(chain_id).join("root")
+    }
+
+    /// Where a layer is prepared.
+    fn layer(&self, chain_id: &Digest) -> PathBuf {
+        self.path().join(format!("layer-{}", chain_id.hex()))
+    }
+
+    /// Completes a prepared layer with its record.
+    pub(crate) fn stage_layer(&self, layer: &LayerRecord) -> Result<()> {
+        let path = self.layer(&layer.chain_id).join("layer.json");
+        // Images of one archive may share a layer.
+        if path.exists() { Ok(()) } else { fs::write(&path, &record::encode(layer)) }
+    }
+
+    /// Prepares a small blob.
+    pub(crate) fn stage_blob(&self, content: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(content);
+        let path = self.path().join(digest.hex());
+        // Images of one archive may share a configuration.
+        if !path.exists() {
+            fs::write(&path, content)?;
+        }
+        Ok(digest)
+    }
+
+    /// Prepares the record of an image.
+    pub(crate) fn stage_record(&self, image: &StagedImage) -> Result<()> {
+        let path = self.path().join(format!("{}.json", image.id.hex()));
+        if !path.exists() {
+            fs::write(&path, &record::encode(&image.record))?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Stores prepared images, all or none. `None` when a layer that was there before has been removed meanwhile: it must
+    /// be prepared, too.
+    pub(crate) fn commit(&self, ingest: &Ingest, images: &[StagedImage]) -> Result<Option<Vec<Replaced>>> {
+        ingest.sync()?;
+        let guard = self.lock()?;
+        let layers = || images.iter().flat_map(|image| &image.record.layers);
+        for layer in layers() {
+            if !ingest.layer(&layer.chain_id).exists() && self.layer(&layer.chain_id)?.is_none() {
+                return Ok(None);
+            }
+        }
+        layers().try_for_each(|layer| self.place_layer(ingest, layer, &guard))?;
+        for blob in images.iter().flat_map(|image| [Some(image.id), image.record.manifest]).flatten() {
+            place(&ingest.path().join(blob.hex()), &self.blob_path(&blob))?;
+        }
+        // The data is on disk; now its names, and only then the records that promise them.
+        fs::sync_directory(&self.blobs())?;
+        fs::sync_directory(&self.snapshots())?;
+        for image in images {
+            let record = self.record_path(&image.id);
+            // A record that is there says the same, and leases are locks on it.
+            if !record.exists() {
+                place(&ingest.path().join(format!("{}.json", image.id.hex())), &record)?;
+            }
+        }
+        let mut references = self.references()?;
+        let mut replaced = Vec::new();
+        for (image, reference) in images.iter().flat_map(|image| image.references.iter().map(move |name| (image, name)))
+        {
+            let old = references.set(reference, image.id).filter(|old| *old != image.id);
+            replaced.extend(old.map(|old| (reference.clone(), old)));
+        }
+        self.write_references(&references, &guard)?;
+        Ok(Some(replaced))
+    }
+
+    fn place_layer(&self, ingest: &Ingest, layer: &LayerRecord, guard: &Guard) -> Result<()> {
+        let staged = ingest.layer(&layer.chain_id);
+        // Another process may have stored the same layer first; ours goes away with the ingest directory.
+        if !staged.exists() || self.layer(&layer.chain_id)?.is_some() {
+            return Ok(());
+        }
+        place(&staged.join("blob"), &self.blobs().join(layer.blob_file()))?;
+        let snapshot = self.snapshot_path(&layer.chain_id);
+        self.discard(&snapshot, guard)?;
+        fs::rename(&staged, &snapshot)
+    }
+
+    /// Replaces the list of names, and makes all that happened in `images/` lasting.
+    pub(super) fn write_references(&self, references: &References, _: &Guard) -> Result<()> {
+        let temporary = self.images().join("references.new");
+        // A killed process may have left one; under the lock it is ours.
+        let _ = std::fs::remove_file(&temporary);
+        let mut file = fs::create(&temporary)?;
+        file.write_all(&record::encode(references)).and_then(|()| file.sync_all()).at("write", &temporary)?;
+        fs::rename(&temporary, &self.references_path())?;
+        fs::sync_directory(&self.images())
+    }
+}
+
+fn new_layer(path: &Path) -> Result<(OwnedFd, File)> {
+    let root = path.join("root");
+    fs::make_directories(&root)?;
+    // For a layer that does not describe its root, and has none below to take its mode from.
+    std::fs::set_permissions(&root, Permissions::from_mode(0o755)).at("set mode of", &root)?;
+    Ok((fs::open_directory(&root)?, fs::create(&path.join("blob"))?))
+}
+
+/// Moves a prepared file into place, unless an earlier image of the same archive brought it already.
+fn place(from: &Path, to: &Path) -> Result<()> {
+    if from.exists() { fs::rename(from, to) } else { Ok(()) }
+}
