@@ -498,8 +498,13 @@ fn the_idle_monitor_is_small() {
     container.start(None).expect("starts");
     eventually("output", || (!container.log().is_empty()).then_some(()));
     let monitor = container.state().monitor.expect("has one").pid;
-    let fields = ["Pss:", "Private_Dirty:", "Rss:"].map(|field| format!("{field} {} KiB", memory(monitor, field)));
-    println!("monitor: {}", fields.join(", "));
+    let figures = || ["Pss:", "Private_Dirty:", "Rss:"].map(|field| memory(monitor, field));
+    let busy = figures();
+    // Once it has settled down.
+    std::thread::sleep(Duration::from_millis(300));
+    let [pss, dirty, resident] = figures();
+    println!("monitor: PSS {pss} KiB, private and dirty {dirty} KiB, resident {resident} KiB; at first {busy:?}");
+    assert!(pss < busy[0]);
     let descriptors = fs::read_dir(format!("/proc/{monitor}/fd")).expect("readable").count();
     assert!(descriptors <= 12, "{descriptors} descriptors");
     assert!(memory(monitor, "Private_Dirty:") < 1024);

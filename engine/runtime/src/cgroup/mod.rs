@@ -1,0 +1,322 @@
+//! A container's control group, whichever of cgroup v1, v2 or the hybrid of both the host has (cgroups(7)).
+
+mod devices;
+mod layout;
+mod processes;
+mod stats;
+mod v1;
+mod v2;
+
+pub use stats::Stats;
+
+use layout::{Hierarchy, Layout};
+use nix::errno::Errno;
+use oci_spec::runtime::LinuxResources;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Why something about a cgroup could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or directory of it refused.
+    #[error("cgroup: cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The path is not of the form `/a/b`.
+    #[error("cgroup path {} must be absolute and without `..`", .0.display())]
+    Path(PathBuf),
+    /// The host has no cgroup file system where it belongs.
+    #[error("no cgroup file system is mounted at {}", .0.display())]
+    NotMounted(&'static Path),
+    /// A limit needs a controller that the host does not have.
+    #[error("cannot limit {what}: this host has no {controller} cgroup controller")]
+    NoController {
+        /// The limit, as a user calls it.
+        what: &'static str,
+        /// The controller.
+        controller: &'static str,
+    },
+    /// A limit that this version of cgroups cannot express.
+    #[error("cannot apply {what}: cgroup {version} has no such setting")]
+    NotExpressible {
+        /// The field of `linux.resources`.
+        what: &'static str,
+        /// The version.
+        version: &'static str,
+    },
+    /// Processes that are not ours to move or kill are in it.
+    #[error("cgroup {} already holds processes: {pids:?}", path.display())]
+    Occupied {
+        /// The cgroup below its hierarchies.
+        path: PathBuf,
+        /// Some of the processes.
+        pids: Vec<i32>,
+    },
+    /// Freezing did not come to an end.
+    #[error("cgroup {} did not freeze in time", .0.display())]
+    FreezeTimeout(PathBuf),
+}
+
+impl Error {
+    fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File {
+            action,
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
+    }
+}
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// A control group, by its path below each hierarchy. It need not exist.
+#[derive(Clone, Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+    layout: Layout,
+}
+
+impl Cgroup {
+    /// The cgroup of this path, like `/porthole/ID`, on this host. Makes nothing.
+    pub fn open(path: &Path) -> Result<Self> {
+        let normal = |component| matches!(component, Component::RootDir | Component::Normal(_));
+        if !path.is_absolute() || !path.components().all(normal) || path == Path::new("/") {
+            return Err(Error::Path(path.to_owned()));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            layout: Layout::detect()?,
+        })
+    }
+
+    /// Its path below each hierarchy.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it in every hierarchy. One that is left over, but empty, is taken over.
+    pub fn create(&self) -> Result<()> {
+        for hierarchy in self.layout.hierarchies() {
+            let directory = hierarchy.directory(&self.path);
+            if !make(&directory)? {
+                self.refuse_occupied(&directory)?;
+            }
+            if hierarchy.has("cpuset") && !self.layout.is_v2() {
+                v1::inherit_cpuset(&hierarchy.root, &directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_occupied(&self, directory: &Path) -> Result<()> {
+        let pids = processes::list(directory)?;
+        match pids.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Occupied {
+                path: self.path.clone(),
+                pids,
+            }),
+        }
+    }
+
+    /// Whether it exists.
+    pub fn exists(&self) -> bool {
+        self.layout.hierarchies().any(|hierarchy| hierarchy.directory(&self.path).exists())
+    }
+
+    /// Applies limits; fields that are absent are left as they are. Serves both a new container and an update.
+    pub fn apply(&self, resources: &LinuxResources) -> Result<()> {
+        match &self.layout {
+            Layout::V2(hierarchy) => v2::apply(hierarchy, &self.path, resources),
+            Layout::V1 { hierarchies, .. } => v1::apply(hierarchies, &self.path, resources),
+        }
+    }
+
+    /// What a process needs to be put into it.
+    pub fn entrance(&self) -> Result<Entrance> {
+        let mut entrance = Entrance::default();
+        for hierarchy in self.layout.hierarchies() {
+            let directory = hierarchy.directory(&self.path);
+            if hierarchy.is_v2 {
+                entrance.directory = Some(open(&directory, libc::O_DIRECTORY | libc::O_PATH)?);
+            } else {
+                entrance.tasks.push(open(&directory.join("tasks"), libc::O_WRONLY)?);
+            }
+        }
+        Ok(entrance)
+    }
+
+    /// Its directories on a v1 or hybrid host, by the names of their hierarchies; empty on v2.
+    pub fn v1_directories(&self) -> Vec<(String, PathBuf)> {
+        match &self.layout {
+            Layout::V2(_) => Vec::new(),
+            Layout::V1 { hierarchies, .. } => hierarchies
+                .iter()
+                .map(|hierarchy| (hierarchy.name.clone(), hierarchy.directory(&self.path)))
+                .collect(),
+        }
+    }
+
+    /// Whether the memory controller can limit swap (`swapaccount=1` on v1).
+    pub fn limits_swap(&self) -> bool {
+        let file = match &self.layout {
+            Layout::V2(_) => "memory.swap.max",
+            Layout::V1 { .. } => "memory.memsw.limit_in_bytes",
+        };
+        self.directory_of("memory").is_some_and(|directory| {
+            // The root of a hierarchy has no limits, so look at the nearest cgroup that exists.
+            directory.ancestors().any(|ancestor| ancestor.join(file).exists())
+        })
+    }
+
+    /// Removes it, once its processes have ended, with all cgroups below it. One that does not exist is removed already.
+    pub fn remove(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        for hierarchy in self.layout.hierarchies() {
+            let directory = hierarchy.directory(&self.path);
+            while let Err(error) = remove(&directory) {
+                // A process that has just been reaped may still be leaving.
+                if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() > deadline {
+                    return Err(Error::at("remove", directory)(error));
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        Ok(())
+    }
+
+    /// Its directory in the hierarchy of a controller.
+    fn directory_of(&self, controller: &str) -> Option<PathBuf> {
+        self.layout
+            .hierarchies()
+            .find(|hierarchy| hierarchy.has(controller))
+            .map(|hierarchy| hierarchy.directory(&self.path))
+    }
+}
+
+/// Open files by which a new process enters a cgroup.
+#[derive(Debug, Default)]
+pub struct Entrance {
+    /// `tasks` in each v1 hierarchy.
+    tasks: Vec<OwnedFd>,
+    /// Its directory in the v2 hierarchy.
+    directory: Option<OwnedFd>,
+}
+
+impl Entrance {
+    /// For `CLONE_INTO_CGROUP`.
+    pub fn directory(&self) -> Option<BorrowedFd<'_>> {
+        self.directory.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Moves the calling thread, the only one of its process, into the v1 hierarchies. A thread that moves itself alone
+    /// does so without the kernel's global lock for moving processes, whose taking can cost 10 ms.
+    pub fn enter(&self) -> io::Result<()> {
+        for tasks in &self.tasks {
+            rustix::io::write(tasks, b"0")?;
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path, flags: libc::c_int) -> Result<OwnedFd> {
+    use nix::fcntl::OFlag;
+    let flags = OFlag::from_bits_retain(flags) | OFlag::O_CLOEXEC;
+    nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty())
+        .map_err(|errno| Error::at("open", path)(errno.into()))
+}
+
+fn write(directory: &Path, file: &str, value: impl AsRef<[u8]>) -> Result<()> {
+    let path = directory.join(file);
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| io::Write::write_all(&mut file, value.as_ref()))
+        .map_err(Error::at("write", path))
+}
+
+fn read(directory: &Path, file: &str) -> Result<String> {
+    let path = directory.join(file);
+    fs::read_to_string(&path).map_err(Error::at("read", path))
+}
+
+/// Makes a directory and those above it; tells whether it is new.
+fn make(directory: &Path) -> Result<bool> {
+    match fs::create_dir(directory) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(false),
+            io::ErrorKind::NotFound => {
+                if let Some(parent) = directory.parent() {
+                    make(parent)?;
+                }
+                fs::create_dir(directory).map(|()| true).map_err(Error::at("make", directory))
+            }
+            _ => Err(Error::at("make", directory)(error)),
+        },
+    }
+}
+
+/// Removes a cgroup and those below it.
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.raw_os_error() != Some(Errno::EBUSY as i32) => return Err(error),
+        Err(_) => {}
+        Ok(()) => return Ok(()),
+    }
+    for child in subdirectories(directory)? {
+        remove(&child)?;
+    }
+    fs::remove_dir(directory)
+}
+
+fn subdirectories(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// A hierarchy that a limit needs.
+fn require<'a>(
+    hierarchies: &'a [Hierarchy],
+    controller: &'static str,
+    what: &'static str,
+) -> Result<&'a Hierarchy> {
+    hierarchies
+        .iter()
+        .find(|hierarchy| hierarchy.has(controller))
+        .ok_or(Error::NoController { what, controller })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_absolute_paths_are_cgroups() {
+        for path in ["", "/", "porthole/a", "/porthole/../a", "/.."] {
+            assert!(matches!(Cgroup::open(Path::new(path)), Err(Error::Path(_))), "{path}");
+        }
+    }
+}

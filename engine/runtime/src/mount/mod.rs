@@ -1,0 +1,163 @@
+//! Mounts by file descriptor: made detached, placed on a target that was resolved inside the root (mount_setattr(2),
+//! move_mount(2), openat2(2)).
+
+mod options;
+mod root;
+
+pub(crate) use options::propagation;
+pub use options::{Bind, Options, Propagation, UnknownOption};
+pub use root::Root;
+
+use nix::errno::Errno;
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// A mount that is not in any mount namespace yet, or the root of one that is.
+#[derive(Debug)]
+pub struct Mount(OwnedFd);
+
+/// Whether mounts below the given one are meant too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// This mount alone.
+    One,
+    /// This mount and all below it.
+    Recursive,
+}
+
+impl Mount {
+    /// A new file system. `data` has its own options, `key` or `key=value`; `attributes` are `MOUNT_ATTR_*`.
+    pub fn new<'a>(
+        kind: &str,
+        source: &str,
+        data: impl IntoIterator<Item = &'a str>,
+        attributes: u64,
+    ) -> io::Result<Self> {
+        let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&context, "source", source)?;
+        for option in data {
+            match option.split_once('=') {
+                Some((key, value)) => fsconfig_set_string(&context, key, value),
+                None => fsconfig_set_flag(&context, option),
+            }
+            .map_err(|errno| option_error(option, errno))?;
+        }
+        fsconfig_create(&context)?;
+        Ok(Self::of_context(context.as_fd(), attributes)?)
+    }
+
+    /// The mount of a file system context that has been created.
+    pub(crate) fn of_context(context: BorrowedFd, attributes: u64) -> rustix::io::Result<Self> {
+        let attributes = MountAttrFlags::from_bits_retain(attributes as u32);
+        fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map(Self)
+    }
+
+    /// A copy of what is mounted at a path, to be mounted elsewhere too (a bind mount).
+    pub fn of_path(path: &Path, depth: Depth) -> io::Result<Self> {
+        Ok(Self(open_tree(CWD, path, clone_flags(depth))?))
+    }
+
+    /// A copy of what an open file refers to.
+    pub fn of_fd(file: impl AsFd, depth: Depth) -> io::Result<Self> {
+        let flags = clone_flags(depth) | OpenTreeFlags::AT_EMPTY_PATH;
+        Ok(Self(open_tree(file, c"", flags)?))
+    }
+
+    /// The root of a mount that is in place already.
+    pub fn attached(root: OwnedFd) -> Self {
+        Self(root)
+    }
+
+    /// Puts it onto a target.
+    pub fn attach(&self, target: impl AsFd) -> io::Result<()> {
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        Ok(move_mount(&self.0, c"", target, c"", flags)?)
+    }
+
+    /// Changes attributes: first `clear`, then `set`, both `MOUNT_ATTR_*`; `propagation` is `MS_SHARED` or one of its
+    /// siblings, or 0.
+    pub fn change(&self, set: u64, clear: u64, propagation: u64, depth: Depth) -> io::Result<()> {
+        if set == 0 && clear == 0 && propagation == 0 {
+            return Ok(());
+        }
+        change(self.0.as_fd(), c"", set, clear, propagation, depth)
+    }
+
+    /// Makes it read-only.
+    pub fn make_read_only(&self, depth: Depth) -> io::Result<()> {
+        self.change(libc::MOUNT_ATTR_RDONLY, 0, 0, depth)
+    }
+
+    /// Applies options that are not a file system's own.
+    pub fn apply(&self, options: &Options) -> io::Result<()> {
+        self.change(options.set, options.clear, 0, Depth::One)?;
+        self.change(options.set_recursive, options.clear_recursive, 0, Depth::Recursive)?;
+        options
+            .propagation
+            .iter()
+            .try_for_each(|propagation| self.change(0, 0, propagation.flag, propagation.depth))
+    }
+}
+
+impl AsFd for Mount {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Sets the propagation of the mount at a path, and of all below it.
+pub fn set_propagation(path: &std::ffi::CStr, propagation: u64, depth: Depth) -> io::Result<()> {
+    change(CWD, path, 0, 0, propagation, depth)
+}
+
+fn change(
+    directory: BorrowedFd,
+    path: &std::ffi::CStr,
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    depth: Depth,
+) -> io::Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: set,
+        attr_clr: clear,
+        propagation,
+        userns_fd: 0,
+    };
+    let recursive = match depth {
+        Depth::One => 0,
+        Depth::Recursive => libc::AT_RECURSIVE,
+    };
+    // SAFETY: the kernel reads the path up to its NUL and as many bytes of the attributes as it is told.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            directory.as_raw_fd(),
+            path.as_ptr(),
+            libc::AT_EMPTY_PATH | recursive,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    Errno::result(result)?;
+    Ok(())
+}
+
+fn clone_flags(depth: Depth) -> OpenTreeFlags {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    match depth {
+        Depth::One => flags,
+        Depth::Recursive => flags | OpenTreeFlags::AT_RECURSIVE,
+    }
+}
+
+fn option_error(option: &str, errno: rustix::io::Errno) -> io::Error {
+    let error = io::Error::from(errno);
+    io::Error::new(error.kind(), format!("option {option:?}: {error}"))
+}

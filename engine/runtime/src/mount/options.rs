@@ -1,0 +1,157 @@
+//! Mount options as the runtime-spec lists them (config.md, "Mounts"; config-linux.md; mount(8)).
+
+use super::Depth;
+
+/// An option that this runtime does not have.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("mount option {0:?} is not supported")]
+pub struct UnknownOption(String);
+
+/// What is copied by a bind mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bind(pub Depth);
+
+/// How mounts made later pass between this mount and its copies (mount_namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Propagation {
+    /// `MS_SHARED`, `MS_SLAVE`, `MS_PRIVATE` or `MS_UNBINDABLE`.
+    pub flag: u64,
+    /// Whether for mounts below too.
+    pub depth: Depth,
+}
+
+/// A parsed list of options.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `MOUNT_ATTR_*` to set.
+    pub set: u64,
+    /// `MOUNT_ATTR_*` to clear before.
+    pub clear: u64,
+    /// The same for this mount and those below.
+    pub set_recursive: u64,
+    /// The same for this mount and those below.
+    pub clear_recursive: u64,
+    /// Set if it is a bind mount, whatever its type says.
+    pub bind: Option<Bind>,
+    /// In the order given.
+    pub propagation: Vec<Propagation>,
+    /// The file system's own options.
+    pub data: Vec<String>,
+}
+
+impl Options {
+    /// Parses a list. What is no general option is taken for one of the file system.
+    pub fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownOption> {
+        let mut parsed = Self::default();
+        for option in options {
+            parsed.add(option)?;
+        }
+        Ok(parsed)
+    }
+
+    fn add(&mut self, option: &str) -> Result<(), UnknownOption> {
+        if let Some((set, clear)) = attribute(option) {
+            (self.set, self.clear) = merge((self.set, self.clear), (set, clear));
+        } else if let Some((set, clear)) = option.strip_prefix('r').and_then(attribute) {
+            let before = (self.set_recursive, self.clear_recursive);
+            (self.set_recursive, self.clear_recursive) = merge(before, (set, clear));
+        } else if let Some(propagation) = propagation(option) {
+            self.propagation.push(propagation);
+        } else {
+            match option {
+                "defaults" | "" => {}
+                "bind" => self.bind = Some(Bind(Depth::One)),
+                "rbind" => self.bind = Some(Bind(Depth::Recursive)),
+                "remount" | "tmpcopyup" | "idmap" | "ridmap" => return Err(UnknownOption(option.to_owned())),
+                _ => self.data.push(option.to_owned()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last option about an attribute wins.
+fn merge(before: (u64, u64), (set, clear): (u64, u64)) -> (u64, u64) {
+    ((before.0 & !clear) | set, (before.1 & !set) | clear)
+}
+
+/// What an option sets, and what it clears before.
+fn attribute(option: &str) -> Option<(u64, u64)> {
+    // The kinds of access time are one field, of which relatime is the zero.
+    let atime = |value| Some((value, libc::MOUNT_ATTR__ATIME));
+    match option {
+        "ro" => Some((libc::MOUNT_ATTR_RDONLY, 0)),
+        "rw" => Some((0, libc::MOUNT_ATTR_RDONLY)),
+        "nosuid" => Some((libc::MOUNT_ATTR_NOSUID, 0)),
+        "suid" => Some((0, libc::MOUNT_ATTR_NOSUID)),
+        "nodev" => Some((libc::MOUNT_ATTR_NODEV, 0)),
+        "dev" => Some((0, libc::MOUNT_ATTR_NODEV)),
+        "noexec" => Some((libc::MOUNT_ATTR_NOEXEC, 0)),
+        "exec" => Some((0, libc::MOUNT_ATTR_NOEXEC)),
+        "nodiratime" => Some((libc::MOUNT_ATTR_NODIRATIME, 0)),
+        "diratime" => Some((0, libc::MOUNT_ATTR_NODIRATIME)),
+        "nosymfollow" => Some((libc::MOUNT_ATTR_NOSYMFOLLOW, 0)),
+        "symfollow" => Some((0, libc::MOUNT_ATTR_NOSYMFOLLOW)),
+        "relatime" | "atime" | "nostrictatime" => atime(libc::MOUNT_ATTR_RELATIME),
+        "noatime" => atime(libc::MOUNT_ATTR_NOATIME),
+        "strictatime" | "norelatime" => atime(libc::MOUNT_ATTR_STRICTATIME),
+        _ => None,
+    }
+}
+
+/// A propagation option; as the root's, it may also be a spec's `rootfsPropagation`.
+pub(crate) fn propagation(option: &str) -> Option<Propagation> {
+    let (depth, kind) = match option.strip_prefix('r') {
+        Some(kind) => (Depth::Recursive, kind),
+        None => (Depth::One, option),
+    };
+    let flag = match kind {
+        "shared" => libc::MS_SHARED,
+        "slave" => libc::MS_SLAVE,
+        "private" => libc::MS_PRIVATE,
+        "unbindable" => libc::MS_UNBINDABLE,
+        _ => return None,
+    };
+    Some(Propagation { flag, depth })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(options: &[&str]) -> Options {
+        Options::parse(options.iter().copied()).unwrap()
+    }
+
+    #[test]
+    fn attributes_bind_propagation_and_data_are_told_apart() {
+        let options = parse(&["rbind", "ro", "nosuid", "rprivate", "mode=755", "size=64k"]);
+        assert_eq!(options.bind, Some(Bind(Depth::Recursive)));
+        assert_eq!(options.set, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID);
+        assert_eq!(options.clear, 0);
+        assert_eq!(options.propagation[0].flag, libc::MS_PRIVATE);
+        assert_eq!(options.data, ["mode=755", "size=64k"]);
+    }
+
+    #[test]
+    fn the_last_word_on_an_attribute_wins() {
+        assert_eq!(parse(&["ro", "rw"]).set, 0);
+        assert_eq!(parse(&["ro", "rw"]).clear, libc::MOUNT_ATTR_RDONLY);
+        assert_eq!(parse(&["rw", "ro"]).set, libc::MOUNT_ATTR_RDONLY);
+        assert_eq!(parse(&["rw", "ro"]).clear, 0);
+        let atime = parse(&["noatime", "strictatime"]);
+        assert_eq!((atime.set, atime.clear), (libc::MOUNT_ATTR_STRICTATIME, libc::MOUNT_ATTR__ATIME));
+    }
+
+    #[test]
+    fn recursive_forms_are_kept_apart() {
+        let options = parse(&["rro", "rnoexec", "relatime"]);
+        assert_eq!(options.set_recursive, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC);
+        assert_eq!((options.set, options.clear), (libc::MOUNT_ATTR_RELATIME, libc::MOUNT_ATTR__ATIME));
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        assert_eq!(Options::parse(["idmap"]), Err(UnknownOption("idmap".into())));
+    }
+}

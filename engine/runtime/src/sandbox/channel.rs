@@ -1,0 +1,151 @@
+//! What parent and child tell each other between clone3 and execve: packets on a socket pair that execve closes.
+
+use super::error::{Context, Error, Result};
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send, sendmsg,
+    socketpair,
+};
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// The parent's end.
+#[derive(Debug)]
+pub(super) struct Parent(OwnedFd);
+
+/// The child's end.
+#[derive(Debug)]
+pub(super) struct Child(OwnedFd);
+
+/// Longest packet; a longer error message is cut.
+const PACKET: usize = 4096;
+
+const MAPPED: u8 = b'M';
+const GO: u8 = b'G';
+const READY: u8 = b'R';
+const FAILED: u8 = b'F';
+
+/// A new pair.
+pub(super) fn pair() -> Result<(Parent, Child)> {
+    let (parent, child) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .during(|| "make a socket pair".into())?;
+    Ok((Parent(parent), Child(child)))
+}
+
+impl Parent {
+    /// Tells the child that its user and group ids are mapped.
+    pub(super) fn mapped(&self) -> Result<()> {
+        self.tell(MAPPED)
+    }
+
+    /// Lets the child execute its command.
+    pub(super) fn go(&self) -> Result<()> {
+        self.tell(GO)
+    }
+
+    fn tell(&self, packet: u8) -> Result<()> {
+        match send(self.0.as_raw_fd(), &[packet], MsgFlags::MSG_NOSIGNAL) {
+            Ok(_) => Ok(()),
+            // It has ended; why is found in what it sent before.
+            Err(Errno::EPIPE | Errno::ECONNRESET) => Err(self.wait_executed().err().unwrap_or(Error::Vanished)),
+            Err(errno) => Err(errno).during(|| "reach the container's first process".into()),
+        }
+    }
+
+    /// Waits until the child has done what comes before [`go`](Self::go); the terminal's master, if it made one.
+    pub(super) fn wait_ready(&self) -> Result<Option<OwnedFd>> {
+        match self.receive()? {
+            Some((packet, terminal)) if packet == [READY] => Ok(terminal),
+            Some((packet, _)) => Err(failure(&packet)),
+            None => Err(Error::Vanished),
+        }
+    }
+
+    /// Waits until the child has become its command: only execve closes its end without a word.
+    pub(super) fn wait_executed(&self) -> Result<()> {
+        match self.receive()? {
+            None => Ok(()),
+            Some((packet, _)) => Err(failure(&packet)),
+        }
+    }
+
+    fn receive(&self) -> Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
+        let mut buffer = [0; PACKET];
+        let mut control = cmsg_space!([RawFd; 1]);
+        let (length, file) = loop {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+            match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), flags) {
+                Ok(message) => break (message.bytes, descriptor(message.cmsgs())),
+                Err(Errno::EINTR) => {}
+                // Both mean that the other end is closed.
+                Err(Errno::ECONNRESET) => break (0, None),
+                Err(errno) => return Err(errno).during(|| "hear from the container's first process".into()),
+            }
+        };
+        Ok((length > 0).then(|| (buffer[..length].to_vec(), file)))
+    }
+}
+
+fn descriptor(messages: nix::Result<nix::sys::socket::CmsgIterator>) -> Option<OwnedFd> {
+    messages.ok()?.find_map(|message| match message {
+        // SAFETY: the kernel has just installed the descriptor for us alone.
+        ControlMessageOwned::ScmRights(files) => files.first().map(|&file| unsafe { OwnedFd::from_raw_fd(file) }),
+        _ => None,
+    })
+}
+
+fn failure(packet: &[u8]) -> Error {
+    match packet {
+        [FAILED, exit_code, message @ ..] => Error::Reported {
+            exit_code: i32::from(*exit_code),
+            message: String::from_utf8_lossy(message).into_owned(),
+        },
+        _ => Error::Vanished,
+    }
+}
+
+impl Child {
+    /// Waits for [`Parent::mapped`].
+    pub(super) fn wait_mapped(&self) -> Result<()> {
+        self.wait(MAPPED)
+    }
+
+    /// Waits for [`Parent::go`].
+    pub(super) fn wait_go(&self) -> Result<()> {
+        self.wait(GO)
+    }
+
+    fn wait(&self, expected: u8) -> Result<()> {
+        let mut packet = [0];
+        loop {
+            match recv(self.0.as_raw_fd(), &mut packet, MsgFlags::empty()) {
+                Ok(1) if packet == [expected] => return Ok(()),
+                Err(Errno::EINTR) => {}
+                // The parent is gone, and with it whoever wanted this container.
+                _ => return Err(Error::Vanished),
+            }
+        }
+    }
+
+    /// Says that all is done that comes before [`wait_go`](Self::wait_go), and hands over the terminal's master.
+    pub(super) fn ready(&self, terminal: Option<&OwnedFd>) -> Result<()> {
+        let files: Vec<RawFd> = terminal.iter().map(|file| file.as_raw_fd()).collect();
+        let rights = [ControlMessage::ScmRights(&files)];
+        let control = if files.is_empty() { &[][..] } else { &rights };
+        let packet = [IoSlice::new(&[READY])];
+        sendmsg::<()>(self.0.as_raw_fd(), &packet, control, MsgFlags::MSG_NOSIGNAL, None)
+            .during(|| "report to the monitor".into())?;
+        Ok(())
+    }
+
+    /// Says why there will be no command.
+    pub(super) fn failed(&self, error: &Error) {
+        let mut packet = vec![FAILED, error.exit_code() as u8];
+        packet.extend_from_slice(error.to_string().as_bytes());
+        packet.truncate(PACKET);
+        // Without a parent there is nobody to tell.
+        let _ = send(self.0.as_raw_fd(), &packet, MsgFlags::MSG_NOSIGNAL);
+    }
+}

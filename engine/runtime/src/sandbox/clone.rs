@@ -1,0 +1,97 @@
+//! clone3(2) for a single-threaded process, and the child's first moments.
+
+use super::channel;
+use super::error::{Context, Error, Result};
+use nix::errno::Errno;
+use std::convert::Infallible;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Of clone3(2); the libc crate's constant is too narrow for it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// A new process.
+#[derive(Debug)]
+pub(super) struct Cloned {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    pub channel: channel::Parent,
+}
+
+/// Makes a child with these `CLONE_NEW*` namespaces, born into a v2 cgroup if one is given, and runs `body` in it. The
+/// body ends in execve or in an error, which is sent to the parent.
+pub(super) fn clone(
+    namespaces: libc::c_int,
+    cgroup: Option<BorrowedFd>,
+    body: impl FnOnce(&channel::Child) -> Result<Infallible>,
+) -> Result<Cloned> {
+    let (parent, child) = channel::pair()?;
+    let mut pidfd: libc::c_int = -1;
+    let mut arguments = libc::clone_args {
+        flags: namespaces as u64 | libc::CLONE_PIDFD as u64,
+        pidfd: &raw mut pidfd as u64,
+        exit_signal: libc::SIGCHLD as u64,
+        // SAFETY: all fields are integers, for which zero means "unused".
+        ..unsafe { std::mem::zeroed() }
+    };
+    if let Some(cgroup) = cgroup {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    // SAFETY: the arguments live until the call returns. Without CLONE_VM the child has its own copy of this memory,
+    // and since this process has one thread, no lock in it is held by a thread that the child lacks.
+    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
+    match Errno::result(result).during(|| "make a process in new namespaces".into())? {
+        0 => {
+            drop(parent);
+            run(&child, body)
+        }
+        pid => Ok(Cloned {
+            pid: pid as i32,
+            // SAFETY: the kernel has stored a new descriptor here, nobody else owns it.
+            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
+            channel: parent,
+        }),
+    }
+}
+
+/// Runs the body of a child, which never returns into its copy of the parent's stack.
+fn run(channel: &channel::Child, body: impl FnOnce(&channel::Child) -> Result<Infallible>) -> ! {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        hide();
+        reset_signals();
+        body(channel)
+    }));
+    let exit_code = match result {
+        Ok(Err(error)) => {
+            channel.failed(&error);
+            error.exit_code()
+        }
+        Err(_) => {
+            channel.failed(&Error::Spec("the container's set-up panicked, which is a fault of this program".into()));
+            125
+        }
+    };
+    // SAFETY: _exit(2) ends the process at once; exit handlers are the parent's affair.
+    unsafe { libc::_exit(exit_code) }
+}
+
+/// Processes of a container that is joined must not look into this one, which still holds files and memory of the host
+/// (CVE-2016-9962). execve makes it an ordinary process again.
+fn hide() {
+    // SAFETY: the option takes one integer.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+}
+
+/// execve keeps ignored signals and the mask: a container starts without either.
+fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default disposition runs no code of ours. Signals that cannot be set are refused harmlessly.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: an all-zero set is the empty set, and the old mask is not asked for.
+    unsafe {
+        let empty: libc::sigset_t = std::mem::zeroed();
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,219 @@
+//! A container's first process, from clone3 to execve.
+
+use super::channel;
+use super::clone::{Cloned, clone};
+use super::command::Command;
+use super::error::{Context, Error, Result};
+use super::identity::Identity;
+use super::mounts::mount_all;
+use super::namespaces::{Namespaces, map_ids, unshare};
+use super::rootfs::RootFs;
+use super::streams::Streams;
+use super::{CreateRequest, Stdio, cgroup_path, devices, kernel, masks, support, workdir};
+use crate::cgroup::{Cgroup, Entrance};
+use crate::process::{self, ProcessId};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A container whose init has not executed its command yet. Dropping it ends the init and removes the cgroup.
+#[derive(Debug)]
+pub struct Created {
+    /// The init. It has its namespaces, so that a network can be set up in them.
+    pub init: ProcessId,
+    /// The init as a file.
+    pub pidfd: OwnedFd,
+    /// The master of its terminal, once [`ready`](Self::ready) has returned, if one was asked for.
+    pub terminal: Option<OwnedFd>,
+    channel: channel::Parent,
+    is_ready: bool,
+    unstarted: Unstarted,
+}
+
+/// A container whose command runs.
+#[derive(Debug)]
+pub struct Running {
+    /// The init.
+    pub init: ProcessId,
+    /// The init as a file, to wait for and to signal.
+    pub pidfd: OwnedFd,
+    /// The master of its terminal, unless it was taken before.
+    pub terminal: Option<OwnedFd>,
+    /// The container's cgroup.
+    pub cgroup: Cgroup,
+}
+
+/// Makes the init in its namespaces and cgroup, and returns while it still sets itself up.
+pub fn create(request: CreateRequest) -> Result<Created> {
+    let CreateRequest { id, spec, root, stdio } = request;
+    support::check(spec)?;
+    let process = spec.process().as_ref().ok_or_else(|| Error::Spec("it has no process".into()))?;
+    support::check_process(process)?;
+    let namespaces = Namespaces::of_spec(spec)?;
+    // A cgroup that holds processes is refused before there is anything that would remove it.
+    let cgroup = Cgroup::open(&cgroup_path(spec, id))?;
+    cgroup.create()?;
+    let mut unstarted = Unstarted {
+        cgroup: Some(cgroup.clone()),
+        pidfd: None,
+    };
+    let entrance = enterable(&cgroup, spec)?;
+
+    let setup = Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup };
+    // Unshared by the init itself: a cgroup namespace once it is in its cgroup, a time namespace before its offsets are set.
+    let at_clone = namespaces.new & !(libc::CLONE_NEWCGROUP | libc::CLONE_NEWTIME);
+    let visit = namespaces.visit()?;
+    let cloned = clone(at_clone, entrance.directory(), |channel| setup.run(channel, stdio));
+    drop(visit);
+    let Cloned { pid, pidfd, channel } = cloned?;
+    unstarted.pidfd = Some(pidfd.try_clone().during(|| "duplicate a pidfd".into())?);
+
+    adjust_oom_score(process, pid)?;
+    if namespaces.makes(libc::CLONE_NEWUSER) {
+        map_ids(spec, pid)?;
+        channel.mapped()?;
+    }
+    Ok(Created {
+        init: ProcessId::of(pid).during(|| format!("look at process {pid}"))?,
+        pidfd,
+        terminal: None,
+        channel,
+        is_ready: false,
+        unstarted,
+    })
+}
+
+/// Limits the cgroup before anything is in it.
+fn enterable(cgroup: &Cgroup, spec: &Spec) -> Result<Entrance> {
+    let none = LinuxResources::default();
+    let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    cgroup.apply(resources.unwrap_or(&none))?;
+    Ok(cgroup.entrance()?)
+}
+
+/// Lowering it takes CAP_SYS_RESOURCE; an engine without keeps what the init inherited.
+fn adjust_oom_score(process: &Process, pid: i32) -> Result<()> {
+    let Some(score) = process.oom_score_adj() else { return Ok(()) };
+    let path = format!("/proc/{pid}/oom_score_adj");
+    match std::fs::write(&path, score.to_string()) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        result => result.during(|| format!("write {score} to {path}")),
+    }
+}
+
+impl Created {
+    /// Waits until the init has set up everything but its own identity.
+    pub fn ready(&mut self) -> Result<()> {
+        if !self.is_ready {
+            self.terminal = self.channel.wait_ready()?;
+            self.is_ready = true;
+        }
+        Ok(())
+    }
+
+    /// Lets the init go on, and returns when it has become the container's command.
+    pub fn start(mut self) -> Result<Running> {
+        self.ready()?;
+        self.channel.go()?;
+        self.channel.wait_executed()?;
+        let Self { init, pidfd, terminal, mut unstarted, .. } = self;
+        let cgroup = unstarted.release().ok_or(Error::Vanished)?;
+        Ok(Running { init, pidfd, terminal, cgroup })
+    }
+}
+
+/// What is undone when the container does not come to run.
+#[derive(Debug)]
+struct Unstarted {
+    pidfd: Option<OwnedFd>,
+    cgroup: Option<Cgroup>,
+}
+
+impl Unstarted {
+    /// There is nothing to undo any more.
+    fn release(&mut self) -> Option<Cgroup> {
+        self.pidfd = None;
+        self.cgroup.take()
+    }
+}
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        if let Some(pidfd) = self.pidfd.take() {
+            // Both fail when somebody else has ended and reaped it, which is as good.
+            let _ = process::send_signal(pidfd.as_fd(), libc::SIGKILL);
+            let _ = process::reap(pidfd.as_fd());
+        }
+        if let Some(cgroup) = self.cgroup.take() {
+            // A destructor has nobody to tell; the engine removes leftovers when it reconciles.
+            let _ = cgroup.remove();
+        }
+    }
+}
+
+/// What the init does with.
+struct Setup<'a> {
+    spec: &'a Spec,
+    process: &'a Process,
+    root: &'a super::RootSource,
+    namespaces: &'a Namespaces,
+    entrance: &'a Entrance,
+    cgroup: &'a Cgroup,
+}
+
+impl Setup<'_> {
+    /// The init's whole life before it becomes its command.
+    fn run(&self, channel: &channel::Child, stdio: Stdio) -> Result<Infallible> {
+        let in_user_namespace = self.namespaces.makes(libc::CLONE_NEWUSER);
+        if in_user_namespace {
+            channel.wait_mapped()?;
+            become_root()?;
+        }
+        self.entrance.enter().during(|| "enter the cgroup".into())?;
+        if self.namespaces.makes(libc::CLONE_NEWCGROUP) {
+            unshare(libc::CLONE_NEWCGROUP).during(|| "make a cgroup namespace".into())?;
+        }
+        // The set-up makes files with the modes that it says.
+        nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+        kernel::configure(self.spec, self.namespaces)?;
+        let mut streams = self.build_root(stdio, in_user_namespace)?;
+        channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
+
+        // While the caller may still be busy with the network.
+        let command = Command::of_process(self.process)?;
+        let identity = Identity::prepare(self.spec, self.process)?;
+        channel.wait_go()?;
+        streams.install(Uid::from_raw(self.process.user().uid()))?;
+        identity.assume()?;
+        command.execute()
+    }
+
+    /// Builds the root and enters it. The working directory is the one that the command will have.
+    fn build_root(&self, stdio: Stdio, in_user_namespace: bool) -> Result<Streams> {
+        let new = RootFs::mount(self.root, self.spec)?;
+        mount_all(&new.root, self.spec, self.cgroup)?;
+        devices::populate(&new.root, self.spec, in_user_namespace)?;
+        masks::apply(&new.root, self.spec)?;
+        let streams = Streams::open(stdio, &new.root)?;
+        if let Some(terminal) = streams.terminal() {
+            devices::bind_console(&new.root, terminal)?;
+        }
+        let directory = workdir::make(&new.root, self.process.cwd())?;
+        if self.spec.root().as_ref().and_then(|root| root.readonly()) == Some(true) {
+            new.make_read_only()?;
+        }
+        new.enter()?;
+        workdir::enter(&directory, self.process.cwd())?;
+        Ok(streams)
+    }
+}
+
+/// Becomes root of the new user namespace.
+fn become_root() -> Result<()> {
+    let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    setgroups(&[])
+        .and_then(|()| setresgid(group, group, group))
+        .and_then(|()| setresuid(root, root, root))
+        .during(|| "become root of the user namespace (does the spec map id 0?)".into())
+}

@@ -1,0 +1,87 @@
+//! What can go wrong between a spec and a running process, and what a shell is told of it.
+
+use crate::{cgroup, seccomp};
+use nix::errno::Errno;
+use std::io;
+
+/// Why a process could not be started in a container.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The spec asks for something that cannot be.
+    #[error("spec: {0}")]
+    Spec(String),
+    /// A system call failed.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was tried.
+        action: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The container's cgroup could not be made or limited.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::Error),
+    /// The seccomp profile cannot be applied.
+    #[error(transparent)]
+    Seccomp(#[from] seccomp::Unsupported),
+    /// No directory of the container's `PATH` has the command.
+    #[error("exec: {command:?}: executable file not found in $PATH")]
+    NotInPath {
+        /// As it was asked for.
+        command: String,
+    },
+    /// The command was found, or named by its path, but cannot be executed.
+    #[error("exec: {command:?}: {}{hint}", errno.desc().to_lowercase())]
+    Exec {
+        /// As it was asked for.
+        command: String,
+        /// What the kernel said.
+        errno: Errno,
+        /// What may be behind it, in brackets, or nothing.
+        hint: &'static str,
+    },
+    /// The child told of one of the others.
+    #[error("{message}")]
+    Reported {
+        /// Its exit code.
+        exit_code: i32,
+        /// Its text.
+        message: String,
+    },
+    /// The child ended without a word: it was killed.
+    #[error("the container's first process was killed before it could start")]
+    Vanished,
+}
+
+impl Error {
+    /// What `docker run` exits with: 127 if there is no such command, 126 if it cannot be executed, 125 otherwise.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::NotInPath { .. } => 127,
+            Self::Exec {
+                errno: Errno::ENOENT | Errno::ENOTDIR,
+                ..
+            } => 127,
+            Self::Exec { .. } => 126,
+            Self::Reported { exit_code, .. } => *exit_code,
+            _ => 125,
+        }
+    }
+}
+
+/// This module's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Says what was being done when a system call failed.
+pub(super) trait Context<T> {
+    fn during(self, action: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
+    fn during(self, action: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| Error::System {
+            action: action(),
+            source: error.into(),
+        })
+    }
+}

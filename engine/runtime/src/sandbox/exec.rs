@@ -1,0 +1,105 @@
+//! Another process in a container that runs.
+
+use super::channel;
+use super::clone::{Cloned, clone};
+use super::command::Command;
+use super::error::{Context, Error, Result};
+use super::identity::Identity;
+use super::namespaces::{Namespaces, Visit, join_process};
+use super::streams::Streams;
+use super::{ExecRequest, cgroup_path, support, workdir};
+use crate::cgroup::{Cgroup, Entrance};
+use crate::mount::Root;
+use crate::process::{self, ProcessId};
+use nix::unistd::Uid;
+use oci_spec::runtime::{Process, Spec};
+use rustix::fs::{CWD, Mode, OFlags};
+use std::convert::Infallible;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A process that has executed its command.
+#[derive(Debug)]
+pub struct Exec {
+    /// The process, a child of the caller.
+    pub process: ProcessId,
+    /// The process as a file, to wait for and to signal.
+    pub pidfd: OwnedFd,
+    /// The master of its terminal, if one was asked for.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Runs a command in the namespaces and the cgroup of a container. The caller must have one thread.
+pub fn exec(request: ExecRequest) -> Result<Exec> {
+    let ExecRequest { init, spec, process, stdio } = request;
+    support::check_process(process)?;
+    let init = init.open().during(|| "find the container's init, which has ended".into())?;
+    let namespaces = Namespaces::of_spec(spec)?.all();
+    let entrance = enterable(spec, process)?;
+    // A process changes its PID namespace only by being born into another.
+    let mut visit = Visit::default();
+    if namespaces & libc::CLONE_NEWPID != 0 {
+        visit
+            .enter(libc::CLONE_NEWPID, |flag| join_process(init.as_fd(), flag))
+            .during(|| "join the container's PID namespace".into())?;
+    }
+    let joined = Joining { spec, process, namespaces: namespaces & !libc::CLONE_NEWPID, init: init.as_fd() };
+    let cloned = clone(0, entrance.directory(), |channel| joined.run(channel, &entrance, stdio));
+    drop(visit);
+    let Cloned { pid, pidfd, channel } = cloned?;
+    match started(&channel) {
+        Ok(terminal) => Ok(Exec {
+            process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?,
+            pidfd,
+            terminal,
+        }),
+        Err(error) => {
+            // It has ended, or is about to.
+            let _ = process::reap(pidfd.as_fd());
+            Err(error)
+        }
+    }
+}
+
+fn started(channel: &channel::Parent) -> Result<Option<OwnedFd>> {
+    let terminal = channel.wait_ready()?;
+    channel.wait_executed()?;
+    Ok(terminal)
+}
+
+fn enterable(spec: &Spec, process: &Process) -> Result<Entrance> {
+    if process.args().as_deref().unwrap_or_default().is_empty() {
+        return Err(Error::Spec("process.args names no command".into()));
+    }
+    let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    path.ok_or_else(|| Error::Spec("linux.cgroupsPath is missing".into()))?;
+    Ok(Cgroup::open(&cgroup_path(spec, ""))?.entrance()?)
+}
+
+/// What the child does with.
+struct Joining<'a> {
+    spec: &'a Spec,
+    process: &'a Process,
+    namespaces: libc::c_int,
+    init: BorrowedFd<'a>,
+}
+
+impl Joining<'_> {
+    /// The child's whole life before it becomes its command.
+    fn run(&self, channel: &channel::Child, entrance: &Entrance, stdio: super::Stdio) -> Result<Infallible> {
+        let identity = Identity::prepare(self.spec, self.process)?;
+        let command = Command::of_process(self.process)?;
+        entrance.enter().during(|| "enter the container's cgroup".into())?;
+        join_process(self.init, self.namespaces).during(|| "join the container's namespaces".into())?;
+
+        // Joining a mount namespace has made its root ours.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = Root::new(rustix::fs::openat(CWD, "/", flags, Mode::empty()).during(|| "open /".into())?);
+        let mut streams = Streams::open(stdio, &root)?;
+        let directory = workdir::make(&root, self.process.cwd())?;
+        workdir::enter(&directory, self.process.cwd())?;
+        channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
+        streams.install(Uid::from_raw(self.process.user().uid()))?;
+        identity.assume()?;
+        command.execute()
+    }
+}

@@ -1,0 +1,114 @@
+//! Who the command runs as, and what it may: limits, user and groups, capabilities, seccomp.
+
+use super::error::{Context, Error, Result};
+use crate::capabilities::{ThreadCapabilities, raise_permitted};
+use crate::seccomp::Filter;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use oci_spec::runtime::{PosixRlimit, PosixRlimitType, Process, Spec, User};
+
+/// The last part of a child's set-up, which leaves it without the means for any other.
+#[derive(Debug)]
+pub(super) struct Identity<'a> {
+    process: &'a Process,
+    capabilities: ThreadCapabilities,
+    filter: Option<Filter>,
+}
+
+impl<'a> Identity<'a> {
+    /// Prepares what takes time: the filter.
+    pub(super) fn prepare(spec: &Spec, process: &'a Process) -> Result<Self> {
+        let capabilities = ThreadCapabilities::from(process.capabilities());
+        Ok(Self {
+            process,
+            capabilities,
+            filter: Filter::of_spec(spec, capabilities.bounding)?,
+        })
+    }
+
+    /// Takes it on. Without no-new-privileges a filter needs CAP_SYS_ADMIN, so it comes before the capabilities go; with
+    /// it, it comes last. Either way it is as late as can be, so that it need not allow the set-up's own calls.
+    pub(super) fn assume(&self) -> Result<()> {
+        let no_new_privileges = self.process.no_new_privileges() == Some(true);
+        for limit in self.process.rlimits().iter().flatten() {
+            set_limit(limit)?;
+        }
+        self.capabilities.limit_bounding().during(|| "limit the capability bounding set".into())?;
+        become_user(self.process.user())?;
+        if no_new_privileges {
+            nix::sys::prctl::set_no_new_privs().during(|| "set no-new-privileges".into())?;
+        } else {
+            self.filter()?;
+        }
+        self.capabilities.apply().during(|| "set capabilities".into())?;
+        if no_new_privileges {
+            self.filter()?;
+        }
+        Ok(())
+    }
+
+    fn filter(&self) -> Result<()> {
+        let install = |filter: &Filter| filter.install().during(|| "install the seccomp filter".into());
+        self.filter.as_ref().map_or(Ok(()), install)
+    }
+}
+
+/// Changes to exactly this user, group and supplementary groups, and keeps the capabilities for the next steps.
+fn become_user(user: &User) -> Result<()> {
+    let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
+    // -1 means "leave as it is" to these calls, which for a container's user would be root.
+    let ids = [user.uid(), user.gid()];
+    if ids.into_iter().chain(groups.iter().map(|gid| gid.as_raw())).any(|id| id == u32::MAX) {
+        return Err(Error::Spec(format!("{} is not a user or group id", u32::MAX)));
+    }
+    let (uid, gid) = (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()));
+    setgroups(&groups).during(|| format!("set supplementary groups {groups:?}"))?;
+    setresgid(gid, gid, gid).during(|| format!("change to group {gid}"))?;
+    if !uid.is_root() {
+        nix::sys::prctl::set_keepcaps(true).during(|| "keep capabilities over the change of user".into())?;
+    }
+    setresuid(uid, uid, uid).during(|| format!("change to user {uid}"))?;
+    if !uid.is_root() {
+        raise_permitted().during(|| "raise capabilities".into())?;
+        nix::sys::prctl::set_keepcaps(false).during(|| "stop keeping capabilities".into())?;
+    }
+    umask(Mode::from_bits_truncate(user.umask().unwrap_or(0o022)));
+    Ok(())
+}
+
+/// Sets a limit; without CAP_SYS_RESOURCE no higher than the hard limit that there is.
+fn set_limit(limit: &PosixRlimit) -> Result<()> {
+    let resource = resource(limit.typ());
+    let (mut soft, mut hard) = (limit.soft(), limit.hard());
+    if soft > hard {
+        return Err(Error::Spec(format!("{resource:?}: soft limit {soft} is above hard limit {hard}")));
+    }
+    if setrlimit(resource, soft, hard).is_err() {
+        let (_, most) = getrlimit(resource).during(|| format!("read {resource:?}"))?;
+        (soft, hard) = (soft.min(most), hard.min(most));
+        setrlimit(resource, soft, hard).during(|| format!("set {resource:?} to {soft}:{hard}"))?;
+    }
+    Ok(())
+}
+
+fn resource(kind: PosixRlimitType) -> Resource {
+    match kind {
+        PosixRlimitType::RlimitCpu => Resource::RLIMIT_CPU,
+        PosixRlimitType::RlimitFsize => Resource::RLIMIT_FSIZE,
+        PosixRlimitType::RlimitData => Resource::RLIMIT_DATA,
+        PosixRlimitType::RlimitStack => Resource::RLIMIT_STACK,
+        PosixRlimitType::RlimitCore => Resource::RLIMIT_CORE,
+        PosixRlimitType::RlimitRss => Resource::RLIMIT_RSS,
+        PosixRlimitType::RlimitNproc => Resource::RLIMIT_NPROC,
+        PosixRlimitType::RlimitNofile => Resource::RLIMIT_NOFILE,
+        PosixRlimitType::RlimitMemlock => Resource::RLIMIT_MEMLOCK,
+        PosixRlimitType::RlimitAs => Resource::RLIMIT_AS,
+        PosixRlimitType::RlimitLocks => Resource::RLIMIT_LOCKS,
+        PosixRlimitType::RlimitSigpending => Resource::RLIMIT_SIGPENDING,
+        PosixRlimitType::RlimitMsgqueue => Resource::RLIMIT_MSGQUEUE,
+        PosixRlimitType::RlimitNice => Resource::RLIMIT_NICE,
+        PosixRlimitType::RlimitRtprio => Resource::RLIMIT_RTPRIO,
+        PosixRlimitType::RlimitRttime => Resource::RLIMIT_RTTIME,
+    }
+}

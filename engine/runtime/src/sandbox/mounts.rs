@@ -1,0 +1,103 @@
+//! The spec's mounts, placed in the new root one after the other.
+
+use super::error::{Context, Error, Result};
+use crate::cgroup::Cgroup;
+use crate::mount::{Bind, Depth, Mount, Options, Root};
+use oci_spec::runtime::{Mount as SpecMount, Spec};
+use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// Mounts all of them.
+pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup) -> Result<()> {
+    spec.mounts().iter().flatten().try_for_each(|mount| {
+        mount_one(root, mount, cgroup).map_err(|error| match error {
+            Error::System { action, source } => Error::System {
+                action: format!("mount {}: {action}", mount.destination().display()),
+                source,
+            },
+            error => error,
+        })
+    })
+}
+
+fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup) -> Result<()> {
+    let destination = mount.destination().as_path();
+    if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
+        return Err(Error::Spec(format!("mount {}: id mappings are not supported", destination.display())));
+    }
+    let options = Options::parse(mount.options().iter().flatten().map(String::as_str))
+        .map_err(|error| Error::Spec(format!("mount {}: {error}", destination.display())))?;
+    let kind = mount.typ().as_deref().unwrap_or("none");
+    match (kind, options.bind) {
+        (_, Some(Bind(depth))) => bind(root, mount, &options, depth),
+        ("bind", None) => bind(root, mount, &options, Depth::One),
+        ("cgroup", None) => cgroups(root, destination, &options, cgroup),
+        (kind, None) => file_system(root, mount, kind, &options),
+    }
+}
+
+fn bind(root: &Root, mount: &SpecMount, options: &Options, depth: Depth) -> Result<()> {
+    let destination = mount.destination().as_path();
+    let Some(source) = mount.source() else {
+        return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));
+    };
+    let copy = Mount::of_path(source, depth).during(|| format!("open source {}", source.display()))?;
+    copy.apply(options).during(|| "set its options".into())?;
+    let target = root.target_like(&copy, destination).during(|| "make the target".into())?;
+    copy.attach(target).during(|| format!("place {}", source.display()))
+}
+
+fn file_system(root: &Root, mount: &SpecMount, kind: &str, options: &Options) -> Result<()> {
+    let destination = mount.destination().as_path();
+    let source = mount.source().as_deref().and_then(Path::to_str).unwrap_or(kind);
+    let new = Mount::new(kind, source, options.data.iter().map(String::as_str), options.set)
+        .during(|| format!("make a {kind} file system"))?;
+    let target = match kind {
+        // Were they links, all that is later written below them would go elsewhere (CVE-2023-28642, CVE-2019-19921).
+        "proc" | "sysfs" => plain_directory(root, destination)?,
+        _ => root.directory(destination).during(|| "make the target".into())?,
+    };
+    new.attach(target).during(|| "place it".into())?;
+    let rest = Options {
+        set: 0,
+        clear: 0,
+        ..options.clone()
+    };
+    new.apply(&rest).during(|| "set its propagation".into())
+}
+
+/// A directory on whose path there is no symbolic link, made when missing.
+fn plain_directory(root: &Root, path: &Path) -> Result<OwnedFd> {
+    root.directory(path).during(|| "make the target".into())?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    root.open_without_links(path, flags).during(|| "open the target, which must not be a symbolic link".into())
+}
+
+/// The container's own cgroup, as one v2 file system, or as a directory with one mount for each v1 hierarchy.
+fn cgroups(root: &Root, destination: &Path, options: &Options, cgroup: &Cgroup) -> Result<()> {
+    let directories = cgroup.v1_directories();
+    let target = root.directory(destination).during(|| "make the target".into())?;
+    if directories.is_empty() {
+        let new = Mount::new("cgroup2", "cgroup", [], options.set).during(|| "make a cgroup2 file system".into())?;
+        return new.attach(target).during(|| "place it".into());
+    }
+    let new = Mount::new("tmpfs", "cgroup", ["mode=755"], options.set & !libc::MOUNT_ATTR_RDONLY)
+        .during(|| "make a tmpfs for the hierarchies".into())?;
+    for (name, _) in &directories {
+        mkdirat(&new, name.as_str(), Mode::from_raw_mode(0o755)).during(|| format!("make {name}"))?;
+        // Controllers that share a hierarchy are also found by their own names.
+        for alias in name.split(',').filter(|alias| alias != name) {
+            symlinkat(name.as_str(), &new, alias).during(|| format!("link {alias}"))?;
+        }
+    }
+    new.attach(target).during(|| "place the tmpfs".into())?;
+    for (name, directory) in &directories {
+        let copy = Mount::of_path(directory, Depth::One).during(|| format!("open {}", directory.display()))?;
+        copy.change(options.set, options.clear, 0, Depth::One).during(|| format!("set options of {name}"))?;
+        let target = openat(new.as_fd(), name.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .during(|| format!("open {name}"))?;
+        copy.attach(target).during(|| format!("place {name}"))?;
+    }
+    new.change(options.set, options.clear, 0, Depth::One).during(|| "set its options".into())
+}

@@ -1,0 +1,187 @@
+//! Which namespaces a container makes, and which it joins (namespaces(7), config-linux.md "Namespaces").
+
+use super::error::{Context, Error, Result};
+use nix::errno::Errno;
+use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespaceType, Spec};
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::PathBuf;
+
+/// What the spec says about namespaces.
+#[derive(Debug, Default)]
+pub(super) struct Namespaces {
+    /// `CLONE_NEW*` of those to make.
+    pub new: libc::c_int,
+    /// Those to join.
+    joined: Vec<(libc::c_int, PathBuf)>,
+}
+
+impl Namespaces {
+    /// Reads a spec. Each type may be named once.
+    pub(super) fn of_spec(spec: &Spec) -> Result<Self> {
+        let mut namespaces = Self::default();
+        for namespace in spec.linux().iter().flat_map(Linux::namespaces).flatten() {
+            let flag = flag(namespace.typ());
+            if namespaces.all() & flag != 0 {
+                return Err(Error::Spec(format!("namespace {} is listed twice", namespace.typ())));
+            }
+            match namespace.path() {
+                Some(path) if !path.as_os_str().is_empty() => namespaces.joined.push((flag, path.clone())),
+                _ => namespaces.new |= flag,
+            }
+        }
+        if namespaces.new & libc::CLONE_NEWNS == 0 {
+            return Err(Error::Spec("a container needs a mount namespace of its own".into()));
+        }
+        if namespaces.joined.iter().any(|(flag, _)| *flag == libc::CLONE_NEWUSER) {
+            return Err(Error::Spec("joining a user namespace by path is not supported".into()));
+        }
+        Ok(namespaces)
+    }
+
+    /// All that are not the caller's.
+    pub(super) fn all(&self) -> libc::c_int {
+        self.joined.iter().fold(self.new, |all, (flag, _)| all | flag)
+    }
+
+    /// Whether the container has a new one of this kind.
+    pub(super) fn makes(&self, flag: libc::c_int) -> bool {
+        self.new & flag != 0
+    }
+
+    /// Joins those that the spec names by path, so that a child is born into them, until the guard is dropped.
+    pub(super) fn visit(&self) -> Result<Visit> {
+        let mut visit = Visit::default();
+        for (flag, path) in &self.joined {
+            let namespace = File::open(path).during(|| format!("open namespace {}", path.display()))?;
+            visit.enter(*flag, |flag| join(&namespace, flag)).during(|| format!("join namespace {}", path.display()))?;
+        }
+        Ok(visit)
+    }
+}
+
+/// Namespaces to go back to.
+#[derive(Debug, Default)]
+pub(super) struct Visit(Vec<(libc::c_int, File)>);
+
+impl Visit {
+    /// Joins one, having noted the way back.
+    pub(super) fn enter(
+        &mut self,
+        flag: libc::c_int,
+        join: impl FnOnce(libc::c_int) -> nix::Result<()>,
+    ) -> std::io::Result<()> {
+        let own = File::open(format!("/proc/self/ns/{}", file_name(flag)))?;
+        join(flag)?;
+        self.0.push((flag, own));
+        Ok(())
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        for (flag, own) in self.0.drain(..).rev() {
+            // Going on in a container's namespace would be worse than not going on.
+            join(&own, flag).expect("a process may return to the namespace that it came from");
+        }
+    }
+}
+
+/// setns(2), by a namespace's file or a pidfd.
+pub(super) fn join(file: &impl AsRawFd, flags: libc::c_int) -> nix::Result<()> {
+    // SAFETY: the call takes two integers.
+    Errno::result(unsafe { libc::setns(file.as_raw_fd(), flags) }).map(drop)
+}
+
+/// Joins the namespaces of a process.
+pub(super) fn join_process(pidfd: BorrowedFd, flags: libc::c_int) -> nix::Result<()> {
+    join(&pidfd, flags)
+}
+
+/// unshare(2).
+pub(super) fn unshare(flags: libc::c_int) -> nix::Result<()> {
+    // SAFETY: the call takes one integer.
+    Errno::result(unsafe { libc::unshare(flags) }).map(drop)
+}
+
+/// Writes the id mappings of a child that has a new user namespace.
+pub(super) fn map_ids(spec: &Spec, pid: i32) -> Result<()> {
+    let Some(linux) = spec.linux() else { return Ok(()) };
+    for (file, mappings) in [("uid_map", linux.uid_mappings()), ("gid_map", linux.gid_mappings())] {
+        let path = format!("/proc/{pid}/{file}");
+        fs::write(&path, lines(mappings.as_deref().unwrap_or_default())).during(|| format!("write {path}"))?;
+    }
+    Ok(())
+}
+
+fn lines(mappings: &[LinuxIdMapping]) -> String {
+    let line = |mapping: &LinuxIdMapping| {
+        format!("{} {} {}\n", mapping.container_id(), mapping.host_id(), mapping.size())
+    };
+    mappings.iter().map(line).collect()
+}
+
+fn flag(kind: LinuxNamespaceType) -> libc::c_int {
+    match kind {
+        LinuxNamespaceType::Mount => libc::CLONE_NEWNS,
+        LinuxNamespaceType::Cgroup => libc::CLONE_NEWCGROUP,
+        LinuxNamespaceType::Uts => libc::CLONE_NEWUTS,
+        LinuxNamespaceType::Ipc => libc::CLONE_NEWIPC,
+        LinuxNamespaceType::User => libc::CLONE_NEWUSER,
+        LinuxNamespaceType::Pid => libc::CLONE_NEWPID,
+        LinuxNamespaceType::Network => libc::CLONE_NEWNET,
+        LinuxNamespaceType::Time => libc::CLONE_NEWTIME,
+    }
+}
+
+/// Its name in /proc/PID/ns; for PID and time, where children are born.
+fn file_name(flag: libc::c_int) -> &'static str {
+    match flag {
+        libc::CLONE_NEWNS => "mnt",
+        libc::CLONE_NEWCGROUP => "cgroup",
+        libc::CLONE_NEWUTS => "uts",
+        libc::CLONE_NEWIPC => "ipc",
+        libc::CLONE_NEWUSER => "user",
+        libc::CLONE_NEWPID => "pid_for_children",
+        libc::CLONE_NEWNET => "net",
+        _ => "time_for_children",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oci_spec::runtime::{LinuxBuilder, LinuxNamespaceBuilder, SpecBuilder};
+
+    fn spec(kinds: &[(LinuxNamespaceType, Option<&str>)]) -> Spec {
+        let namespace = |(typ, path): &(LinuxNamespaceType, Option<&str>)| {
+            let builder = LinuxNamespaceBuilder::default().typ(*typ);
+            match path {
+                Some(path) => builder.path(path),
+                None => builder,
+            }
+            .build()
+            .unwrap()
+        };
+        let linux = LinuxBuilder::default().namespaces(kinds.iter().map(namespace).collect::<Vec<_>>());
+        SpecBuilder::default().linux(linux.build().unwrap()).build().unwrap()
+    }
+
+    #[test]
+    fn new_and_joined_ones_are_told_apart() {
+        let spec = spec(&[
+            (LinuxNamespaceType::Mount, None),
+            (LinuxNamespaceType::Network, Some("/proc/self/ns/net")),
+        ]);
+        let namespaces = Namespaces::of_spec(&spec).unwrap();
+        assert_eq!(namespaces.new, libc::CLONE_NEWNS);
+        assert_eq!(namespaces.all(), libc::CLONE_NEWNS | libc::CLONE_NEWNET);
+    }
+
+    #[test]
+    fn impossible_lists_are_refused() {
+        assert!(Namespaces::of_spec(&spec(&[])).is_err());
+        let twice = spec(&[(LinuxNamespaceType::Mount, None), (LinuxNamespaceType::Mount, None)]);
+        assert!(Namespaces::of_spec(&twice).unwrap_err().to_string().contains("twice"));
+    }
+}

@@ -1,0 +1,86 @@
+//! System call filters: from the `linux.seccomp` of a spec, or Docker's default profile, to a BPF program in the kernel
+//! (seccomp(2)).
+
+mod architecture;
+mod bpf;
+mod default;
+mod policy;
+mod syscalls;
+
+pub use default::default_profile;
+pub use policy::Unsupported;
+
+use crate::capabilities::CapabilitySet;
+use nix::errno::Errno;
+use oci_spec::runtime::{LinuxSeccomp, Spec};
+use policy::Policy;
+use std::io;
+
+/// The annotation (key and value) by which a spec asks for Docker's default profile without spelling it out.
+pub const DEFAULT_SECCOMP_ANNOTATION: (&str, &str) = ("io.porthole.seccomp", "default");
+
+/// A compiled filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    program: Vec<bpf::Instruction>,
+    flags: libc::c_ulong,
+}
+
+impl Filter {
+    /// The filter that the spec asks for: its `linux.seccomp`, or the default profile for the bounding set
+    /// `capabilities` if it carries [`DEFAULT_SECCOMP_ANNOTATION`], or none.
+    pub fn of_spec(spec: &Spec, capabilities: CapabilitySet) -> Result<Option<Self>, Unsupported> {
+        if let Some(profile) = spec
+            .linux()
+            .as_ref()
+            .and_then(|linux| linux.seccomp().as_ref())
+        {
+            return Self::compile(profile).map(Some);
+        }
+        let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
+        let asked = spec
+            .annotations()
+            .as_ref()
+            .and_then(|annotations| annotations.get(key));
+        Ok((asked.is_some_and(|asked| asked == value)).then(|| Self::default_for(capabilities)))
+    }
+
+    /// Compiles a profile.
+    pub fn compile(profile: &LinuxSeccomp) -> Result<Self, Unsupported> {
+        Ok(Self::from(&Policy::try_from(profile)?))
+    }
+
+    /// Docker's default profile for a process with this bounding set.
+    pub fn default_for(capabilities: CapabilitySet) -> Self {
+        Self::from(&default::policy(capabilities))
+    }
+
+    /// Puts the calling thread, and all that it will execute, under the filter. Needs CAP_SYS_ADMIN or no-new-privileges.
+    pub fn install(&self) -> io::Result<()> {
+        let length = u16::try_from(self.program.len()).map_err(|_| Errno::E2BIG)?;
+        let program = libc::sock_fprog {
+            len: length,
+            filter: self.program.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+        };
+        // SAFETY: `Instruction` has the layout of `sock_filter`; the kernel copies the `len` instructions and writes nothing.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                self.flags,
+                &raw const program,
+            )
+        };
+        Errno::result(result)?;
+        Ok(())
+    }
+}
+
+impl From<&Policy<'_>> for Filter {
+    fn from(policy: &Policy) -> Self {
+        Self {
+            program: bpf::compile(policy),
+            flags: policy.flags,
+        }
+    }
+}
