@@ -77,7 +77,7 @@ impl Owner<'_> {
         let old = Record::read(&self.record)?;
         let link = self.marked_link(socket)?;
         self.wait_for_others(socket, &link)?;
-        let record = self.settle(socket, &link, old)?;
+        let record = self.choose_subnet(socket, &link, old)?;
         let complete = |e| failed("set up bridge", &link.name, e);
         sysctl::prepare_bridge(&link.name)?;
         link::add_address(socket, link.index, record.gateway, record.subnet).map_err(complete)?;
@@ -88,16 +88,22 @@ impl Owner<'_> {
         Ok(Bridge { record, index: link.index })
     }
 
-    /// Our bridge, made now if there is none.
+    /// Our bridge, made now if there is none. It is born with its mark under a name that nobody else uses, then renamed: of two
+    /// state roots that want the same name one is refused, and takes the next.
     fn marked_link(&self, socket: &mut Socket) -> Result<Link, Error> {
+        let unborn = unborn_name(self.mark);
         loop {
             let links = link::all(socket).map_err(|e| failed("list", "links", e))?;
-            if let Some(ours) = links.iter().find(|l| l.alias == self.mark) {
+            let Some(ours) = links.iter().find(|l| l.alias == self.mark) else {
+                link::add_bridge(socket, &unborn, bridge_mac(self.mark), self.mark)
+                    .map_err(|e| failed("make bridge", &unborn, e))?;
+                continue;
+            };
+            if ours.name != unborn {
                 return Ok(ours.clone());
             }
             let name = free_name(&links);
-            // The address is derived from what is unique here: the mark. It must not change when ports come and go.
-            match link::add_bridge(socket, &name, bridge_mac(self.mark), self.mark) {
+            match link::rename(socket, ours.index, &name) {
                 // Another process was faster to take the name.
                 Err(error) if error.is(libc::EEXIST) => continue,
                 other => other.map_err(|e| failed("make bridge", &name, e))?,
@@ -121,7 +127,7 @@ impl Owner<'_> {
     }
 
     /// Decides on the subnet and writes it down: the same as before if it is still free.
-    fn settle(&self, socket: &mut Socket, link: &Link, old: Option<Record>) -> Result<Record, Error> {
+    fn choose_subnet(&self, socket: &mut Socket, link: &Link, old: Option<Record>) -> Result<Record, Error> {
         let used = link::routed_subnets(socket, Some(link.index)).map_err(|e| failed("list", "routes", e))?;
         let before = old.as_ref().map(|record| record.subnet);
         let subnet =
@@ -167,7 +173,13 @@ fn free_name(links: &[Link]) -> String {
     names.into_iter().find(|name| links.iter().all(|l| l.name != *name)).expect("the numbers do not run out")
 }
 
-/// A locally administered address (IEEE 802) in Docker's range 02:42.
+/// The name under which a state root's bridge is born; as long as names may be.
+fn unborn_name(mark: &str) -> String {
+    format!("porthole~{:06x}", crate::mark::hash(mark) & 0xff_ffff)
+}
+
+/// A locally administered address (IEEE 802) in Docker's range 02:42, from what is unique here: the mark. Left to itself, a
+/// bridge would change its address as ports come and go.
 fn bridge_mac(mark: &str) -> link::Mac {
     let [.., a, b, c, d] = crate::mark::hash(mark).to_be_bytes();
     [0x02, 0x42, a, b, c, d]

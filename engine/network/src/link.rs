@@ -107,7 +107,8 @@ pub(crate) fn all(socket: &mut Socket) -> Result<Vec<Link>> {
     Ok(links_in(socket.dump(RouteNetlinkMessage::GetLink(message))?).collect())
 }
 
-/// Makes a bridge that bears a mark. Both in one system call: a bridge is never seen, nor left, without its mark.
+/// Makes a bridge that bears a mark, under a name that nobody else uses. Both in one system call: no kill leaves a bridge without
+/// its mark.
 pub(crate) fn add_bridge(socket: &mut Socket, name: &str, mac: Mac, mark: &str) -> Result<()> {
     let mut create = of_kind(named(name), InfoKind::Bridge, None);
     create.attributes.push(LinkAttribute::Address(mac.into()));
@@ -181,6 +182,23 @@ pub(crate) fn seal_port(socket: &mut Socket, name: &str) -> Result<()> {
         InfoBridgePort::Flush,
     ];
     one(socket, 0, RouteNetlinkMessage::NewLink(bridge_port(named(name), settings)))
+}
+
+/// Makes links ready to send that have just got their carrier, in this order. By itself the kernel gets round to it a little later,
+/// and drops what is sent meanwhile; but since Linux 6.8 it does so at once for a link that is asked about (rtnl_getlink).
+pub(crate) fn settle(socket: &mut Socket, indices: &[u32]) -> Result<()> {
+    let mut requests = Requests::new();
+    for index in indices {
+        requests.push(0, RouteNetlinkMessage::GetLink(indexed(*index)));
+    }
+    execute(socket, requests)
+}
+
+/// Renames a link that is down.
+pub(crate) fn rename(socket: &mut Socket, index: u32, name: &str) -> Result<()> {
+    let mut message = named(name);
+    message.header.index = index;
+    one(socket, 0, RouteNetlinkMessage::SetLink(message))
 }
 
 /// Takes a link up.

@@ -110,6 +110,7 @@ impl Network {
         let mut inside = Socket::open_in(request.netns, Protocol::Route).map_err(link_failed)?;
         let peer = link.peer.unwrap_or_default();
         link::configure(&mut inside, peer, lease.address, record.subnet, record.gateway).map_err(link_failed)?;
+        link::settle(socket, &[link.index, bridge.index]).map_err(link_failed)?;
         let mut firewall = self.firewall()?;
         let wanted =
             Wanted { container: request.container, name: request.name, address: lease.address, ports: request.ports };

@@ -94,6 +94,7 @@ fn make(network: &Network) -> Result<Outside, Error> {
     link::add_address(&mut socket, host.index, host_address, subnet).map_err(join)?;
     let mut inside = Socket::open_in(netns.as_fd(), Protocol::Route).map_err(join)?;
     link::configure(&mut inside, host.peer.unwrap_or_default(), address, subnet, host_address).map_err(join)?;
+    link::settle(&mut socket, &[host.index]).map_err(join)?;
     // The mark says that all of it is done.
     link::set_alias(&mut socket, host.index, &link_mark(network)).map_err(join)?;
     Ok(Outside { netns_path: path, host_interface: name, host_address, address })
