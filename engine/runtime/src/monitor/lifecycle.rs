@@ -10,6 +10,9 @@ use crate::state::{self, Status};
 use std::io;
 use std::time::{Duration, Instant};
 
+/// A container that has run this long has settled down, and so may its monitor; one that ends sooner saves the time.
+const SETTLED: Duration = Duration::from_millis(200);
+
 impl Supervisor {
     pub(super) fn prepare(&mut self) {
         match Prepared::new(&self.config, None) {
@@ -59,7 +62,7 @@ impl Supervisor {
         self.state.init = Some(running.process);
         self.state.started_at = Some(state::now());
         self.phase = Phase::Running(running);
-        release_memory();
+        self.settle_at = Some(Instant::now() + SETTLED);
         self.state.save(&self.config.directory)
     }
 
@@ -71,6 +74,7 @@ impl Supervisor {
         let uptime = running.since.elapsed();
         self.drain_outputs();
         self.kill_at = None;
+        self.settle_at = None;
         self.state.init = None;
         self.state.exit_code = Some(code);
         self.state.oom_killed = oom_killed;
@@ -157,14 +161,5 @@ impl Supervisor {
     /// Takes the phase to replace it.
     fn take_phase(&mut self) -> Phase {
         std::mem::replace(&mut self.phase, Phase::ended(125))
-    }
-}
-
-/// Gives what parsing the configuration took back to the kernel: a monitor may live for years.
-fn release_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim(3) may be called at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }

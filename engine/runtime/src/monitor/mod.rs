@@ -7,6 +7,7 @@ mod container;
 mod daemon;
 mod lifecycle;
 mod listener;
+mod memory;
 mod peer;
 mod requests;
 mod restart;

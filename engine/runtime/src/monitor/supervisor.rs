@@ -1,10 +1,10 @@
 //! The monitor's loop: one poll(2) over everything that can happen to a container.
 
-use super::MonitorConfig;
 use super::container::{KeptNetwork, Prepared, Running};
 use super::listener::Listener;
 use super::peer::Peer;
 use super::restart::Restarts;
+use super::{MonitorConfig, memory};
 use crate::log::{Stream, Writer};
 use crate::process::ProcessId;
 use crate::signals::Signals;
@@ -35,6 +35,8 @@ pub(super) struct Supervisor {
     pub(super) restarts: Restarts,
     /// When a container that was asked to stop is killed.
     pub(super) kill_at: Option<Instant>,
+    /// When the monitor gives back what starting the container took.
+    pub(super) settle_at: Option<Instant>,
     pub(super) peers: Vec<Peer>,
     pub(super) listener: Option<Listener>,
     signals: Signals,
@@ -94,6 +96,7 @@ impl Supervisor {
             phase: Phase::ended(125),
             restarts: Restarts::new(config.restart),
             kill_at: None,
+            settle_at: None,
             peers: Vec::new(),
             listener: Some(Listener::bind(config.socket.clone())?),
             signals,
@@ -153,10 +156,12 @@ impl Supervisor {
     }
 
     fn time_left(&self) -> PollTimeout {
-        let next = match self.phase {
-            Phase::Waiting(at) | Phase::Ended { cleaned: true, leave_at: at, .. } => Some(at),
-            _ => self.kill_at,
+        let by_phase = match self.phase {
+            Phase::Waiting(at) => Some(at),
+            Phase::Ended { cleaned: true, leave_at, .. } => Some(leave_at),
+            _ => None,
         };
+        let next = by_phase.into_iter().chain(self.kill_at).chain(self.settle_at).min();
         match next {
             // Rounded up, or the last millisecond would be spent spinning.
             Some(at) => {
@@ -208,11 +213,14 @@ impl Supervisor {
 
     fn act_on_time(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        if self.kill_at.is_some_and(|at| at <= now) {
-            self.kill_at = None;
-            if let Phase::Running(running) = &self.phase {
-                let _ = running.kill();
-            }
+        if self.kill_at.take_if(|at| *at <= now).is_some()
+            && let Phase::Running(running) = &self.phase
+        {
+            // It fails only for a container that has ended, which is noticed next.
+            let _ = running.kill();
+        }
+        if self.settle_at.take_if(|at| *at <= now).is_some() {
+            memory::release();
         }
         match self.phase {
             Phase::Waiting(at) if at <= now => self.start_again(),
