@@ -25,6 +25,14 @@ const SIXTEEN: [(Color, [u8; 3]); 16] = [
 /// The levels of one channel in xterm's 6×6×6 colour cube (indices 16 to 231).
 const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
+/// The index of one of the 16 colours.
+pub(crate) fn named_index(colour: Color) -> Option<usize> {
+    match colour {
+        Color::Indexed(index) => (index < 16).then_some(usize::from(index)),
+        named => SIXTEEN.iter().position(|(other, _)| *other == named),
+    }
+}
+
 /// The nearest of the terminal's 16 colours.
 pub fn to_sixteen(colour: Color) -> Color {
     match colour {

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! base = "dusk"                      # what is not given here comes from there
+//! ansi = ["#22262e", …]              # what the 16 named colours look like in logs and shells
 //! [palette]
 //! accent = ["#8fb8de", "cyan"]       # the colour, and its stand-in on a 16-colour terminal
 //! [styles]
@@ -72,6 +73,8 @@ pub enum ThemeError {
 pub(crate) struct Sheet {
     name: Option<String>,
     base: Option<String>,
+    /// What the 16 named colours look like in logs and shells; the terminal's own when not given.
+    ansi: Option<[String; 16]>,
     palette: BTreeMap<String, Entry>,
     styles: BTreeMap<String, String>,
 }
@@ -109,6 +112,7 @@ pub(crate) fn user(file: &str, text: &str) -> Result<Sheet, ThemeError> {
     let base = over.base.clone().unwrap_or_else(|| "dusk".into());
     let mut sheet = builtin(&base).ok_or(ThemeError::UnknownBase { file: file.into(), base })?;
     sheet.name = over.name;
+    sheet.ansi = over.ansi.or(sheet.ansi);
     sheet.palette.extend(over.palette);
     sheet.styles.extend(over.styles);
     Ok(sheet)
@@ -124,6 +128,18 @@ impl Sheet {
     pub(crate) fn name(&self, file: &str) -> String {
         let stem = || Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         self.name.clone().or_else(stem).unwrap_or_else(|| file.to_owned())
+    }
+
+    /// The 16 named colours as this theme has them. A terminal with no more than those keeps its own.
+    pub(crate) fn ansi(&self, file: &str, depth: ColourDepth) -> Result<Option<[Color; 16]>, ThemeError> {
+        let Some(words) = &self.ansi else { return Ok(None) };
+        let mut colours = [Color::Reset; 16];
+        for (index, (word, colour)) in words.iter().zip(&mut colours).enumerate() {
+            let unknown =
+                || ThemeError::UnknownWord { file: file.into(), field: format!("ansi[{index}]"), word: word.clone() };
+            *colour = depth.adapt(literal(word).ok_or_else(unknown)?);
+        }
+        Ok((depth >= ColourDepth::Indexed).then_some(colours))
     }
 
     /// The style of every role at `depth`.
@@ -203,6 +219,10 @@ mod tests {
         assert!(message("[styles]\ntext = \"no-such\"").starts_with("theme mine.toml: styles.text: \"no-such\""));
         assert!(message("[palette]\naccent = \"#12\"").starts_with("theme mine.toml: palette.accent: \"#12\""));
         assert!(message("[styles]\nsparkle = \"red\"").starts_with("theme mine.toml: styles.sparkle:"));
+        let ansi = vec!["\"red\""; 15].join(",");
+        assert!(
+            message(&format!("ansi = [{ansi}, \"blurple\"]")).starts_with("theme mine.toml: ansi[15]: \"blurple\"")
+        );
         assert!(message("base = \"neon\"").contains("base = \"neon\": no such theme; there are dusk, paper, terminal"));
         assert!(message("colour = 1").contains("unknown field `colour`"));
         assert!(message("[styles]\ntext = \"red on\"").contains("\"on\" is no colour"));

@@ -2,6 +2,7 @@
 
 use ratatui_core::style::{Color, Style};
 
+use crate::colour::named_index;
 use crate::sheet::{self, Sheet};
 use crate::{ColourDepth, Glyphs, Role, ThemeError};
 
@@ -12,6 +13,7 @@ pub struct Theme {
     depth: ColourDepth,
     glyphs: Glyphs,
     styles: [Style; Role::ALL.len()],
+    ansi: Option<[Color; 16]>,
 }
 
 impl Theme {
@@ -35,7 +37,8 @@ impl Theme {
         if depth == ColourDepth::None {
             styles = sheet::mono().styles("mono", depth)?;
         }
-        Ok(Self { name: sheet.name(file), depth, glyphs: Glyphs::unicode(), styles })
+        let ansi = sheet.ansi(file, depth)?;
+        Ok(Self { name: sheet.name(file), depth, glyphs: Glyphs::unicode(), styles, ansi })
     }
 
     /// The same theme with other glyphs.
@@ -64,9 +67,10 @@ impl Theme {
         self.styles[role as usize]
     }
 
-    /// The nearest colour that the terminal shows, for colours that come from outside (logs, shells).
+    /// A colour from outside (logs, shells) as this theme and this terminal show it.
     pub fn adapt(&self, colour: Color) -> Color {
-        self.depth.adapt(colour)
+        let named = named_index(colour).zip(self.ansi.as_ref()).map(|(index, ansi)| ansi[index]);
+        named.unwrap_or_else(|| self.depth.adapt(colour))
     }
 
     /// The title of a pane.
@@ -132,6 +136,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn named_colours_from_outside_are_the_themes_own() {
+        let paper = Theme::builtin("paper", ColourDepth::Full).unwrap();
+        assert!(matches!(paper.adapt(Color::Yellow), Color::Rgb(..)));
+        assert_eq!(paper.adapt(Color::Indexed(3)), paper.adapt(Color::Yellow));
+        assert_eq!(paper.adapt(Color::Indexed(208)), Color::Indexed(208));
+        let sixteen = Theme::builtin("paper", ColourDepth::Sixteen).unwrap();
+        assert_eq!(sixteen.adapt(Color::Yellow), Color::Yellow);
+        assert_eq!(Theme::builtin("terminal", ColourDepth::Full).unwrap().adapt(Color::Yellow), Color::Yellow);
+        assert_eq!(Theme::builtin("dusk", ColourDepth::None).unwrap().adapt(Color::Yellow), Color::Reset);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl<'a> KeyBar<'a> {
             Some((last, others)) => (Some(last), others),
             None => (None, self.hints),
         };
-        let mut left = width.saturating_sub(1 + last.map_or(0, KeyHint::cells));
+        let mut left = width.saturating_sub(2 + last.map_or(0, KeyHint::cells));
         let fits = move |hint: &&KeyHint| match left.checked_sub(hint.cells() + GAP) {
             Some(rest) => {
                 left = rest;

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn colours_and_attributes_are_drawn() {
         let buf = drawn("\x1b[31;1mr\x1b[0m\x1b[38;5;208mo\x1b[48;2;1;2;3mt\x1b[0;7mi\x1b[0mn");
-        assert_eq!((buf[(0, 0)].fg, buf[(0, 0)].modifier), (Color::Indexed(1), Modifier::BOLD));
+        assert_eq!((buf[(0, 0)].fg, buf[(0, 0)].modifier), (Theme::default().adapt(Color::Red), Modifier::BOLD));
         assert_eq!(buf[(1, 0)].fg, Color::Indexed(208));
         assert_eq!(buf[(2, 0)].bg, Color::Rgb(1, 2, 3));
         assert_eq!(buf[(3, 0)].modifier, Modifier::REVERSED);
