@@ -15,6 +15,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::Ipv4Addr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The name of a container's interface, as Docker calls it.
 const INTERFACE: &str = "eth0";
@@ -27,6 +28,8 @@ pub struct Network {
     mark: String,
     table: String,
     leases: Leases,
+    /// Kept open: closing it waits for RCU (10 to 20 ms) while rules that were removed are still being freed.
+    netfilter: Arc<OnceLock<Mutex<Socket>>>,
 }
 
 /// What a container wants of the network.
@@ -67,10 +70,18 @@ pub struct Endpoint {
 
 impl Network {
     /// The networks of the state root `state_root`, whose volatile files are in `run_dir`. Nothing is looked at yet.
+    /// A `Network` keeps to the network namespace in which it is first used.
     pub fn open(state_root: &Path, run_dir: &Path) -> Network {
         let root = std::path::absolute(state_root).unwrap_or_else(|_| state_root.into());
         let leases = Leases::new(root.join("networks/bridge/leases"));
-        Network { mark: mark::of(&root), table: mark::name("porthole", &root), run: run_dir.into(), leases, root }
+        Network {
+            mark: mark::of(&root),
+            table: mark::name("porthole", &root),
+            run: run_dir.into(),
+            leases,
+            netfilter: Arc::default(),
+            root,
+        }
     }
 
     /// Connects a container: makes the bridge if need be, leases an address, links the namespace, publishes ports. If any
@@ -206,7 +217,16 @@ impl Network {
     }
 
     fn firewall(&self) -> Result<Firewall<'_>, Error> {
-        Firewall::open(Table { name: &self.table, mark: &self.mark, mark_prefix: mark::PREFIX })
+        let socket = match self.netfilter.get() {
+            Some(socket) => socket,
+            None => {
+                let socket = firewall::open()?;
+                self.netfilter.get_or_init(|| Mutex::new(socket))
+            }
+        };
+        // A socket is in order again after whatever interrupted its last user: answers are told apart by their numbers.
+        let socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Firewall::new(socket, Table { name: &self.table, mark: &self.mark, mark_prefix: mark::PREFIX }))
     }
 
     /// Holds off other processes that make or remove links of this state root, until the result is dropped.

@@ -20,6 +20,7 @@ use batch::Batch;
 use netlink_packet_netfilter::NetfilterMessage;
 use std::cell::OnceCell;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::MutexGuard;
 pub(crate) use userdata::Publication;
 
 /// How often a batch is made anew because the ruleset changed, before giving up. Each try takes under a millisecond.
@@ -52,16 +53,21 @@ pub(crate) struct Wanted<'a> {
     pub ports: &'a [PortSpec],
 }
 
+/// Opens a socket to the firewall of this network namespace.
+pub(crate) fn open() -> Result<Socket, Error> {
+    Socket::open(Protocol::Netfilter).map_err(unavailable)
+}
+
 /// The firewall of this network namespace.
 pub(crate) struct Firewall<'a> {
-    socket: Socket,
+    socket: MutexGuard<'a, Socket>,
     table: Table<'a>,
 }
 
 impl<'a> Firewall<'a> {
-    pub fn open(table: Table<'a>) -> Result<Self, Error> {
-        let socket = Socket::open(Protocol::Netfilter).map_err(unavailable)?;
-        Ok(Firewall { socket, table })
+    /// The firewall behind an opened socket.
+    pub fn new(socket: MutexGuard<'a, Socket>, table: Table<'a>) -> Self {
+        Firewall { socket, table }
     }
 
     /// Writes the table anew. Nothing is published then.

@@ -75,7 +75,25 @@ impl Socket {
 
     /// Receives the events of a multicast group from now on.
     pub fn join(&self, group: u32) -> Result<()> {
+        self.bind()?;
         self.set_option(libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group as libc::c_int)
+    }
+
+    /// Takes an address, without which the kernel passes a socket over when it announces events. Sending takes one too.
+    fn bind(&self) -> Result<()> {
+        // SAFETY: all zeroes is a valid sockaddr_nl, which outlasts the call and whose size is given.
+        let result = unsafe {
+            let mut address: libc::sockaddr_nl = mem::zeroed();
+            address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+            let address: *const libc::sockaddr_nl = &address;
+            libc::bind(self.fd.as_raw_fd(), address.cast(), size_of::<libc::sockaddr_nl>() as libc::socklen_t)
+        };
+        match Error::last("bind") {
+            _ if result == 0 => Ok(()),
+            // It has one.
+            Error::Socket { source, .. } if source.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+            error => Err(error),
+        }
     }
 
     /// Receives the events of every network namespace that has an id here, tagged with that id ([`Datagram::nsid`]).
