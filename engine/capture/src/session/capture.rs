@@ -1,0 +1,148 @@
+//! The capture thread.
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{Input, signal};
+use crate::tap::{OpenTap, now};
+
+/// How many packets are taken from one tap before the next has its turn.
+const TURN: usize = 512;
+/// Taps in immediate mode wake the thread for each packet. Under load it looks only so often, which loses no time that a
+/// person would notice and costs a tenth of the processor time.
+const PAUSE: Duration = Duration::from_millis(1);
+/// How often the counters of the taps are looked at while packets come.
+const COUNTERS: Duration = Duration::from_millis(100);
+
+/// Orders for the capture thread.
+#[derive(Clone)]
+pub(super) struct Control {
+    wake: Arc<OwnedFd>,
+    orders: Arc<Mutex<Orders>>,
+}
+
+#[derive(Default)]
+struct Orders {
+    close: Vec<usize>,
+    stop: bool,
+}
+
+impl Control {
+    pub(super) fn new(wake: OwnedFd) -> Self {
+        Control { wake: Arc::new(wake), orders: Arc::default() }
+    }
+
+    pub(super) fn stop(&self) {
+        self.order(|orders| orders.stop = true);
+    }
+
+    pub(super) fn close(&self, tap: usize) {
+        self.order(|orders| orders.close.push(tap));
+    }
+
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner));
+        signal(&self.wake);
+    }
+
+    fn take(&self) -> Orders {
+        let _ = rustix::io::read(&*self.wake, &mut [0u8; 8]);
+        std::mem::take(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A tap with what its counters said last.
+struct Counted {
+    index: usize,
+    tap: OpenTap,
+    received: u64,
+    dropped: u64,
+    looked: u64,
+}
+
+/// Sends what the taps see until it is told to stop.
+pub(super) fn run(taps: Vec<OpenTap>, control: &Control, inputs: &Sender<Input>) {
+    let count = |(index, tap)| Counted { index, tap, received: 0, dropped: 0, looked: now() };
+    let mut taps: Vec<Counted> = taps.into_iter().enumerate().map(count).collect();
+    // When the counters are to be looked at: only after packets came.
+    let mut look: Option<Instant> = None;
+    loop {
+        let woken = wait(&taps, &control.wake, look);
+        let orders = if woken { control.take() } else { Orders::default() };
+        let gone = read(&mut taps, inputs, &mut look);
+        if orders.stop || look.is_some_and(|look| Instant::now() >= look) {
+            taps.iter_mut().for_each(|tap| tap.look(inputs));
+            look = None;
+        }
+        let closing = orders.close.into_iter().map(|tap| (tap, "closed".to_owned()));
+        for (index, reason) in gone.into_iter().chain(closing) {
+            if let Some(at) = taps.iter().position(|tap| tap.index == index) {
+                taps.remove(at).look(inputs);
+                let _ = inputs.send(Input::Closed { tap: index, reason });
+            }
+        }
+        if orders.stop {
+            return;
+        }
+    }
+}
+
+/// Waits for packets, orders, or the time to look at the counters. Returns whether there are orders.
+fn wait(taps: &[Counted], wake: &OwnedFd, look: Option<Instant>) -> bool {
+    let mut fds = vec![PollFd::new(wake, PollFlags::IN)];
+    fds.extend(taps.iter().map(|tap| PollFd::new(&tap.tap.capture, PollFlags::IN)));
+    let timeout = look.map(|look| {
+        let left = look.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) }
+    });
+    // Interrupted by a signal: the taps are looked at all the same.
+    let _ = poll(&mut fds, timeout.as_ref());
+    !fds[0].revents().is_empty()
+}
+
+/// Sends all waiting packets. Returns the taps whose interface is gone, and why.
+fn read(taps: &mut [Counted], inputs: &Sender<Input>, look: &mut Option<Instant>) -> Vec<(usize, String)> {
+    let mut gone = Vec::new();
+    loop {
+        let mut packets = Vec::new();
+        let mut full = false;
+        for counted in taps.iter_mut() {
+            let before = packets.len();
+            if let Err(error) = counted.tap.read(counted.index, TURN, &mut packets)
+                && !gone.iter().any(|(index, _)| *index == counted.index)
+            {
+                gone.push((counted.index, error.to_string()));
+            }
+            full |= packets.len() - before == TURN;
+        }
+        if packets.is_empty() {
+            return gone;
+        }
+        look.get_or_insert_with(|| Instant::now() + COUNTERS);
+        // If the correlator is gone, an order to stop is on its way.
+        let _ = inputs.send(Input::Packets(packets));
+        if !full {
+            std::thread::sleep(PAUSE);
+            return gone;
+        }
+    }
+}
+
+impl Counted {
+    /// Tells the correlator what the counters say, if it is news.
+    fn look(&mut self, inputs: &Sender<Input>) {
+        let Ok(stat) = self.tap.capture.stats() else { return };
+        let (received, dropped) = (u64::from(stat.received), u64::from(stat.dropped));
+        let time = now();
+        let lost = (dropped > self.dropped).then_some((self.looked, time));
+        self.looked = time;
+        if (received, dropped) != (self.received, self.dropped) {
+            (self.received, self.dropped) = (received, dropped);
+            let _ = inputs.send(Input::Counters { tap: self.index, received, dropped, lost });
+        }
+    }
+}
