@@ -327,7 +327,7 @@ mod tests {
         #[test]
         fn both_forms_read_back(
             domain in "([a-z0-9]{1,5}\\.[a-z]{1,3}(:[0-9]{1,4})?/|localhost/|docker\\.io/|)",
-            path in "[a-z0-9]{1,5}((\\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}(/[a-z0-9]{1,5}){0,3}",
+            path in "[a-z0-9]{1,5}((_|__|-{1,3})[a-z0-9]{1,4}){0,2}(/[a-z0-9]{1,5}(\\.[a-z0-9]{1,4})?){0,3}",
             tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9_.-]{0,10}"),
             pinned: bool,
         ) {

@@ -88,53 +88,43 @@ impl Extractor<'_> {
     ) -> Result<(), LayerError> {
         self.budget.take_inode()?;
         match &entry.kind {
-            Kind::File => self.file(parents, name, entry, archive),
-            Kind::Directory => self.directory(parents, name, entry),
+            Kind::File => self.file(name, entry, archive),
+            Kind::Directory => self.directory(name, entry),
             Kind::Symlink(target) => {
-                self.make(parents, name, |parent| symlinkat(target.as_slice(), parent, name))?;
+                self.make(name, |parent| symlinkat(target.as_slice(), parent, name))?;
                 node::set_attributes_at(self.tree.current(), name, entry)
             }
             Kind::HardLink(target) => self.hard_link(parents, name, target),
-            Kind::Character(major, minor) => {
-                self.node(parents, name, entry, FileType::CharacterDevice, (*major, *minor))
-            }
-            Kind::Block(major, minor) => self.node(parents, name, entry, FileType::BlockDevice, (*major, *minor)),
-            Kind::Fifo => self.node(parents, name, entry, FileType::Fifo, (0, 0)),
+            Kind::Character(major, minor) => self.node(name, entry, FileType::CharacterDevice, (*major, *minor)),
+            Kind::Block(major, minor) => self.node(name, entry, FileType::BlockDevice, (*major, *minor)),
+            Kind::Fifo => self.node(name, entry, FileType::Fifo, (0, 0)),
         }
     }
 
     /// Makes an object, in place of one that an earlier member made if need be.
     fn make<T>(
         &mut self,
-        parents: &[&[u8]],
         name: &[u8],
         make_once: impl Fn(std::os::fd::BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<T, LayerError> {
         match make_once(self.tree.current()) {
             Err(Errno::EXIST) => {
-                self.replace(parents, name)?;
+                self.replace(name)?;
                 make_once(self.tree.current()).map_err(make("make", name))
             }
             result => result.map_err(make("make", name)),
         }
     }
 
-    /// Removes what an earlier member made in this place. Links may have led the walk into what is now gone, so it
-    /// starts afresh.
-    fn replace(&mut self, parents: &[&[u8]], name: &[u8]) -> Result<(), LayerError> {
+    /// Removes what an earlier member made in this place.
+    fn replace(&mut self, name: &[u8]) -> Result<(), LayerError> {
         node::remove(self.tree.current(), name)?;
-        self.tree.leave_all()?;
-        self.tree.enter(parents)
+        self.tree.start_afresh();
+        Ok(())
     }
 
-    fn file<S: Source>(
-        &mut self,
-        parents: &[&[u8]],
-        name: &[u8],
-        entry: &Entry,
-        archive: &mut TarReader<S>,
-    ) -> Result<(), LayerError> {
-        let file = File::from(self.make(parents, name, |parent| node::create_file(parent, name, entry))?);
+    fn file<S: Source>(&mut self, name: &[u8], entry: &Entry, archive: &mut TarReader<S>) -> Result<(), LayerError> {
+        let file = File::from(self.make(name, |parent| node::create_file(parent, name, entry))?);
         let written = match &entry.sparse {
             None => self.write(&file, archive, name),
             Some(map) => self.write_pieces(&file, entry.size, map, archive, name),
@@ -183,14 +173,14 @@ impl Extractor<'_> {
     }
 
     /// A directory may be described after its members were made, and more than once.
-    fn directory(&mut self, parents: &[&[u8]], name: &[u8], entry: &Entry) -> Result<(), LayerError> {
+    fn directory(&mut self, name: &[u8], entry: &Entry) -> Result<(), LayerError> {
         let made = mkdirat(self.tree.current(), name, Mode::from_raw_mode(0o700));
         let mut hides = false;
         if made == Err(Errno::EXIST) {
             let stat = statat(self.tree.current(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(make("examine", name))?;
             if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
                 hides = node::is_whiteout(&stat);
-                self.replace(parents, name)?;
+                self.replace(name)?;
                 mkdirat(self.tree.current(), name, Mode::from_raw_mode(0o700)).map_err(make("make directory", name))?;
             }
         } else {
@@ -223,18 +213,11 @@ impl Extractor<'_> {
         if existing.is_ok_and(|existing| (existing.st_dev, existing.st_ino) == (stat.st_dev, stat.st_ino)) {
             return Ok(());
         }
-        self.make(parents, name, |parent| linkat(&directory, target_name, parent, name, AtFlags::empty()))
+        self.make(name, |parent| linkat(&directory, target_name, parent, name, AtFlags::empty()))
     }
 
-    fn node(
-        &mut self,
-        parents: &[&[u8]],
-        name: &[u8],
-        entry: &Entry,
-        kind: FileType,
-        number: (u32, u32),
-    ) -> Result<(), LayerError> {
-        self.make(parents, name, |parent| node::make_node(parent, name, kind, node::mode(entry), number))?;
+    fn node(&mut self, name: &[u8], entry: &Entry, kind: FileType, number: (u32, u32)) -> Result<(), LayerError> {
+        self.make(name, |parent| node::make_node(parent, name, kind, node::mode(entry), number))?;
         node::set_attributes_at(self.tree.current(), name, entry)
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Tree<'a> {
     /// Directories that no member described, only members in them; the sum of their paths' lengths is bounded.
     implied: BTreeSet<Vec<u8>>,
     implied_bytes: usize,
+    stale: bool,
     budget: &'a Budget,
 }
 
@@ -41,7 +42,7 @@ struct Level {
 impl<'a> Tree<'a> {
     pub(super) fn new(root: OwnedFd, budget: &'a Budget) -> Self {
         let root = Level { name: Vec::new(), directory: root, mtime: None };
-        Self { root, stack: Vec::new(), implied: BTreeSet::new(), implied_bytes: 0, budget }
+        Self { root, stack: Vec::new(), implied: BTreeSet::new(), implied_bytes: 0, stale: false, budget }
     }
 
     /// The directory entered last.
@@ -51,9 +52,17 @@ impl<'a> Tree<'a> {
 
     /// Goes to the directory at `path`, making what is missing of it.
     pub(super) fn enter(&mut self, path: &[&[u8]]) -> Result<(), LayerError> {
+        if std::mem::take(&mut self.stale) {
+            self.leave(0)?;
+        }
         let common = self.stack.iter().zip(path).take_while(|(level, name)| level.name == **name).count();
         self.leave(common)?;
         path[common..].iter().try_for_each(|name| self.descend(name))
+    }
+
+    /// Something was removed. Links may have led the walk into just that: the next one begins at the root.
+    pub(super) fn start_afresh(&mut self) {
+        self.stale = true;
     }
 
     /// Goes into a directory of the current one.

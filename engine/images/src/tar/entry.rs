@@ -1,5 +1,7 @@
 //! One member of an archive, with all that its headers say of it.
 
+use std::io;
+
 use ::tar::{EntryType, Header};
 
 use super::pax::Pax;
@@ -59,6 +61,7 @@ impl Entry {
         at: u64,
     ) -> Result<Self, TarError> {
         let bad = |_| TarError::Header(at);
+        let old = header.as_old();
         let path = [&pax.sparse.name, &pax.path, &long_path].into_iter().find_map(Clone::clone);
         let path = path.unwrap_or_else(|| header.path_bytes().into_owned());
         let link = pax.link.clone().or(long_link);
@@ -84,20 +87,21 @@ impl Entry {
         };
         // Only files have data in the archive: the size of a directory is an allocation hint (POSIX).
         let stored = match kind {
-            Kind::File => pax.size.map_or_else(|| header.entry_size(), Ok).map_err(bad)?,
+            Kind::File => pax.size.map_or_else(|| field(&old.size, header.entry_size()), Ok).map_err(bad)?,
             _ => 0,
         };
-        let id = |pax: Option<u64>, field: std::io::Result<u64>| -> Result<u32, TarError> {
-            u32::try_from(pax.map_or(field, Ok).map_err(bad)?).map_err(|_| TarError::Header(at))
+        let id = |pax: Option<u64>, value: io::Result<u64>| -> Result<u32, TarError> {
+            u32::try_from(pax.map_or(value, Ok).map_err(bad)?).map_err(|_| TarError::Header(at))
         };
         // GNU tar writes times before 1970 as negative base-256 numbers, which wrap to the same bits.
-        let mtime = || header.mtime().map(|seconds| Timestamp { seconds: seconds.cast_signed(), nanoseconds: 0 });
+        let mtime = field(&old.mtime, header.mtime())
+            .map(|seconds| Timestamp { seconds: seconds.cast_signed(), nanoseconds: 0 });
         Ok(Self {
             kind,
-            mode: header.mode().map_err(bad)? & 0o7777,
-            uid: id(pax.uid, header.uid())?,
-            gid: id(pax.gid, header.gid())?,
-            mtime: pax.mtime.map_or_else(mtime, Ok).map_err(bad)?,
+            mode: field(&old.mode, header.mode()).map_err(bad)? & 0o7777,
+            uid: id(pax.uid, field(&old.uid, header.uid()))?,
+            gid: id(pax.gid, field(&old.gid, header.gid()))?,
+            mtime: pax.mtime.map_or(mtime, Ok).map_err(bad)?,
             xattrs: pax.xattrs.clone(),
             size: stored,
             stored,
@@ -106,6 +110,12 @@ impl Entry {
             path,
         })
     }
+}
+
+/// The value of a numeric field, which some writers leave blank for zero.
+fn field<T: Default>(bytes: &[u8], value: io::Result<T>) -> io::Result<T> {
+    let is_blank = bytes.iter().all(|byte| matches!(byte, 0 | b' '));
+    if is_blank { Ok(T::default()) } else { value }
 }
 
 impl Timestamp {

@@ -100,13 +100,13 @@ impl<S: Source> TarReader<S> {
                 return if is_whole { Ok(None) } else { Err(TarError::Truncated) };
             };
             let at = self.position - BLOCK;
-            let size = header.entry_size().map_err(|_| TarError::Header(at))?;
+            let size = || header.entry_size().map_err(|_| TarError::Header(at));
             match header.entry_type() {
-                EntryType::GNULongName => long_path = Some(self.long_name(size)?),
-                EntryType::GNULongLink => long_link = Some(self.long_name(size)?),
-                EntryType::XHeader => pax.parse(&self.extension(size)?)?,
+                EntryType::GNULongName => long_path = Some(self.long_name(size()?)?),
+                EntryType::GNULongLink => long_link = Some(self.long_name(size()?)?),
+                EntryType::XHeader => pax.parse(&self.extension(size()?)?)?,
                 // Global headers in practice hold a comment, such as the commit that `git archive` writes.
-                EntryType::XGlobalHeader => self.start_data(size)?,
+                EntryType::XGlobalHeader => self.start_data(size()?)?,
                 _ => {
                     let mut entry = Entry::new(&header, &pax, long_path, long_link, at)?;
                     self.start_data(entry.stored)?;

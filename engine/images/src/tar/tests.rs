@@ -84,7 +84,8 @@ fn data_may_be_left_unread() {
         members(&[(header(EntryType::Regular, "a", 600), &[7; 600]), (header(EntryType::Regular, "b", 1), b"x")]);
     let mut reader = TarReader::new(bytes.as_slice());
     assert_eq!(reader.next().unwrap().unwrap().path, b"a");
-    reader.consume(10.min(reader.data().unwrap().len()));
+    assert!(reader.data().unwrap().len() >= 10);
+    reader.consume(10);
     assert_eq!(reader.next().unwrap().unwrap().path, b"b");
     assert_eq!(read_data(&mut reader).unwrap(), b"x");
 }
