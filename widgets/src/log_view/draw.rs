@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use porthole_themes::Theme;
 use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
+use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Style;
 use ratatui_core::widgets::StatefulWidget;
 
@@ -13,7 +13,7 @@ use super::ring::{Stored, Stream};
 use super::rows::LineRows;
 use super::{Anchor, LogView};
 use crate::pen::{Pen, line, part};
-use crate::text::{Sgr, Token, put, tokens};
+use crate::text::{Sgr, Token, put, put_glyph, tokens};
 
 /// `12:01:07` and two spaces.
 const TIME: u16 = 10;
@@ -58,11 +58,13 @@ impl<'a> LogPane<'a> {
     /// Draws the glyphs of `bytes` and returns the bytes that were drawn.
     fn draw_text(&self, row: &RowText, place: Rect, buf: &mut Buffer) -> Range<usize> {
         let (mut sgr, mut column) = (row.sgr, 0usize);
+        let mut base = self.style(sgr);
         let (mut start, mut end) = (row.bytes.end, row.bytes.end);
         for token in tokens(&row.text[row.bytes.clone()]) {
             let glyph = match token {
                 Token::Sgr(parameters) => {
                     sgr.apply(parameters);
+                    base = self.style(sgr);
                     continue;
                 }
                 Token::Glyph(glyph) => glyph,
@@ -78,9 +80,9 @@ impl<'a> LogPane<'a> {
                 break;
             }
             start = start.min(offset);
-            let style =
-                row.emphasis(offset, self.theme).map_or_else(|| self.style(sgr), |style| self.style(sgr).patch(style));
-            put(buf, part(place, (at - row.skip) as u16, u16::MAX), glyph.text, style);
+            let style = row.emphasis(offset, self.theme).map_or(base, |style| base.patch(style));
+            let position = Position { x: place.x + (at - row.skip) as u16, y: place.y };
+            put_glyph(buf, position, glyph, style);
         }
         start..end
     }

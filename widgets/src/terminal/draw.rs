@@ -14,7 +14,7 @@ use ratatui_core::widgets::Widget;
 
 use super::TermEmulator;
 use crate::pen::part;
-use crate::text::put;
+use crate::text::{Glyph, is_plain, put, put_glyph};
 
 /// Draws an emulator, and its cursor when keys go to it.
 pub struct TermPane<'a> {
@@ -68,21 +68,24 @@ fn draw_cell(cell: &Cell, colours: &Colors, theme: &Theme, place: Rect, buf: &mu
     if cell.flags.intersects(spacer) {
         return;
     }
-    let style = style(cell, colours, theme);
+    let (style, mut text) = (style(cell, colours, theme), [0; 4]);
     // The emulator leaves the tab itself in the first of the cells that it skips.
-    if cell.c == ' ' || cell.c == '\t' || cell.flags.contains(Flags::HIDDEN) {
-        put(buf, part(place, 0, 1), " ", style);
-        return;
-    }
-    let width = if cell.flags.contains(Flags::WIDE_CHAR) { 2 } else { 1 };
-    let mut text = [0; 4];
+    let blank = cell.c == '\t' || cell.flags.contains(Flags::HIDDEN);
+    let c = if blank { ' ' } else { cell.c };
+    let (text, width): (&str, u16) =
+        (c.encode_utf8(&mut text), if cell.flags.contains(Flags::WIDE_CHAR) { 2 } else { 1 });
     match cell.zerowidth() {
-        None => put(buf, part(place, 0, width), cell.c.encode_utf8(&mut text), style),
-        Some(marks) => {
-            let text: String = std::iter::once(cell.c).chain(marks.iter().copied()).collect();
-            put(buf, part(place, 0, width), &text, style)
+        None if is_plain(text.as_bytes()) && !place.is_empty() => {
+            put_glyph(buf, place.as_position(), Glyph { text, width: 1, offset: 0 }, style);
         }
-    };
+        None => {
+            put(buf, part(place, 0, width), text, style);
+        }
+        Some(marks) => {
+            let text: String = text.chars().chain(marks.iter().copied()).collect();
+            put(buf, part(place, 0, width), &text, style);
+        }
+    }
 }
 
 fn style(cell: &Cell, colours: &Colors, theme: &Theme) -> Style {

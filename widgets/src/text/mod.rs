@@ -11,6 +11,7 @@ mod scan;
 
 pub use ansi::{Sgr, styled};
 pub use fit::{fit, fit_first_facts, fit_last_facts, fit_middle, width};
+pub(crate) use put::put_glyph;
 pub use put::{put, put_right, put_spans};
 pub use scan::{Glyph, Token, glyphs, tokens};
 
@@ -22,7 +23,17 @@ pub fn sanitise(text: &str) -> Cow<'_, str> {
     if is_plain(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(glyphs(text).map(|glyph| glyph.text).collect())
+    let (mut clean, mut rest) = (String::with_capacity(text.len()), tokens(text));
+    loop {
+        if let Some(run) = rest.plain_run() {
+            clean.push_str(run);
+        }
+        match rest.next() {
+            Some(Token::Glyph(glyph)) => clean.push_str(glyph.text),
+            Some(Token::Sgr(_)) => {}
+            None => return Cow::Owned(clean),
+        }
+    }
 }
 
 /// Whether every byte is printable ASCII, so that bytes, characters and cells are the same thing.
@@ -73,6 +84,13 @@ mod tests {
         fn sanitising_twice_changes_nothing(text in any::<String>()) {
             let once = sanitise(&text).into_owned();
             prop_assert_eq!(sanitise(&once).into_owned(), once);
+        }
+
+        #[test]
+        fn runs_and_glyphs_agree(text in any::<String>(), tail in "[a-z \\t\\x1b\\[31me\u{301}漢]{0,40}") {
+            let text = text + &tail;
+            let slowly: String = glyphs(&text).map(|glyph| glyph.text).collect();
+            prop_assert_eq!(sanitise(&text), slowly);
         }
 
         #[test]

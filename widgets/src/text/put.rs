@@ -1,11 +1,11 @@
 //! Drawing text into a buffer.
 
 use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
+use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Style;
 use ratatui_core::text::Span;
 
-use super::{fit, glyphs, width};
+use super::{Glyph, fit, glyphs, width};
 
 /// Draws a text at the left of `area`'s first row, cut at its right edge. Returns the cells used.
 pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: impl Into<Style>) -> u16 {
@@ -15,18 +15,22 @@ pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: impl Into<Style>) ->
     }
     let (style, mut x) = (style.into(), area.x);
     for glyph in glyphs(text) {
-        let cells = glyph.width as u16;
-        if cells > area.right() - x {
+        if glyph.width as u16 > area.right() - x {
             break;
         }
-        buf[(x, area.y)].set_symbol(glyph.text).set_style(style);
-        if cells == 2 {
-            // The right half of a wide character is drawn by the left one.
-            buf[(x + 1, area.y)].set_symbol(" ").set_style(style);
-        }
-        x += cells;
+        put_glyph(buf, Position { x, ..area.as_position() }, glyph, style);
+        x += glyph.width as u16;
     }
     x - area.x
+}
+
+/// Draws one glyph, for which there has to be room.
+pub(crate) fn put_glyph(buf: &mut Buffer, at: Position, glyph: Glyph, style: Style) {
+    buf[at].set_symbol(glyph.text).set_style(style);
+    if glyph.width == 2 {
+        // The right half of a wide character is drawn by the left one.
+        buf[(at.x + 1, at.y)].set_symbol(" ").set_style(style);
+    }
 }
 
 /// Draws a text so that it ends at the right edge of `area`'s first row, cut with `ellipsis`. Returns the cells used.

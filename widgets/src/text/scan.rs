@@ -59,6 +59,20 @@ impl<'a> Tokens<'a> {
         self.at
     }
 
+    /// Takes the printable ASCII that comes next, all at once. A character that may have an accent is left alone.
+    pub(crate) fn plain_run(&mut self) -> Option<&'a str> {
+        let rest = &self.text[self.at..];
+        let printable = rest.bytes().take_while(|byte| (0x20..0x7f).contains(byte)).count();
+        let accented = rest.as_bytes().get(printable).is_some_and(|byte| !byte.is_ascii());
+        let len = printable.saturating_sub(usize::from(accented));
+        if len == 0 || self.spaces > 0 {
+            return None;
+        }
+        self.at += len;
+        self.column += len;
+        Some(&rest[..len])
+    }
+
     /// Counts columns anew, for tabs: `column` cells of a new row are taken. What was left of a tab is dropped.
     pub(crate) fn restart(&mut self, column: usize) {
         (self.column, self.spaces) = (column, 0);
