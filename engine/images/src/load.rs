@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
@@ -78,7 +78,7 @@ impl Store {
         let ingest = self.ingest()?;
         if file.metadata().at("examine", path)?.is_file() {
             let (compression, _) = Compression::detect(&file).at("read", path)?;
-            io::Seek::rewind(&mut file).at("read", path)?;
+            file.rewind().at("read", path)?;
             if compression == Compression::None {
                 return self.load_archive(file, &ingest, progress);
             }
@@ -277,6 +277,7 @@ fn spool(reader: impl Read, ingest: &Ingest) -> Result<File> {
     if copied.map_err(|error| copy_error(error, &path))? == room {
         return Err(refuse(format!("it is longer than {room} bytes, which would fill this disk")));
     }
+    file.rewind().at("read", &path)?;
     Ok(file)
 }
 
