@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Bundle, command, pipes};
+use porthole_runtime::capabilities::CapabilitySet;
 use porthole_runtime::process;
 use porthole_runtime::seccomp::Filter;
 use std::os::fd::AsFd;
@@ -50,11 +51,14 @@ fn main() {
         let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_micros();
         println!("{name:<16}{:>7} µs{:>7} µs{:>7} µs", at(0.0), at(0.5), at(0.95));
     }
-    let begin = Instant::now();
-    for _ in 0..1000 {
-        std::hint::black_box(Filter::default_for(std::hint::black_box(
-            porthole_runtime::capabilities::CapabilitySet::from_bits(0xa804_25fb),
-        )));
-    }
-    println!("the default filter is compiled in {} µs", begin.elapsed().as_micros() / 1000);
+    let compile = |_| {
+        let begin = Instant::now();
+        std::hint::black_box(Filter::default_for(std::hint::black_box(DOCKERS)));
+        begin.elapsed()
+    };
+    let fastest = (0..1000).map(compile).min().unwrap_or_default();
+    println!("the default filter is compiled in {} µs", fastest.as_micros());
 }
+
+/// Docker's default capabilities.
+const DOCKERS: CapabilitySet = CapabilitySet::from_bits(0xa804_25fb);

@@ -33,11 +33,7 @@ impl CapabilitySet {
 
 impl FromIterator<Capability> for CapabilitySet {
     fn from_iter<T: IntoIterator<Item = Capability>>(capabilities: T) -> Self {
-        Self(
-            capabilities
-                .into_iter()
-                .fold(0, |bits, capability| bits | 1 << number(capability)),
-        )
+        Self(capabilities.into_iter().fold(0, |bits, capability| bits | 1 << number(capability)))
     }
 }
 
@@ -65,15 +61,13 @@ pub struct ThreadCapabilities {
 impl From<&Option<LinuxCapabilities>> for ThreadCapabilities {
     /// A process for which the spec lists no capabilities gets none.
     fn from(capabilities: &Option<LinuxCapabilities>) -> Self {
-        capabilities
-            .as_ref()
-            .map_or_else(Self::default, |sets| Self {
-                bounding: sets.bounding().into(),
-                effective: sets.effective().into(),
-                permitted: sets.permitted().into(),
-                inheritable: sets.inheritable().into(),
-                ambient: sets.ambient().into(),
-            })
+        capabilities.as_ref().map_or_else(Self::default, |sets| Self {
+            bounding: sets.bounding().into(),
+            effective: sets.effective().into(),
+            permitted: sets.permitted().into(),
+            inheritable: sets.inheritable().into(),
+            ambient: sets.ambient().into(),
+        })
     }
 }
 
@@ -98,26 +92,11 @@ impl ThreadCapabilities {
     pub fn apply(&self) -> io::Result<()> {
         let had = permitted()?;
         let permitted = self.permitted.intersection(had);
-        set(
-            self.effective.intersection(permitted),
-            permitted,
-            self.inheritable.intersection(had),
-        )?;
-        prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong,
-            0,
-        )?;
-        let ambient = self
-            .ambient
-            .intersection(permitted)
-            .intersection(self.inheritable);
+        set(self.effective.intersection(permitted), permitted, self.inheritable.intersection(had))?;
+        prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong, 0)?;
+        let ambient = self.ambient.intersection(permitted).intersection(self.inheritable);
         for number in (0..u64::BITS).filter(|number| ambient.0 & (1 << number) != 0) {
-            prctl(
-                libc::PR_CAP_AMBIENT,
-                libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong,
-                number.into(),
-            )?;
+            prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong, number.into())?;
         }
         Ok(())
     }
@@ -151,26 +130,17 @@ struct Data {
 }
 
 /// `_LINUX_CAPABILITY_VERSION_3` for the calling thread.
-const THIS_THREAD: Header = Header {
-    version: 0x2008_0522,
-    pid: 0,
-};
+const THIS_THREAD: Header = Header { version: 0x2008_0522, pid: 0 };
 
 fn permitted() -> io::Result<CapabilitySet> {
     let mut header = THIS_THREAD;
     let mut data = [Data::default(); 2];
     // SAFETY: version 3 fills two data structures, and both pointers are to live values of these layouts.
     Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) })?;
-    Ok(CapabilitySet(
-        u64::from(data[0].permitted) | u64::from(data[1].permitted) << 32,
-    ))
+    Ok(CapabilitySet(u64::from(data[0].permitted) | u64::from(data[1].permitted) << 32))
 }
 
-fn set(
-    effective: CapabilitySet,
-    permitted: CapabilitySet,
-    inheritable: CapabilitySet,
-) -> io::Result<()> {
+fn set(effective: CapabilitySet, permitted: CapabilitySet, inheritable: CapabilitySet) -> io::Result<()> {
     let half = |shift: u32| Data {
         effective: (effective.0 >> shift) as u32,
         permitted: (permitted.0 >> shift) as u32,
@@ -261,9 +231,6 @@ mod tests {
 
     #[test]
     fn a_process_without_listed_capabilities_gets_none() {
-        assert_eq!(
-            ThreadCapabilities::from(&None),
-            ThreadCapabilities::default()
-        );
+        assert_eq!(ThreadCapabilities::from(&None), ThreadCapabilities::default());
     }
 }

@@ -22,11 +22,17 @@ fn main() {
         ("commands_that_cannot_run_have_dockers_codes", commands_that_cannot_run_have_dockers_codes),
         ("only_the_standard_descriptors_are_open", only_the_standard_descriptors_are_open),
         ("it_has_dockers_capabilities_and_filter", it_has_dockers_capabilities_and_filter),
-        ("another_user_has_exactly_its_groups_and_no_capabilities", another_user_has_exactly_its_groups_and_no_capabilities),
+        (
+            "another_user_has_exactly_its_groups_and_no_capabilities",
+            another_user_has_exactly_its_groups_and_no_capabilities,
+        ),
         ("hostile_ids_never_become_root", hostile_ids_never_become_root),
         ("no_new_privileges_and_a_filter_go_together", no_new_privileges_and_a_filter_go_together),
         ("paths_are_masked_and_protected", paths_are_masked_and_protected),
-        ("mounts_are_the_specs_in_order_and_nothing_of_the_host", mounts_are_the_specs_in_order_and_nothing_of_the_host),
+        (
+            "mounts_are_the_specs_in_order_and_nothing_of_the_host",
+            mounts_are_the_specs_in_order_and_nothing_of_the_host,
+        ),
         ("the_root_can_be_read_only_with_writable_mounts", the_root_can_be_read_only_with_writable_mounts),
         ("binds_can_be_read_only_and_of_single_files", binds_can_be_read_only_and_of_single_files),
         ("links_in_the_image_do_not_lead_out_of_it", links_in_the_image_do_not_lead_out_of_it),
@@ -114,7 +120,8 @@ fn it_has_dockers_capabilities_and_filter() {
 }
 
 fn another_user_has_exactly_its_groups_and_no_capabilities() {
-    let Some(mut bundle) = shell("id; grep CapEff /proc/self/status; echo fine > /dev/stdout; touch made; stat -c %a made")
+    let Some(mut bundle) =
+        shell("id; grep CapEff /proc/self/status; echo fine > /dev/stdout; touch made; stat -c %a made")
     else {
         return;
     };
@@ -229,15 +236,13 @@ fn proc_and_sys_must_not_be_links() {
 }
 
 fn devices_are_dockers_and_the_specs() {
-    let Some(bundle) = shell("stat -c '%n %t:%T %a' /dev/null /dev/full /dev/tty; readlink /dev/fd; readlink /dev/ptmx; echo x > /dev/null")
-    else {
+    let Some(bundle) = shell(
+        "stat -c '%n %t:%T %a' /dev/null /dev/full /dev/tty; readlink /dev/fd; readlink /dev/ptmx; echo x > /dev/null",
+    ) else {
         return;
     };
     let output = bundle.output();
-    assert_eq!(
-        output,
-        "/dev/null 1:3 666\n/dev/full 1:7 666\n/dev/tty 5:0 666\n/proc/self/fd\npts/ptmx\n"
-    );
+    assert_eq!(output, "/dev/null 1:3 666\n/dev/full 1:7 666\n/dev/tty 5:0 666\n/proc/self/fd\npts/ptmx\n");
 }
 
 fn limits_are_in_force() {
@@ -282,12 +287,20 @@ fn limits_are_in_force() {
 }
 
 fn memory_is_enforced_and_told() {
-    let Some(mut bundle) = shell("head -c 100000000 /dev/zero | wc -l; x=$(cat /dev/zero | head -c 60000000 | tr '\\0' x); true") else { return };
+    let Some(mut bundle) =
+        shell("head -c 100000000 /dev/zero | wc -l; x=$(cat /dev/zero | head -c 60000000 | tr '\\0' x); true")
+    else {
+        return;
+    };
     let memory = LinuxMemoryBuilder::default().limit(8 << 20).swap(8 << 20).build().unwrap();
     let resources = LinuxResourcesBuilder::default().memory(memory).build().unwrap();
     bundle.spec.linux_mut().as_mut().unwrap().set_resources(Some(resources));
     bundle.process(|process| {
-        process.set_args(Some(["busybox", "sh", "-c", "x=$(busybox yes | busybox head -c 60000000); echo done"].map(str::to_owned).to_vec()));
+        process.set_args(Some(
+            ["busybox", "sh", "-c", "x=$(busybox yes | busybox head -c 60000000); echo done"]
+                .map(str::to_owned)
+                .to_vec(),
+        ));
     });
     let (stdio, output) = pipes();
     let running = bundle.create(stdio).unwrap().start().unwrap();
@@ -298,7 +311,10 @@ fn memory_is_enforced_and_told() {
 }
 
 fn a_terminal_is_the_containers_own() {
-    let Some(bundle) = shell("tty; stty size; ls /dev/pts | cat; stat -c %t:%T /dev/console; echo -n ok > /dev/tty") else { return };
+    let Some(bundle) = shell("tty; stty size; ls /dev/pts | cat; stat -c %t:%T /dev/console; echo -n ok > /dev/tty")
+    else {
+        return;
+    };
     let mut created = bundle.create(Stdio::Terminal { columns: 101, rows: 31 }).unwrap();
     created.ready().unwrap();
     let master = created.terminal.take().unwrap();

@@ -65,12 +65,7 @@ struct Instruction {
 }
 
 const fn instruction(code: u8, registers: u8, offset: i16, immediate: i32) -> Instruction {
-    Instruction {
-        code,
-        registers,
-        offset,
-        immediate,
-    }
+    Instruction { code, registers, offset, immediate }
 }
 
 /// Registers: the result, the context, and where the program keeps the request.
@@ -112,17 +107,11 @@ fn program(rules: &[LinuxDeviceCgroup]) -> Vec<Instruction> {
 }
 
 const fn answer(allow: bool) -> [Instruction; 2] {
-    [
-        instruction(0xb7, RESULT, 0, allow as i32),
-        instruction(0x95, 0, 0, 0),
-    ]
+    [instruction(0xb7, RESULT, 0, allow as i32), instruction(0x95, 0, 0, 0)]
 }
 
 fn matches_all(rule: &LinuxDeviceCgroup) -> bool {
-    !matches!(
-        rule.typ(),
-        Some(LinuxDeviceType::B | LinuxDeviceType::C | LinuxDeviceType::U)
-    )
+    !matches!(rule.typ(), Some(LinuxDeviceType::B | LinuxDeviceType::C | LinuxDeviceType::U))
 }
 
 /// Ends the program with the rule's answer if it matches, else goes on behind.
@@ -137,10 +126,7 @@ fn test(rule: &LinuxDeviceCgroup) -> Vec<Instruction> {
         // Allowing needs every access that is asked for to be listed, denying any of them.
         match rule.allow() {
             true if bits != 7 => tests.push(instruction(0x45, ACCESS, 0, !bits & 7)),
-            false if bits != 7 => tests.extend([
-                instruction(0x45, ACCESS, 1, bits),
-                instruction(0x05, 0, 0, 0),
-            ]),
+            false if bits != 7 => tests.extend([instruction(0x45, ACCESS, 1, bits), instruction(0x05, 0, 0, 0)]),
             _ => {}
         }
         for (register, number) in [(MAJOR, rule.major()), (MINOR, rule.minor())] {
@@ -288,12 +274,7 @@ mod tests {
         let mut registers = [0_i32; 6];
         let mut at = 0;
         loop {
-            let Instruction {
-                code,
-                registers: named,
-                offset,
-                immediate,
-            } = program[at];
+            let Instruction { code, registers: named, offset, immediate } = program[at];
             at += 1;
             let register = &mut registers[usize::from(named & 0xf)];
             match code {

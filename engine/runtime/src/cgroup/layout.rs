@@ -37,10 +37,7 @@ pub(super) enum Layout {
     /// One hierarchy for everything.
     V2(Hierarchy),
     /// One for each controller or two, and in hybrid hosts a v2 hierarchy that controls nothing, but can kill.
-    V1 {
-        hierarchies: Vec<Hierarchy>,
-        unified: Option<Hierarchy>,
-    },
+    V1 { hierarchies: Vec<Hierarchy>, unified: Option<Hierarchy> },
 }
 
 impl Layout {
@@ -49,11 +46,7 @@ impl Layout {
         let root = Path::new(MOUNT_POINT);
         let kind = |path: &Path| statfs(path).ok().map(|statfs| statfs.filesystem_type());
         if kind(root) == Some(CGROUP2_SUPER_MAGIC) {
-            return Ok(Self::V2(Hierarchy {
-                name: String::new(),
-                root: root.to_owned(),
-                is_v2: true,
-            }));
+            return Ok(Self::V2(Hierarchy { name: String::new(), root: root.to_owned(), is_v2: true }));
         }
         let (mut hierarchies, mut unified) = (Vec::new(), None);
         for entry in fs::read_dir(root).map_err(Error::at("list", root))?.flatten() {
@@ -61,11 +54,8 @@ impl Layout {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            let hierarchy = |is_v2| Hierarchy {
-                name: entry.file_name().to_string_lossy().into_owned(),
-                root: entry.path(),
-                is_v2,
-            };
+            let hierarchy =
+                |is_v2| Hierarchy { name: entry.file_name().to_string_lossy().into_owned(), root: entry.path(), is_v2 };
             match kind(&entry.path()) {
                 Some(CGROUP_SUPER_MAGIC) => hierarchies.push(hierarchy(false)),
                 Some(CGROUP2_SUPER_MAGIC) => unified = Some(hierarchy(true)),

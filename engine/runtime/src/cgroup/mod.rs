@@ -68,11 +68,7 @@ pub enum Error {
 
 impl Error {
     fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::File {
-            action,
-            path: path.into(),
-            source,
-        }
+        move |source| Self::File { action, path: path.into(), source }
     }
 }
 
@@ -98,10 +94,7 @@ impl Cgroup {
         if !path.is_absolute() || !path.components().all(normal) || path == Path::new("/") {
             return Err(Error::Path(path.to_owned()));
         }
-        Ok(Self {
-            path: path.to_owned(),
-            layout: Layout::detect()?,
-        })
+        Ok(Self { path: path.to_owned(), layout: Layout::detect()? })
     }
 
     /// Its path below each hierarchy.
@@ -127,10 +120,7 @@ impl Cgroup {
         let pids = processes::list(directory)?;
         match pids.is_empty() {
             true => Ok(()),
-            false => Err(Error::Occupied {
-                path: self.path.clone(),
-                pids,
-            }),
+            false => Err(Error::Occupied { path: self.path.clone(), pids }),
         }
     }
 
@@ -165,10 +155,9 @@ impl Cgroup {
     pub fn v1_directories(&self) -> Vec<(String, PathBuf)> {
         match &self.layout {
             Layout::V2(_) => Vec::new(),
-            Layout::V1 { hierarchies, .. } => hierarchies
-                .iter()
-                .map(|hierarchy| (hierarchy.name.clone(), hierarchy.directory(&self.path)))
-                .collect(),
+            Layout::V1 { hierarchies, .. } => {
+                hierarchies.iter().map(|hierarchy| (hierarchy.name.clone(), hierarchy.directory(&self.path))).collect()
+            }
         }
     }
 
@@ -237,8 +226,7 @@ impl Entrance {
 fn open(path: &Path, flags: libc::c_int) -> Result<OwnedFd> {
     use nix::fcntl::OFlag;
     let flags = OFlag::from_bits_retain(flags) | OFlag::O_CLOEXEC;
-    nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty())
-        .map_err(|errno| Error::at("open", path)(errno.into()))
+    nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty()).map_err(|errno| Error::at("open", path)(errno.into()))
 }
 
 fn write(directory: &Path, file: &str, value: impl AsRef<[u8]>) -> Result<()> {
@@ -298,15 +286,8 @@ fn subdirectories(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// A hierarchy that a limit needs.
-fn require<'a>(
-    hierarchies: &'a [Hierarchy],
-    controller: &'static str,
-    what: &'static str,
-) -> Result<&'a Hierarchy> {
-    hierarchies
-        .iter()
-        .find(|hierarchy| hierarchy.has(controller))
-        .ok_or(Error::NoController { what, controller })
+fn require<'a>(hierarchies: &'a [Hierarchy], controller: &'static str, what: &'static str) -> Result<&'a Hierarchy> {
+    hierarchies.iter().find(|hierarchy| hierarchy.has(controller)).ok_or(Error::NoController { what, controller })
 }
 
 #[cfg(test)]

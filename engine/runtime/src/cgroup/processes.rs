@@ -85,10 +85,7 @@ impl Cgroup {
 
     fn set_frozen(&self, frozen: bool) -> Result<()> {
         let Some((directory, v2)) = self.freezer() else {
-            return Err(Error::NoController {
-                what: "whether processes run",
-                controller: "freezer",
-            });
+            return Err(Error::NoController { what: "whether processes run", controller: "freezer" });
         };
         let (file, value) = match (v2, frozen) {
             (true, true) => ("cgroup.freeze", "1"),

@@ -114,10 +114,7 @@ fn apply_block(directory: &Path, block: &LinuxBlockIo) -> Result<()> {
         let file = ["blkio.weight", "blkio.bfq.weight"]
             .into_iter()
             .find(|file| directory.join(file).exists())
-            .ok_or(Error::NotExpressible {
-                what: "blockIO.weight",
-                version: "v1 with this I/O scheduler",
-            })?;
+            .ok_or(Error::NotExpressible { what: "blockIO.weight", version: "v1 with this I/O scheduler" })?;
         write(directory, file, weight.to_string())?;
     }
     let throttle = |devices: &Option<Vec<LinuxThrottleDevice>>, file| {

@@ -91,10 +91,7 @@ fn apply_memory(directory: &Path, memory: &LinuxMemory) -> Result<()> {
         write(directory, "memory.low", number_or_max(reservation))?;
     }
     match memory.disable_oom_killer() {
-        Some(true) => Err(Error::NotExpressible {
-            what: "memory.disableOOMKiller",
-            version: "v2",
-        }),
+        Some(true) => Err(Error::NotExpressible { what: "memory.disableOOMKiller", version: "v2" }),
         _ => Ok(()),
     }
 }

@@ -98,10 +98,7 @@ impl Mount {
     pub fn apply(&self, options: &Options) -> io::Result<()> {
         self.change(options.set, options.clear, 0, Depth::One)?;
         self.change(options.set_recursive, options.clear_recursive, 0, Depth::Recursive)?;
-        options
-            .propagation
-            .iter()
-            .try_for_each(|propagation| self.change(0, 0, propagation.flag, propagation.depth))
+        options.propagation.iter().try_for_each(|propagation| self.change(0, 0, propagation.flag, propagation.depth))
     }
 }
 
@@ -124,12 +121,7 @@ fn change(
     propagation: u64,
     depth: Depth,
 ) -> io::Result<()> {
-    let attributes = libc::mount_attr {
-        attr_set: set,
-        attr_clr: clear,
-        propagation,
-        userns_fd: 0,
-    };
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation, userns_fd: 0 };
     let recursive = match depth {
         Depth::One => 0,
         Depth::Recursive => libc::AT_RECURSIVE,

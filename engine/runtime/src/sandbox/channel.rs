@@ -98,10 +98,9 @@ fn descriptor(messages: nix::Result<nix::sys::socket::CmsgIterator>) -> Option<O
 
 fn failure(packet: &[u8]) -> Error {
     match packet {
-        [FAILED, exit_code, message @ ..] => Error::Reported {
-            exit_code: i32::from(*exit_code),
-            message: String::from_utf8_lossy(message).into_owned(),
-        },
+        [FAILED, exit_code, message @ ..] => {
+            Error::Reported { exit_code: i32::from(*exit_code), message: String::from_utf8_lossy(message).into_owned() }
+        }
         _ => Error::Vanished,
     }
 }

@@ -53,9 +53,7 @@ impl Command {
         }
         Err(match refused {
             Some(errno) => self.error(errno),
-            None => Error::NotInPath {
-                command: self.name.clone(),
-            },
+            None => Error::NotInPath { command: self.name.clone() },
         })
     }
 
@@ -68,11 +66,7 @@ impl Command {
             Errno::ENOENT if self.candidates.iter().any(exists) => " (its interpreter is missing)",
             _ => "",
         };
-        Error::Exec {
-            command: self.name.clone(),
-            errno,
-            hint,
-        }
+        Error::Exec { command: self.name.clone(), errno, hint }
     }
 }
 

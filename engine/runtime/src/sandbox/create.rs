@@ -15,6 +15,7 @@ use crate::process::{self, ProcessId};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use oci_spec::runtime::{LinuxResources, Process, Spec};
 use std::convert::Infallible;
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// A container whose init has not executed its command yet. Dropping it ends the init and removes the cgroup.
@@ -42,6 +43,9 @@ pub struct Running {
     pub terminal: Option<OwnedFd>,
     /// The container's cgroup.
     pub cgroup: Cgroup,
+    /// Keeps the mount namespace while this lives. Else the init, as it ends, would take all mounts down before its end
+    /// is told, and for that wait for an RCU grace period, which can take milliseconds.
+    _mounts: Option<File>,
 }
 
 /// Makes the init in its namespaces and cgroup, and returns while it still sets itself up.
@@ -54,10 +58,7 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     // A cgroup that holds processes is refused before there is anything that would remove it.
     let cgroup = Cgroup::open(&cgroup_path(spec, id))?;
     cgroup.create()?;
-    let mut unstarted = Unstarted {
-        cgroup: Some(cgroup.clone()),
-        pidfd: None,
-    };
+    let mut unstarted = Unstarted { cgroup: Some(cgroup.clone()), pidfd: None };
     let entrance = enterable(&cgroup, spec)?;
 
     let setup = Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup };
@@ -116,10 +117,12 @@ impl Created {
     pub fn start(mut self) -> Result<Running> {
         self.ready()?;
         self.channel.go()?;
+        // Only for speed, so that it may fail.
+        let mounts = File::open(format!("/proc/{}/ns/mnt", self.init.pid)).ok();
         self.channel.wait_executed()?;
         let Self { init, pidfd, terminal, mut unstarted, .. } = self;
         let cgroup = unstarted.release().ok_or(Error::Vanished)?;
-        Ok(Running { init, pidfd, terminal, cgroup })
+        Ok(Running { init, pidfd, terminal, cgroup, _mounts: mounts })
     }
 }
 

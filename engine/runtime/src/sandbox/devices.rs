@@ -21,14 +21,8 @@ struct Node {
 }
 
 /// What every container has, as names in /dev with their numbers (admin-guide/devices.txt).
-const DEFAULT: [(&str, u64, u64); 6] = [
-    ("null", 1, 3),
-    ("zero", 1, 5),
-    ("full", 1, 7),
-    ("random", 1, 8),
-    ("urandom", 1, 9),
-    ("tty", 5, 0),
-];
+const DEFAULT: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// Links that programs expect.
 const LINKS: [(&str, &str); 5] = [
@@ -90,8 +84,7 @@ fn node(device: &LinuxDevice) -> Result<Node> {
         }
     };
     let number = |number: i64| {
-        u64::try_from(number)
-            .map_err(|_| Error::Spec(format!("device {}: negative number", device.path().display())))
+        u64::try_from(number).map_err(|_| Error::Spec(format!("device {}: negative number", device.path().display())))
     };
     Ok(Node {
         path: device.path().clone(),

@@ -58,10 +58,7 @@ impl Error {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::NotInPath { .. } => 127,
-            Self::Exec {
-                errno: Errno::ENOENT | Errno::ENOTDIR,
-                ..
-            } => 127,
+            Self::Exec { errno: Errno::ENOENT | Errno::ENOTDIR, .. } => 127,
             Self::Exec { .. } => 126,
             Self::Reported { exit_code, .. } => *exit_code,
             _ => 125,
@@ -79,9 +76,6 @@ pub(super) trait Context<T> {
 
 impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
     fn during(self, action: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|error| Error::System {
-            action: action(),
-            source: error.into(),
-        })
+        self.map_err(|error| Error::System { action: action(), source: error.into() })
     }
 }

@@ -47,11 +47,9 @@ pub fn exec(request: ExecRequest) -> Result<Exec> {
     drop(visit);
     let Cloned { pid, pidfd, channel } = cloned?;
     match started(&channel) {
-        Ok(terminal) => Ok(Exec {
-            process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?,
-            pidfd,
-            terminal,
-        }),
+        Ok(terminal) => {
+            Ok(Exec { process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?, pidfd, terminal })
+        }
         Err(error) => {
             // It has ended, or is about to.
             let _ = process::reap(pidfd.as_fd());

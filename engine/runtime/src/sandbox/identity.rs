@@ -20,11 +20,7 @@ impl<'a> Identity<'a> {
     /// Prepares what takes time: the filter.
     pub(super) fn prepare(spec: &Spec, process: &'a Process) -> Result<Self> {
         let capabilities = ThreadCapabilities::from(process.capabilities());
-        Ok(Self {
-            process,
-            capabilities,
-            filter: Filter::of_spec(spec, capabilities.bounding)?,
-        })
+        Ok(Self { process, capabilities, filter: Filter::of_spec(spec, capabilities.bounding)? })
     }
 
     /// Takes it on. Without no-new-privileges a filter needs CAP_SYS_ADMIN, so it comes before the capabilities go; with

@@ -51,9 +51,7 @@ fn set_clocks(spec: &Spec) -> Result<()> {
     unshare(libc::CLONE_NEWTIME).during(|| "make a time namespace".into())?;
     let offsets = spec.linux().iter().flat_map(|linux| linux.time_offsets()).flatten();
     let lines: String = offsets
-        .map(|(clock, offset)| {
-            format!("{clock} {} {}\n", offset.secs().unwrap_or(0), offset.nanosecs().unwrap_or(0))
-        })
+        .map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs().unwrap_or(0), offset.nanosecs().unwrap_or(0)))
         .collect();
     match lines.is_empty() {
         true => Ok(()),

@@ -15,10 +15,7 @@ pub(super) fn apply(root: &Root, spec: &Spec) -> Result<()> {
     for path in linux.readonly_paths().iter().flatten() {
         protect(root, Path::new(path)).during(|| format!("make {path} read-only"))?;
     }
-    let mut masks = Masks {
-        null: Mount::of_fd(null_device()?, Depth::One).during(|| "copy the mount of /dev/null".into())?,
-        empty: None,
-    };
+    let mut masks = Masks { null: null_device()?, empty: None };
     for path in linux.masked_paths().iter().flatten() {
         masks.cover(root, Path::new(path)).during(|| format!("mask {path}"))?;
     }
@@ -34,11 +31,12 @@ fn protect(root: &Root, path: &Path) -> io::Result<()> {
     copy.attach(target)
 }
 
-/// What is put over masked paths.
+/// What is put over masked paths. No copy of a mount is made that is not also put somewhere: letting go of an unused one
+/// makes the kernel wait for an RCU grace period, which can take milliseconds.
 struct Masks {
-    /// Over files.
-    null: Mount,
-    /// Over directories: one empty read-only file system for all of them, made when first needed.
+    /// Over files: the null device.
+    null: OwnedFd,
+    /// Over directories: one empty read-only file system for all of them, made for the first.
     empty: Option<Mount>,
 }
 
@@ -48,19 +46,16 @@ impl Masks {
             return Ok(());
         };
         let status = statat(&target, c"", AtFlags::EMPTY_PATH)?;
-        let cover = match FileType::from_raw_mode(status.st_mode) {
-            FileType::Directory => self.empty()?,
-            _ => &self.null,
-        };
-        Mount::of_fd(cover, Depth::One)?.attach(target)
-    }
-
-    fn empty(&mut self) -> io::Result<&Mount> {
-        let mount = match self.empty.take() {
-            Some(mount) => mount,
-            None => Mount::new("tmpfs", "tmpfs", ["nr_blocks=1", "nr_inodes=1", "mode=555"], READ_ONLY)?,
-        };
-        Ok(self.empty.insert(mount))
+        match (FileType::from_raw_mode(status.st_mode), &self.empty) {
+            (FileType::Directory, Some(empty)) => Mount::of_fd(empty, Depth::One)?.attach(target),
+            (FileType::Directory, None) => {
+                let empty = Mount::new("tmpfs", "tmpfs", ["nr_blocks=1", "nr_inodes=1", "mode=555"], READ_ONLY)?;
+                empty.attach(target)?;
+                self.empty = Some(empty);
+                Ok(())
+            }
+            _ => Mount::of_fd(&self.null, Depth::One)?.attach(target),
+        }
     }
 }
 

@@ -12,10 +12,9 @@ use std::path::Path;
 pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup) -> Result<()> {
     spec.mounts().iter().flatten().try_for_each(|mount| {
         mount_one(root, mount, cgroup).map_err(|error| match error {
-            Error::System { action, source } => Error::System {
-                action: format!("mount {}: {action}", mount.destination().display()),
-                source,
-            },
+            Error::System { action, source } => {
+                Error::System { action: format!("mount {}: {action}", mount.destination().display()), source }
+            }
             error => error,
         })
     })
@@ -59,11 +58,7 @@ fn file_system(root: &Root, mount: &SpecMount, kind: &str, options: &Options) ->
         _ => root.directory(destination).during(|| "make the target".into())?,
     };
     new.attach(target).during(|| "place it".into())?;
-    let rest = Options {
-        set: 0,
-        clear: 0,
-        ..options.clone()
-    };
+    let rest = Options { set: 0, clear: 0, ..options.clone() };
     new.apply(&rest).during(|| "set its propagation".into())
 }
 

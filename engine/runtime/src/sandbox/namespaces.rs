@@ -54,7 +54,9 @@ impl Namespaces {
         let mut visit = Visit::default();
         for (flag, path) in &self.joined {
             let namespace = File::open(path).during(|| format!("open namespace {}", path.display()))?;
-            visit.enter(*flag, |flag| join(&namespace, flag)).during(|| format!("join namespace {}", path.display()))?;
+            visit
+                .enter(*flag, |flag| join(&namespace, flag))
+                .during(|| format!("join namespace {}", path.display()))?;
         }
         Ok(visit)
     }
@@ -115,9 +117,8 @@ pub(super) fn map_ids(spec: &Spec, pid: i32) -> Result<()> {
 }
 
 fn lines(mappings: &[LinuxIdMapping]) -> String {
-    let line = |mapping: &LinuxIdMapping| {
-        format!("{} {} {}\n", mapping.container_id(), mapping.host_id(), mapping.size())
-    };
+    let line =
+        |mapping: &LinuxIdMapping| format!("{} {} {}\n", mapping.container_id(), mapping.host_id(), mapping.size());
     mappings.iter().map(line).collect()
 }
 
@@ -169,10 +170,7 @@ mod tests {
 
     #[test]
     fn new_and_joined_ones_are_told_apart() {
-        let spec = spec(&[
-            (LinuxNamespaceType::Mount, None),
-            (LinuxNamespaceType::Network, Some("/proc/self/ns/net")),
-        ]);
+        let spec = spec(&[(LinuxNamespaceType::Mount, None), (LinuxNamespaceType::Network, Some("/proc/self/ns/net"))]);
         let namespaces = Namespaces::of_spec(&spec).unwrap();
         assert_eq!(namespaces.new, libc::CLONE_NEWNS);
         assert_eq!(namespaces.all(), libc::CLONE_NEWNS | libc::CLONE_NEWNET);

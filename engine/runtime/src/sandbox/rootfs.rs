@@ -42,10 +42,7 @@ impl RootFs {
             RootSource::Directory(directory) => mount_directory(directory)?,
             RootSource::Overlay { lower, upper, work } => mount_overlay(lower, upper, work)?,
         };
-        Ok(Self {
-            root: Root::new(root),
-            propagation,
-        })
+        Ok(Self { root: Root::new(root), propagation })
     }
 
     /// Makes it read-only, but not what is mounted in it.

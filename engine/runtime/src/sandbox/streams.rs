@@ -1,7 +1,7 @@
 //! Standard streams of a child: given files, or a pseudo terminal of the container's own.
 
-use super::error::{Context, Error, Result};
 use super::Stdio;
+use super::error::{Context, Error, Result};
 use crate::mount::Root;
 use nix::errno::Errno;
 use nix::sys::statfs::{FsType, fstatfs};
@@ -96,12 +96,7 @@ impl Terminal {
         // SAFETY: the request takes open flags and returns a new descriptor.
         let slave = Errno::result(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) })
             .during(|| "open the terminal's other end".into())?;
-        let size = libc::winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: the request reads one structure.
         Errno::result(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })
             .during(|| "set the terminal's size".into())?;

@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn nothing_is_ignored_silently() {
-        let personality = LinuxPersonalityBuilder::default().domain(LinuxPersonalityDomain::PerLinux32).build().unwrap();
+        let personality =
+            LinuxPersonalityBuilder::default().domain(LinuxPersonalityDomain::PerLinux32).build().unwrap();
         let linux = LinuxBuilder::default().personality(personality).build().unwrap();
         let spec = SpecBuilder::default().linux(linux).build().unwrap();
         assert!(check(&spec).unwrap_err().to_string().contains("linux.personality"));

@@ -103,14 +103,8 @@ mod tests {
         ] {
             assert_eq!(i64::from(native(name)), number, "{name}");
         }
-        assert_eq!(
-            Architecture::Aarch64.number(place("read").unwrap()),
-            Some(63)
-        );
+        assert_eq!(Architecture::Aarch64.number(place("read").unwrap()), Some(63));
         assert_eq!(Architecture::Aarch64.number(place("open").unwrap()), None);
-        assert_eq!(
-            Architecture::X32.number(place("execve").unwrap()),
-            Some(520)
-        );
+        assert_eq!(Architecture::X32.number(place("execve").unwrap()), Some(520));
     }
 }

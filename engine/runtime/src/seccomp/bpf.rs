@@ -32,12 +32,7 @@ const GREATER: u32 = libc::BPF_JGT;
 const GREATER_OR_EQUAL: u32 = libc::BPF_JGE;
 
 const fn statement(code: u32, k: u32) -> Instruction {
-    Instruction {
-        code: code as u16,
-        jump_true: 0,
-        jump_false: 0,
-        k,
-    }
+    Instruction { code: code as u16, jump_true: 0, jump_false: 0, k }
 }
 
 const fn load(offset: u32) -> Instruction {
@@ -53,27 +48,14 @@ const fn end(action: Action) -> Instruction {
 }
 
 const fn jump(test: u32, k: u32, jump_true: u8, jump_false: u8) -> Instruction {
-    Instruction {
-        code: (libc::BPF_JMP | test | libc::BPF_K) as u16,
-        jump_true,
-        jump_false,
-        k,
-    }
+    Instruction { code: (libc::BPF_JMP | test | libc::BPF_K) as u16, jump_true, jump_false, k }
 }
 
 /// `test` decides between the block that follows (when it fails) and the code after that block, however far.
-fn branch(
-    test: u32,
-    k: u32,
-    otherwise: Vec<Instruction>,
-    then: Vec<Instruction>,
-) -> Vec<Instruction> {
+fn branch(test: u32, k: u32, otherwise: Vec<Instruction>, then: Vec<Instruction>) -> Vec<Instruction> {
     let mut program = match u8::try_from(otherwise.len()) {
         Ok(distance) => vec![jump(test, k, distance, 0)],
-        Err(_) => vec![
-            jump(test, k, 0, 1),
-            statement(libc::BPF_JMP | libc::BPF_JA, otherwise.len() as u32),
-        ],
+        Err(_) => vec![jump(test, k, 0, 1), statement(libc::BPF_JMP | libc::BPF_JA, otherwise.len() as u32)],
     };
     program.extend(otherwise);
     program.extend(then);
@@ -83,16 +65,17 @@ fn branch(
 /// Compiles a policy. A call by an interface that the policy does not list ends the process.
 pub(super) fn compile(policy: &Policy) -> Vec<Instruction> {
     let has = |architecture| policy.architectures.contains(&architecture);
+    let calls = Calls::of(policy);
     let mut program = vec![end(Action::KILL_PROCESS)];
     for &architecture in policy.architectures.iter().rev() {
         let mut table = match architecture {
             // Shares its audit value with x86_64, and is looked at there.
             Architecture::X32 => continue,
-            _ => search(&ranges(policy, architecture)),
+            _ => search(&calls.ranges(architecture)),
         };
         if architecture == Architecture::X86_64 {
             let x32 = match has(Architecture::X32) {
-                true => search(&ranges(policy, Architecture::X32)),
+                true => search(&calls.ranges(Architecture::X32)),
                 false => vec![end(Action::KILL_PROCESS)],
             };
             table = branch(GREATER_OR_EQUAL, X32_BIT, table, x32);
@@ -119,33 +102,45 @@ struct Range<'a> {
     outcome: Outcome<'a>,
 }
 
-/// The policy as a gapless list of ranges, neighbours different.
-fn ranges<'a>(policy: &'a Policy, architecture: Architecture) -> Vec<Range<'a>> {
-    let base = match architecture {
-        Architecture::X32 => X32_BIT,
-        _ => 0,
-    };
-    let mut calls: Vec<(u32, &Rule)> = Vec::with_capacity(512);
-    for rule in &policy.rules {
-        calls.extend(
-            rule.places()
-                .filter_map(|place| Some((base + architecture.number(place)?, rule))),
-        );
-    }
-    // Stable: the rules of one call stay in their order.
-    calls.sort_by_key(|call| call.0);
-    let mut ranges = Vec::with_capacity(256);
-    let mut next = base;
-    for rules in calls.chunk_by(|a, b| a.0 == b.0) {
-        let number = rules[0].0;
-        if number > next {
-            extend(&mut ranges, next, Outcome::Always(policy.default));
+/// A policy whose calls have been looked up, which is the dear part, once for all architectures.
+struct Calls<'a, 'p> {
+    policy: &'a Policy<'p>,
+    /// Places in the table of names, in the order of the rules.
+    rules: Vec<(usize, &'a Rule<'p>)>,
+}
+
+impl<'a, 'p> Calls<'a, 'p> {
+    fn of(policy: &'a Policy<'p>) -> Self {
+        let mut rules = Vec::with_capacity(512);
+        for rule in &policy.rules {
+            rules.extend(rule.places().map(|place| (place, rule)));
         }
-        extend(&mut ranges, number, outcome(policy, rules));
-        next = number + 1;
+        Self { policy, rules }
     }
-    extend(&mut ranges, next, Outcome::Always(beyond(policy)));
-    ranges
+
+    /// The policy as a gapless list of ranges, neighbours different.
+    fn ranges(&self, architecture: Architecture) -> Vec<Range<'a>> {
+        let base = match architecture {
+            Architecture::X32 => X32_BIT,
+            _ => 0,
+        };
+        let numbered = |&(place, rule): &(usize, &'a Rule<'p>)| Some((base + architecture.number(place)?, rule));
+        let mut calls: Vec<(u32, &'a Rule<'p>)> = self.rules.iter().filter_map(numbered).collect();
+        // Stable: the rules of one call stay in their order.
+        calls.sort_by_key(|call| call.0);
+        let mut ranges = Vec::with_capacity(256);
+        let mut next = base;
+        for rules in calls.chunk_by(|a, b| a.0 == b.0) {
+            let number = rules[0].0;
+            if number > next {
+                extend(&mut ranges, next, Outcome::Always(self.policy.default));
+            }
+            extend(&mut ranges, number, outcome(self.policy, rules));
+            next = number + 1;
+        }
+        extend(&mut ranges, next, Outcome::Always(beyond(self.policy)));
+        ranges
+    }
 }
 
 fn extend<'a>(ranges: &mut Vec<Range<'a>>, first: u32, outcome: Outcome<'a>) {
@@ -163,14 +158,10 @@ fn beyond(policy: &Policy) -> Action {
 }
 
 /// What the rules of one call come to: those with conditions first, then the first one without.
-fn outcome<'a>(policy: &Policy, rules: &[(u32, &'a Rule)]) -> Outcome<'a> {
-    let (conditional, unconditional): (Vec<_>, Vec<_>) = rules
-        .iter()
-        .map(|call| call.1)
-        .partition(|rule| !rule.conditions.is_empty());
-    let fallback = unconditional
-        .first()
-        .map_or(policy.default, |rule| rule.action);
+fn outcome<'a>(policy: &Policy, rules: &[(u32, &'a Rule<'_>)]) -> Outcome<'a> {
+    let (conditional, unconditional): (Vec<_>, Vec<_>) =
+        rules.iter().map(|call| call.1).partition(|rule| !rule.conditions.is_empty());
+    let fallback = unconditional.first().map_or(policy.default, |rule| rule.action);
     let deciding: Vec<_> = conditional
         .into_iter()
         .filter(|rule| rule.action != fallback || unconditional.is_empty())
@@ -226,32 +217,16 @@ fn test(condition: &Condition, miss: u8) -> Vec<Instruction> {
             true => (3, miss + 2, jump(test, value_low, 0, miss)),
             false => (miss + 3, 2, jump(test, value_low, miss, 0)),
         };
-        vec![
-            high,
-            jump(GREATER, value_high, greater, 0),
-            jump(EQUAL, value_high, 0, equal_else),
-            low,
-            last,
-        ]
+        vec![high, jump(GREATER, value_high, greater, 0), jump(EQUAL, value_high, 0, equal_else), low, last]
     };
     match condition.comparison {
         Comparison::Equal(value) => {
             let (value_low, value_high) = halves(value);
-            vec![
-                high,
-                jump(EQUAL, value_high, 0, miss + 2),
-                low,
-                jump(EQUAL, value_low, 0, miss),
-            ]
+            vec![high, jump(EQUAL, value_high, 0, miss + 2), low, jump(EQUAL, value_low, 0, miss)]
         }
         Comparison::NotEqual(value) => {
             let (value_low, value_high) = halves(value);
-            vec![
-                high,
-                jump(EQUAL, value_high, 0, 2),
-                low,
-                jump(EQUAL, value_low, miss, 0),
-            ]
+            vec![high, jump(EQUAL, value_high, 0, 2), low, jump(EQUAL, value_low, miss, 0)]
         }
         Comparison::MaskedEqual { mask: bits, value } => {
             let (value_low, value_high) = halves(value & bits);

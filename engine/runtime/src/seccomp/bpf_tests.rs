@@ -35,11 +35,7 @@ fn run(program: &[Instruction], audit: u32, number: u32, arguments: [u64; 6]) ->
                     GREATER_OR_EQUAL => accumulator >= k,
                     other => panic!("unexpected test {other:#x}"),
                 };
-                at += usize::from(if holds {
-                    instruction.jump_true
-                } else {
-                    instruction.jump_false
-                });
+                at += usize::from(if holds { instruction.jump_true } else { instruction.jump_false });
             }
         }
     }
@@ -60,71 +56,31 @@ fn default_policy(capabilities: &[Capability]) -> Policy<'static> {
 
 fn call(program: &[Instruction], name: &str, first: u64) -> Action {
     let architecture = Architecture::X86_64;
-    run(
-        program,
-        architecture.audit(),
-        number(architecture, name),
-        [first, 0, 0, 0, 0, 0],
-    )
+    run(program, architecture.audit(), number(architecture, name), [first, 0, 0, 0, 0, 0])
 }
 
 #[test]
 fn the_default_profile_decides_as_dockers() {
     let program = compile(&default_policy(&[]));
-    for name in [
-        "read",
-        "execve",
-        "openat2",
-        "ptrace",
-        "uretprobe",
-        "arch_prctl",
-        "removexattrat",
-    ] {
+    for name in ["read", "execve", "openat2", "ptrace", "uretprobe", "arch_prctl", "removexattrat"] {
         assert_eq!(call(&program, name, 0), Action::ALLOW, "{name}");
     }
-    for name in [
-        "mount",
-        "bpf",
-        "keyctl",
-        "add_key",
-        "io_uring_setup",
-        "unshare",
-        "kexec_load",
-        "reboot",
-        "chroot",
-    ] {
+    for name in ["mount", "bpf", "keyctl", "add_key", "io_uring_setup", "unshare", "kexec_load", "reboot", "chroot"] {
         assert_eq!(call(&program, name, 0), EPERM, "{name}");
     }
     assert_eq!(call(&program, "clone3", 0), ENOSYS);
     assert_eq!(call(&program, "clone", 0x11), Action::ALLOW);
     assert_eq!(call(&program, "clone", 0x1000_0011), EPERM, "CLONE_NEWUSER");
-    for (family, expected) in [
-        (2, Action::ALLOW),
-        (38, EPERM),
-        (39, Action::ALLOW),
-        (40, EPERM),
-        (44, Action::ALLOW),
-    ] {
-        assert_eq!(
-            call(&program, "socket", family),
-            expected,
-            "family {family}"
-        );
+    for (family, expected) in [(2, Action::ALLOW), (38, EPERM), (39, Action::ALLOW), (40, EPERM), (44, Action::ALLOW)] {
+        assert_eq!(call(&program, "socket", family), expected, "family {family}");
     }
-    assert_eq!(
-        call(&program, "personality", 0x4_0000),
-        EPERM,
-        "ADDR_NO_RANDOMIZE"
-    );
+    assert_eq!(call(&program, "personality", 0x4_0000), EPERM, "ADDR_NO_RANDOMIZE");
     assert_eq!(call(&program, "personality", 0xffff_ffff), Action::ALLOW);
 }
 
 #[test]
 fn capabilities_open_their_calls() {
-    let program = compile(&default_policy(&[
-        Capability::SysAdmin,
-        Capability::SysChroot,
-    ]));
+    let program = compile(&default_policy(&[Capability::SysAdmin, Capability::SysChroot]));
     for name in ["mount", "clone3", "setns", "chroot", "bpf"] {
         assert_eq!(call(&program, name, 0), Action::ALLOW, "{name}");
     }
@@ -136,12 +92,7 @@ fn capabilities_open_their_calls() {
 fn other_interfaces_of_the_machine_are_no_way_around() {
     let program = compile(&default_policy(&[]));
     let by = |architecture: Architecture, bit: u32, name: &str| {
-        run(
-            &program,
-            architecture.audit(),
-            bit | number(architecture, name),
-            [0; 6],
-        )
+        run(&program, architecture.audit(), bit | number(architecture, name), [0; 6])
     };
     for name in ["mount", "keyctl", "unshare"] {
         assert_eq!(by(Architecture::X86, 0, name), EPERM, "{name} by i386");
@@ -149,10 +100,7 @@ fn other_interfaces_of_the_machine_are_no_way_around() {
     }
     assert_eq!(by(Architecture::X86, 0, "socketcall"), Action::ALLOW);
     assert_eq!(by(Architecture::X32, X32_BIT, "execve"), Action::ALLOW);
-    assert_eq!(
-        run(&program, Architecture::Arm.audit(), 3, [0; 6]),
-        Action::KILL_PROCESS
-    );
+    assert_eq!(run(&program, Architecture::Arm.audit(), 3, [0; 6]), Action::KILL_PROCESS);
 }
 
 #[test]
@@ -160,23 +108,14 @@ fn x32_is_refused_when_it_is_not_listed() {
     let mut policy = default_policy(&[]);
     policy.architectures = vec![Architecture::X86_64];
     let program = compile(&policy);
-    assert_eq!(
-        run(&program, Architecture::X86_64.audit(), X32_BIT, [0; 6]),
-        Action::KILL_PROCESS
-    );
+    assert_eq!(run(&program, Architecture::X86_64.audit(), X32_BIT, [0; 6]), Action::KILL_PROCESS);
 }
 
 #[test]
 fn calls_newer_than_the_profile_do_not_exist() {
     let program = compile(&default_policy(&[]));
-    assert_eq!(
-        run(&program, Architecture::X86_64.audit(), 5000, [0; 6]),
-        ENOSYS
-    );
-    assert_eq!(
-        run(&program, Architecture::X86_64.audit(), u32::MAX, [0; 6]),
-        ENOSYS
-    );
+    assert_eq!(run(&program, Architecture::X86_64.audit(), 5000, [0; 6]), ENOSYS);
+    assert_eq!(run(&program, Architecture::X86_64.audit(), u32::MAX, [0; 6]), ENOSYS);
 }
 
 #[test]
@@ -189,22 +128,14 @@ fn every_call_of_every_interface_gets_what_its_rules_say() {
         policy.architectures = architectures.clone();
         let program = compile(&policy);
         for architecture in architectures {
-            let bit = if architecture == Architecture::X32 {
-                X32_BIT
-            } else {
-                0
-            };
+            let bit = if architecture == Architecture::X32 { X32_BIT } else { 0 };
             for (at, row) in super::super::syscalls::SYSCALLS.iter().enumerate() {
                 let Some(number) = architecture.number(at) else {
                     continue;
                 };
                 let named = policy.rules.iter().find(|rule| rule.names.contains(&row.0));
-                let newest = policy
-                    .rules
-                    .iter()
-                    .flat_map(Rule::places)
-                    .filter_map(|place| architecture.number(place))
-                    .max();
+                let newest =
+                    policy.rules.iter().flat_map(Rule::places).filter_map(|place| architecture.number(place)).max();
                 let expected = match named {
                     Some(rule) => rule.action,
                     None if Some(number) > newest => ENOSYS,
@@ -220,17 +151,7 @@ fn every_call_of_every_interface_gets_what_its_rules_say() {
 #[test]
 fn comparisons_see_all_64_bits() {
     let pivot = 0x1_0000_0005_u64;
-    let samples = [
-        0,
-        5,
-        u64::from(u32::MAX),
-        pivot - 1,
-        pivot,
-        pivot + 1,
-        0x2_0000_0000,
-        0x2_0000_0005,
-        u64::MAX,
-    ];
+    let samples = [0, 5, u64::from(u32::MAX), pivot - 1, pivot, pivot + 1, 0x2_0000_0000, 0x2_0000_0005, u64::MAX];
     type Law = fn(u64, u64) -> bool;
     let laws: [(Comparison, Law); 7] = [
         (Comparison::Equal(pivot), |a, b| a == b),
@@ -239,13 +160,7 @@ fn comparisons_see_all_64_bits() {
         (Comparison::LessOrEqual(pivot), |a, b| a <= b),
         (Comparison::Greater(pivot), |a, b| a > b),
         (Comparison::GreaterOrEqual(pivot), |a, b| a >= b),
-        (
-            Comparison::MaskedEqual {
-                mask: 0xf_0000_000f,
-                value: pivot,
-            },
-            |a, b| a & 0xf_0000_000f == b,
-        ),
+        (Comparison::MaskedEqual { mask: 0xf_0000_000f, value: pivot }, |a, b| a & 0xf_0000_000f == b),
     ];
     for (comparison, law) in laws {
         let condition = |index| Condition { index, comparison };
@@ -263,17 +178,8 @@ fn comparisons_see_all_64_bits() {
         for first in samples {
             for last in samples {
                 let expected = law(first, pivot) && law(last, pivot);
-                let got = run(
-                    &program,
-                    Architecture::X86_64.audit(),
-                    0,
-                    [first, 0, 0, 0, 0, last],
-                );
-                assert_eq!(
-                    got == Action::ALLOW,
-                    expected,
-                    "{comparison:?} {first:#x} {last:#x}"
-                );
+                let got = run(&program, Architecture::X86_64.audit(), 0, [first, 0, 0, 0, 0, last]);
+                assert_eq!(got == Action::ALLOW, expected, "{comparison:?} {first:#x} {last:#x}");
             }
         }
     }
@@ -284,9 +190,6 @@ fn the_spelled_out_default_compiles_to_the_same_program() {
     for bits in [0, 0xa804_25fb, u64::MAX >> 23] {
         let capabilities = CapabilitySet::from_bits(bits);
         let spelled = default_profile(capabilities);
-        assert_eq!(
-            Filter::compile(&spelled).unwrap(),
-            Filter::default_for(capabilities)
-        );
+        assert_eq!(Filter::compile(&spelled).unwrap(), Filter::default_for(capabilities));
     }
 }

@@ -4,8 +4,8 @@ use super::architecture::Architecture;
 use super::policy::{Action, Comparison, Condition, Policy, Rule};
 use crate::capabilities::CapabilitySet;
 use oci_spec::runtime::{
-    Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompArgBuilder,
-    LinuxSeccompBuilder, LinuxSeccompOperator, LinuxSyscall, LinuxSyscallBuilder,
+    Capability, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompArgBuilder, LinuxSeccompBuilder,
+    LinuxSeccompOperator, LinuxSyscall, LinuxSyscallBuilder,
 };
 use std::borrow::Cow;
 
@@ -65,17 +65,10 @@ const TRACING: &[&str] = &["process_vm_readv", "process_vm_writev", "ptrace"];
 /// Allowed to programs of one architecture's family.
 const fn of_architecture(architecture: Architecture) -> &'static [&'static str] {
     match architecture {
-        Architecture::X86_64 | Architecture::X86 | Architecture::X32 => {
-            &["arch_prctl", "modify_ldt"]
+        Architecture::X86_64 | Architecture::X86 | Architecture::X32 => &["arch_prctl", "modify_ldt"],
+        Architecture::Aarch64 | Architecture::Arm => {
+            &["arm_fadvise64_64", "arm_sync_file_range", "sync_file_range2", "breakpoint", "cacheflush", "set_tls"]
         }
-        Architecture::Aarch64 | Architecture::Arm => &[
-            "arm_fadvise64_64",
-            "arm_sync_file_range",
-            "sync_file_range2",
-            "breakpoint",
-            "cacheflush",
-            "set_tls",
-        ],
     }
 }
 
@@ -115,48 +108,24 @@ const BY_CAPABILITY: &[(Capability, &[&str])] = &[
     ),
     (Capability::SysBoot, &["reboot"]),
     (Capability::SysChroot, &["chroot"]),
-    (
-        Capability::SysModule,
-        &["delete_module", "init_module", "finit_module"],
-    ),
+    (Capability::SysModule, &["delete_module", "init_module", "finit_module"]),
     (Capability::SysPacct, &["acct"]),
     (
         Capability::SysPtrace,
-        &[
-            "kcmp",
-            "pidfd_getfd",
-            "process_madvise",
-            "process_vm_readv",
-            "process_vm_writev",
-            "ptrace",
-        ],
+        &["kcmp", "pidfd_getfd", "process_madvise", "process_vm_readv", "process_vm_writev", "ptrace"],
     ),
     (Capability::SysRawio, &["iopl", "ioperm"]),
-    (
-        Capability::SysTime,
-        &["settimeofday", "stime", "clock_settime", "clock_settime64"],
-    ),
+    (Capability::SysTime, &["settimeofday", "stime", "clock_settime", "clock_settime64"]),
     (Capability::SysTtyConfig, &["vhangup"]),
-    (
-        Capability::SysNice,
-        &[
-            "get_mempolicy",
-            "mbind",
-            "set_mempolicy",
-            "set_mempolicy_home_node",
-        ],
-    ),
+    (Capability::SysNice, &["get_mempolicy", "mbind", "set_mempolicy", "set_mempolicy_home_node"]),
     (Capability::Syslog, &["syslog"]),
     (Capability::Bpf, &["bpf"]),
     (Capability::Perfmon, &["perf_event_open"]),
 ];
 
 /// All address families but AF_ALG and AF_VSOCK.
-const SOCKET: &[Comparison] = &[
-    Comparison::Less(libc::AF_ALG as u64),
-    Comparison::Equal(39),
-    Comparison::Greater(libc::AF_VSOCK as u64),
-];
+const SOCKET: &[Comparison] =
+    &[Comparison::Less(libc::AF_ALG as u64), Comparison::Equal(39), Comparison::Greater(libc::AF_VSOCK as u64)];
 
 /// `PER_LINUX` and `PER_LINUX32`, each also with `UNAME26`, and the question which one is set (personality(2)).
 const PERSONALITY: &[Comparison] = &[
@@ -168,31 +137,19 @@ const PERSONALITY: &[Comparison] = &[
 ];
 
 /// clone(2) without any flag that makes a namespace.
-const CLONE: &[Comparison] = &[Comparison::MaskedEqual {
-    mask: 0x7e02_0000,
-    value: 0,
-}];
+const CLONE: &[Comparison] = &[Comparison::MaskedEqual { mask: 0x7e02_0000, value: 0 }];
 
 /// The profile for a process with this bounding set.
 pub(super) fn policy(capabilities: CapabilitySet) -> Policy<'static> {
-    let mut rules = vec![
-        allow(ALLOWED),
-        allow(TRACING),
-        allow(of_architecture(Architecture::NATIVE)),
-    ];
+    let mut rules = vec![allow(ALLOWED), allow(TRACING), allow(of_architecture(Architecture::NATIVE))];
     rules.extend(allow_if(&["socket"], SOCKET));
     rules.extend(allow_if(&["personality"], PERSONALITY));
-    let granted = BY_CAPABILITY
-        .iter()
-        .filter(|(capability, _)| capabilities.contains(*capability));
+    let granted = BY_CAPABILITY.iter().filter(|(capability, _)| capabilities.contains(*capability));
     rules.extend(granted.map(|(_, names)| allow(names)));
     if !capabilities.contains(Capability::SysAdmin) {
         rules.extend(allow_if(&["clone"], CLONE));
         // Its flags are behind a pointer, where a filter cannot look; C libraries fall back to clone(2).
-        rules.push(Rule {
-            action: Action::errno(libc::ENOSYS.cast_unsigned()),
-            ..allow(&["clone3"])
-        });
+        rules.push(Rule { action: Action::errno(libc::ENOSYS.cast_unsigned()), ..allow(&["clone3"]) });
     }
     Policy {
         default: Action::errno(libc::EPERM.cast_unsigned()),
@@ -203,23 +160,13 @@ pub(super) fn policy(capabilities: CapabilitySet) -> Policy<'static> {
 }
 
 fn allow(names: &'static [&'static str]) -> Rule<'static> {
-    Rule {
-        names: Cow::Borrowed(names),
-        action: Action::ALLOW,
-        conditions: Vec::new(),
-    }
+    Rule { names: Cow::Borrowed(names), action: Action::ALLOW, conditions: Vec::new() }
 }
 
 /// Allowed when the first argument passes any of the comparisons.
-fn allow_if(
-    names: &'static [&'static str],
-    comparisons: &'static [Comparison],
-) -> impl Iterator<Item = Rule<'static>> {
+fn allow_if(names: &'static [&'static str], comparisons: &'static [Comparison]) -> impl Iterator<Item = Rule<'static>> {
     comparisons.iter().map(move |comparison| Rule {
-        conditions: vec![Condition {
-            index: 0,
-            comparison: *comparison,
-        }],
+        conditions: vec![Condition { index: 0, comparison: *comparison }],
         ..allow(names)
     })
 }
@@ -230,30 +177,18 @@ pub fn default_profile(capabilities: CapabilitySet) -> LinuxSeccomp {
     LinuxSeccompBuilder::default()
         .default_action(LinuxSeccompAction::ScmpActErrno)
         .default_errno_ret(libc::EPERM.cast_unsigned())
-        .architectures(
-            policy
-                .architectures
-                .iter()
-                .map(|architecture| architecture.to_spec())
-                .collect::<Vec<_>>(),
-        )
+        .architectures(policy.architectures.iter().map(|architecture| architecture.to_spec()).collect::<Vec<_>>())
         .syscalls(policy.rules.iter().map(to_spec).collect::<Vec<_>>())
         .build()
         .expect("every required field is set")
 }
 
 fn to_spec(rule: &Rule) -> LinuxSyscall {
-    let builder = LinuxSyscallBuilder::default().names(
-        rule.names
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect::<Vec<_>>(),
-    );
+    let builder =
+        LinuxSyscallBuilder::default().names(rule.names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     let builder = match rule.action {
         Action::ALLOW => builder.action(LinuxSeccompAction::ScmpActAllow),
-        Action(other) => builder
-            .action(LinuxSeccompAction::ScmpActErrno)
-            .errno_ret(other & libc::SECCOMP_RET_DATA),
+        Action(other) => builder.action(LinuxSeccompAction::ScmpActErrno).errno_ret(other & libc::SECCOMP_RET_DATA),
     };
     let builder = match rule.conditions.is_empty() {
         true => builder,
@@ -270,14 +205,9 @@ fn argument(condition: &Condition) -> LinuxSeccompArg {
         Comparison::LessOrEqual(value) => (LinuxSeccompOperator::ScmpCmpLe, value, None),
         Comparison::Greater(value) => (LinuxSeccompOperator::ScmpCmpGt, value, None),
         Comparison::GreaterOrEqual(value) => (LinuxSeccompOperator::ScmpCmpGe, value, None),
-        Comparison::MaskedEqual { mask, value } => {
-            (LinuxSeccompOperator::ScmpCmpMaskedEq, mask, Some(value))
-        }
+        Comparison::MaskedEqual { mask, value } => (LinuxSeccompOperator::ScmpCmpMaskedEq, mask, Some(value)),
     };
-    let builder = LinuxSeccompArgBuilder::default()
-        .index(condition.index as usize)
-        .op(op)
-        .value(value);
+    let builder = LinuxSeccompArgBuilder::default().index(condition.index as usize).op(op).value(value);
     match value_two {
         Some(value) => builder.value_two(value),
         None => builder,

@@ -30,18 +30,11 @@ impl Filter {
     /// The filter that the spec asks for: its `linux.seccomp`, or the default profile for the bounding set
     /// `capabilities` if it carries [`DEFAULT_SECCOMP_ANNOTATION`], or none.
     pub fn of_spec(spec: &Spec, capabilities: CapabilitySet) -> Result<Option<Self>, Unsupported> {
-        if let Some(profile) = spec
-            .linux()
-            .as_ref()
-            .and_then(|linux| linux.seccomp().as_ref())
-        {
+        if let Some(profile) = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()) {
             return Self::compile(profile).map(Some);
         }
         let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
-        let asked = spec
-            .annotations()
-            .as_ref()
-            .and_then(|annotations| annotations.get(key));
+        let asked = spec.annotations().as_ref().and_then(|annotations| annotations.get(key));
         Ok((asked.is_some_and(|asked| asked == value)).then(|| Self::default_for(capabilities)))
     }
 
@@ -58,19 +51,11 @@ impl Filter {
     /// Puts the calling thread, and all that it will execute, under the filter. Needs CAP_SYS_ADMIN or no-new-privileges.
     pub fn install(&self) -> io::Result<()> {
         let length = u16::try_from(self.program.len()).map_err(|_| Errno::E2BIG)?;
-        let program = libc::sock_fprog {
-            len: length,
-            filter: self.program.as_ptr().cast::<libc::sock_filter>().cast_mut(),
-        };
+        let program =
+            libc::sock_fprog { len: length, filter: self.program.as_ptr().cast::<libc::sock_filter>().cast_mut() };
         // SAFETY: `Instruction` has the layout of `sock_filter`; the kernel copies the `len` instructions and writes nothing.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_seccomp,
-                libc::SECCOMP_SET_MODE_FILTER,
-                self.flags,
-                &raw const program,
-            )
-        };
+        let result =
+            unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, self.flags, &raw const program) };
         Errno::result(result)?;
         Ok(())
     }
@@ -78,9 +63,6 @@ impl Filter {
 
 impl From<&Policy<'_>> for Filter {
     fn from(policy: &Policy) -> Self {
-        Self {
-            program: bpf::compile(policy),
-            flags: policy.flags,
-        }
+        Self { program: bpf::compile(policy), flags: policy.flags }
     }
 }

@@ -2,8 +2,7 @@
 
 use super::architecture::{Architecture, place};
 use oci_spec::runtime::{
-    LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompFilterFlag,
-    LinuxSeccompOperator, LinuxSyscall,
+    LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompFilterFlag, LinuxSeccompOperator, LinuxSyscall,
 };
 use std::borrow::Cow;
 
@@ -38,15 +37,11 @@ impl Action {
             LinuxSeccompAction::ScmpActKillProcess => Self::KILL_PROCESS,
             LinuxSeccompAction::ScmpActTrap => Self(libc::SECCOMP_RET_TRAP),
             LinuxSeccompAction::ScmpActErrno => Self::errno(number),
-            LinuxSeccompAction::ScmpActTrace => {
-                Self(libc::SECCOMP_RET_TRACE | (number & libc::SECCOMP_RET_DATA))
-            }
+            LinuxSeccompAction::ScmpActTrace => Self(libc::SECCOMP_RET_TRACE | (number & libc::SECCOMP_RET_DATA)),
             LinuxSeccompAction::ScmpActLog => Self(libc::SECCOMP_RET_LOG),
             LinuxSeccompAction::ScmpActAllow => Self::ALLOW,
             LinuxSeccompAction::ScmpActNotify => {
-                return Err(Unsupported(
-                    "SCMP_ACT_NOTIFY needs a listener, which is not supported",
-                ));
+                return Err(Unsupported("SCMP_ACT_NOTIFY needs a listener, which is not supported"));
             }
         })
     }
@@ -87,10 +82,9 @@ impl TryFrom<&LinuxSeccompArg> for Condition {
                 LinuxSeccompOperator::ScmpCmpLe => Comparison::LessOrEqual(value),
                 LinuxSeccompOperator::ScmpCmpGt => Comparison::Greater(value),
                 LinuxSeccompOperator::ScmpCmpGe => Comparison::GreaterOrEqual(value),
-                LinuxSeccompOperator::ScmpCmpMaskedEq => Comparison::MaskedEqual {
-                    mask: value,
-                    value: arg.value_two().unwrap_or(0),
-                },
+                LinuxSeccompOperator::ScmpCmpMaskedEq => {
+                    Comparison::MaskedEqual { mask: value, value: arg.value_two().unwrap_or(0) }
+                }
             },
         })
     }
@@ -151,22 +145,9 @@ impl<'a> TryFrom<&'a LinuxSeccomp> for Policy<'a> {
 fn append<'a>(rules: &mut Vec<Rule<'a>>, call: &'a LinuxSyscall) -> Result<(), Unsupported> {
     let names: Cow<[&str]> = call.names().iter().map(String::as_str).collect();
     let action = Action::of_spec(call.action(), call.errno_ret())?;
-    let conditions = call
-        .args()
-        .iter()
-        .flatten()
-        .map(Condition::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
-    let rule = |conditions| Rule {
-        names: names.clone(),
-        action,
-        conditions,
-    };
-    let repeated = |at: usize| {
-        conditions[..at]
-            .iter()
-            .any(|earlier| earlier.index == conditions[at].index)
-    };
+    let conditions = call.args().iter().flatten().map(Condition::try_from).collect::<Result<Vec<_>, _>>()?;
+    let rule = |conditions| Rule { names: names.clone(), action, conditions };
+    let repeated = |at: usize| conditions[..at].iter().any(|earlier| earlier.index == conditions[at].index);
     if (0..conditions.len()).any(repeated) {
         rules.extend(conditions.iter().map(|condition| rule(vec![*condition])));
     } else {
@@ -186,9 +167,7 @@ fn flags(asked: Option<&[LinuxSeccompFilterFlag]>) -> libc::c_ulong {
             | match flag {
                 LinuxSeccompFilterFlag::SeccompFilterFlagLog => libc::SECCOMP_FILTER_FLAG_LOG,
                 LinuxSeccompFilterFlag::SeccompFilterFlagTsync => libc::SECCOMP_FILTER_FLAG_TSYNC,
-                LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => {
-                    libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW
-                }
+                LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
                 LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => {
                     libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
                 }

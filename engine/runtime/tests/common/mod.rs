@@ -5,7 +5,7 @@ use oci_spec::runtime::{
     Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder,
 };
 use porthole_runtime::process;
-use porthole_runtime::sandbox::{self, Created, CreateRequest, Error, Exec, ExecRequest, RootSource, Running, Stdio};
+use porthole_runtime::sandbox::{self, CreateRequest, Created, Error, Exec, ExecRequest, RootSource, Running, Stdio};
 use porthole_runtime::seccomp::DEFAULT_SECCOMP_ANNOTATION;
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -57,18 +57,17 @@ impl Bundle {
             fs::create_dir_all(at(name)).unwrap();
         }
         fs::copy("/bin/busybox", at("lower/bin/busybox")).unwrap();
-        for applet in ["sh", "cat", "id", "ls", "hostname", "true", "false", "sleep", "mount", "grep", "echo", "stat", "stty", "head", "readlink", "pwd", "mknod", "nproc", "wc", "tty", "touch", "kill", "date", "chmod"] {
+        for applet in [
+            "sh", "cat", "id", "ls", "hostname", "true", "false", "sleep", "mount", "grep", "echo", "stat", "stty",
+            "head", "readlink", "pwd", "mknod", "nproc", "wc", "tty", "touch", "kill", "date", "chmod",
+        ] {
             symlink("busybox", at("lower/bin").join(applet)).unwrap();
         }
         fs::write(at("lower/etc/data"), "not a program\n").unwrap();
         let id = format!("test-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         Self {
             spec: spec(&id, args),
-            root: RootSource::Overlay {
-                lower: vec![at("lower")],
-                upper: at("upper"),
-                work: at("work"),
-            },
+            root: RootSource::Overlay { lower: vec![at("lower")], upper: at("upper"), work: at("work") },
             id,
             _directory: directory,
         }
@@ -79,12 +78,7 @@ impl Bundle {
     }
 
     pub fn create(&self, stdio: Stdio) -> Result<Created, Error> {
-        sandbox::create(CreateRequest {
-            id: &self.id,
-            spec: &self.spec,
-            root: &self.root,
-            stdio,
-        })
+        sandbox::create(CreateRequest { id: &self.id, spec: &self.spec, root: &self.root, stdio })
     }
 
     /// Runs it to its end: exit code and output.
@@ -110,12 +104,7 @@ impl Bundle {
     }
 
     pub fn exec_with(&self, running: &Running, process: &Process, stdio: Stdio) -> Result<Exec, Error> {
-        sandbox::exec(ExecRequest {
-            init: running.init,
-            spec: &self.spec,
-            process,
-            stdio,
-        })
+        sandbox::exec(ExecRequest { init: running.init, spec: &self.spec, process, stdio })
     }
 
     /// A container that stays until it is killed.
@@ -190,8 +179,20 @@ pub fn command(args: &[&str]) -> Process {
 pub fn default_capabilities() -> HashSet<Capability> {
     use Capability::*;
     HashSet::from([
-        Chown, DacOverride, Fsetid, Fowner, Mknod, NetRaw, Setgid, Setuid, Setfcap, Setpcap, NetBindService, SysChroot,
-        Kill, AuditWrite,
+        Chown,
+        DacOverride,
+        Fsetid,
+        Fowner,
+        Mknod,
+        NetRaw,
+        Setgid,
+        Setuid,
+        Setfcap,
+        Setpcap,
+        NetBindService,
+        SysChroot,
+        Kill,
+        AuditWrite,
     ])
 }
 
@@ -227,7 +228,12 @@ fn spec(id: &str, args: &[&str]) -> Spec {
     let mounts = vec![
         mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        mount("/dev/pts", "devpts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        ),
         mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
         mount("/sys/fs/cgroup", "cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]),
         mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
