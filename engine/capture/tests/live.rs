@@ -281,7 +281,7 @@ fn a_masqueraded_request_of_a_container() {
     let listener = scene.visit("c", || TcpListener::bind((CLIENT, 9000)).unwrap());
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.read(&mut [0; 1024]).unwrap();
+        assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
         stream.write_all(b"hello from outside").unwrap();
     });
     let session = scene.session(vec![Focus::container(CONTAINER.into())]);

@@ -9,6 +9,8 @@
 
 mod draft;
 mod path;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -239,12 +241,9 @@ impl Correlator {
         let Some(step) = trace.step else { return };
         self.next += 1;
         let (order, now) = (self.next, self.now);
+        let Some(owner) = self.open.get(&id).map(|draft| draft.owner) else { return };
+        self.credit(owner, &step);
         let Some(draft) = self.open.get_mut(&id) else { return };
-        if let (Owner::Connection(serial, Direction::Original), Some(nat), Verdict::Accept) =
-            (draft.owner, step.rule.nat, &step.verdict)
-        {
-            self.connections.credit(serial, nat, &step.rule);
-        }
         draft.steps.push((order, step));
         draft.touch(now);
     }
@@ -345,26 +344,31 @@ impl Correlator {
 
     /// Puts a journey under its new owner: into one that is the same packet's, if there is one.
     fn settle(&mut self, draft: Draft) {
+        for (_, step) in &draft.steps {
+            self.credit(draft.owner, step);
+        }
         let drafts = self.keys.get(&(draft.owner, draft.identity)).into_iter().flatten();
         let same = drafts.copied().find(|id| self.open[id].fits(&draft));
-        let Some(same) = same else {
-            self.index(&draft);
-            self.open.insert(draft.id, draft);
-            return;
-        };
-        for traced in self.traced.values_mut().filter(|traced| traced.draft == draft.id) {
-            traced.draft = same;
-        }
-        let credits: Vec<Step> = draft.steps.iter().map(|(_, step)| step.clone()).collect();
-        if let Some(target) = self.open.get_mut(&same) {
-            target.merge(draft);
-            if let Owner::Connection(serial, Direction::Original) = target.owner {
-                for step in credits.iter().filter(|step| step.verdict == Verdict::Accept) {
-                    if let Some(nat) = step.rule.nat {
-                        self.connections.credit(serial, nat, &step.rule);
-                    }
+        match same.and_then(|same| self.open.get_mut(&same)) {
+            Some(same) => {
+                for traced in self.traced.values_mut().filter(|traced| traced.draft == draft.id) {
+                    traced.draft = same.id;
                 }
+                same.merge(draft);
             }
+            None => {
+                self.index(&draft);
+                self.open.insert(draft.id, draft);
+            }
+        }
+    }
+
+    /// Remembers the NAT rule that the first packet of a connection met.
+    fn credit(&mut self, owner: Owner, step: &Step) {
+        if let (Owner::Connection(serial, Direction::Original), Some(nat), Verdict::Accept) =
+            (owner, step.rule.nat, &step.verdict)
+        {
+            self.connections.credit(serial, nat, &step.rule);
         }
     }
 
