@@ -94,9 +94,7 @@ struct Empty {}
 impl Store {
     /// Makes an image of the tar stream that `reader` reads, plain or compressed.
     pub fn import(&self, reader: impl Read, reference: Option<&Reference>, config: ImportConfig) -> Result<Image> {
-        if let Some(reference) = reference.filter(|reference| reference.digest().is_some()) {
-            return Err(Error::Conflict(format!("{reference}: cannot import to a name with a digest")));
-        }
+        let reference = reference.map(Reference::as_tag).transpose()?;
         let ingest = self.ingest()?;
         let budget = Budget::of(ingest.directory()).at("examine", ingest.path())?;
         // The layer's name is known only when all of it has been read.

@@ -1,4 +1,12 @@
 //! The image store: references, content by digest, unpacked snapshots, archives.
+//!
+//! [`Store`] is the way in: it loads archives, imports root file systems, finds images by what a user types, and removes
+//! them. Beneath it lie, each knowing only those after it: `store` (what is on disk, and how processes share it), `archive`
+//! (image archives), `layer` (a tar stream becomes a directory that overlayfs can stack), `compression` and `tar`.
+//! [`Reference`] and [`Digest`] are the names of things.
+//!
+//! Everything that is read here was written by strangers. Whatever an archive says is checked against its digests while it
+//! streams by, bounded, and confined; what fails is refused as a whole and leaves nothing behind.
 
 mod archive;
 mod chain;

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::digest::{Digest, DigestError};
 
 const DEFAULT_DOMAIN: &str = "docker.io";
@@ -19,8 +21,9 @@ const MAX_TAG: usize = 128;
 /// A normalised name of an image: a domain, a path, and a tag, a digest or both.
 ///
 /// `Display` writes the familiar form (`debian:12`), [`Reference::canonical`] the full one
-/// (`docker.io/library/debian:12`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// (`docker.io/library/debian:12`), which is also how it is serialised.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Reference {
     domain: String,
     path: String,
@@ -51,6 +54,9 @@ pub enum ReferenceError {
     /// The name could not be told from an ID.
     #[error("invalid repository name ({0}), cannot specify 64-byte hexadecimal strings")]
     LooksLikeId(String),
+    /// A name with a digest cannot be given to an image, only found.
+    #[error("refusing to create a tag with a digest reference: {0}")]
+    Pinned(Box<Reference>),
 }
 
 impl Reference {
@@ -105,6 +111,14 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// Refuses a name with a digest, which cannot be given to an image.
+    pub(crate) fn as_tag(&self) -> Result<&Self, ReferenceError> {
+        match self.digest {
+            Some(_) => Err(ReferenceError::Pinned(Box::new(self.clone()))),
+            None => Ok(self),
+        }
+    }
+
     /// Whether both name the same repository.
     pub fn same_repository(&self, other: &Self) -> bool {
         self.domain == other.domain && self.path == other.path
@@ -129,6 +143,20 @@ impl fmt::Display for Suffix<'_> {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.repository(), Suffix(self))
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = ReferenceError;
+
+    fn try_from(text: String) -> Result<Self, ReferenceError> {
+        text.parse()
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        reference.canonical()
     }
 }
 

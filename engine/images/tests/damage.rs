@@ -132,7 +132,7 @@ fn a_symlinked_layer_is_found() {
 fn oci_lies_are_refused() {
     let blob_ = gzip(&layer());
     let diff_id = Digest::of(&layer());
-    let whole = oci_archive("a:b", &[blob_.clone()], &[diff_id]);
+    let whole = oci_archive("a:b", std::slice::from_ref(&blob_), &[diff_id]);
     let tamper = |from: &str, to: &str| {
         // Of the same length, so that the tar file stays one.
         assert_eq!(from.len(), to.len());

@@ -132,7 +132,7 @@ impl Extractor<'_> {
         written?;
         node::set_attributes(file.as_fd(), entry)?;
         node::set_mtime(file.as_fd(), entry)?;
-        self.contents.size += entry.size;
+        self.contents.size = self.contents.size.saturating_add(entry.size);
         Ok(())
     }
 

@@ -262,3 +262,55 @@ impl BufRead for Chunks {
 }
 
 impl Source for Chunks {}
+
+#[cfg(test)]
+mod tests {
+    use ::tar::{Builder, EntryType, Header};
+
+    use super::*;
+
+    fn archive(count: usize, length: usize) -> Vec<u8> {
+        let mut builder = Builder::new(Vec::new());
+        for index in 0..count {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Regular);
+            header.set_size(length as u64);
+            builder.append_data(&mut header, format!("f{index}"), io::repeat(0).take(length as u64)).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn unpack_within(budget: &Budget, source: impl Read) -> Result<Unpacked, LayerError> {
+        let directory = tempfile::tempdir().unwrap();
+        let root = crate::fs::open_directory(directory.path()).unwrap();
+        unpack(source, Expected::default(), root, tempfile::tempfile().unwrap(), budget, &mut |_| ())
+    }
+
+    #[test]
+    fn a_bomb_of_zeros_is_stopped_at_the_budget() {
+        let bomb = zstd::encode_all(archive(1, 64 << 20).as_slice(), 1).unwrap();
+        assert!(bomb.len() < 64 << 10);
+        let error = unpack_within(&Budget::new(1 << 20, 10), bomb.as_slice()).unwrap_err();
+        assert!(matches!(error, LayerError::Budget { unit: "bytes", .. }), "{error}");
+    }
+
+    #[test]
+    fn a_bomb_of_empty_files_is_stopped_at_the_budget() {
+        let error = unpack_within(&Budget::new(1 << 20, 100), archive(101, 0).as_slice()).unwrap_err();
+        assert!(matches!(error, LayerError::Budget { unit: "files", .. }), "{error}");
+        assert!(unpack_within(&Budget::new(1 << 20, 100), archive(100, 0).as_slice()).is_ok());
+    }
+
+    #[test]
+    fn both_digests_cover_every_byte() {
+        let mut tar = archive(3, 700_000);
+        tar.extend_from_slice(&[0; 10_240]);
+        let compressed = zstd::encode_all(tar.as_slice(), 1).unwrap();
+        let budget = Budget::new(1 << 30, 100);
+        let plain = unpack_within(&budget, tar.as_slice()).unwrap();
+        assert_eq!((plain.diff_id, plain.blob.digest, plain.size), (Digest::of(&tar), Digest::of(&tar), 2_100_000));
+        let packed = unpack_within(&budget, compressed.as_slice()).unwrap();
+        assert_eq!((packed.diff_id, packed.blob.digest), (Digest::of(&tar), Digest::of(&compressed)));
+        assert_eq!((packed.blob.length, packed.blob.compression), (compressed.len() as u64, Compression::Zstd));
+    }
+}

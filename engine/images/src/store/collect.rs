@@ -6,7 +6,7 @@ use std::path::Path;
 use super::ingest::unique;
 use super::{Guard, ImageRecord, Store};
 use crate::digest::Digest;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::fs;
 
 /// What images use: the names of their snapshots, and of their blobs' files.
@@ -70,13 +70,16 @@ impl Store {
         }
     }
 
-    /// What all images but `except` use.
-    pub(super) fn used(&self, except: Option<&Digest>) -> Result<Used> {
+    /// What all images but `except` use. `None` when a damaged record keeps that a secret.
+    pub(super) fn used(&self, except: Option<&Digest>) -> Result<Option<Used>> {
         let mut used = Used::default();
         for id in self.ids()?.iter().filter(|id| Some(*id) != except) {
-            used.add(id, &self.record(id)?);
+            match self.record(id) {
+                Err(Error::Record { .. }) => return Ok(None),
+                record => used.add(id, &record?),
+            }
         }
-        Ok(used)
+        Ok(Some(used))
     }
 
     /// Removes of an image's layers and blobs what `used` does not list. Returns the chain IDs of the layers that went,
@@ -116,7 +119,7 @@ impl Store {
     }
 
     fn discard_unused(&self, guard: &Guard) -> Result<()> {
-        let used = self.used(None)?;
+        let Some(used) = self.used(None)? else { return Ok(()) };
         for (directory, keep) in [(self.snapshots(), &used.snapshots), (self.blobs(), &used.blobs)] {
             for name in fs::names(&directory)?.into_iter().filter(|name| !keep.contains(name)) {
                 self.discard(&directory.join(name), guard)?;

@@ -31,7 +31,7 @@ pub struct Image {
     /// The chain IDs of its layers, from the base upwards.
     pub chain: Vec<Digest>,
     /// The directories of its layers, topmost first: overlayfs's lower layers. Below a layer that hides everything there
-    /// are none.
+    /// are none; nor has an image without layers any.
     pub layers: Vec<PathBuf>,
 }
 
@@ -140,8 +140,8 @@ impl Store {
         let Some(digest) = reference.digest() else { return Ok(None) };
         // A digest names the image by its manifest or its configuration, whatever the tag says.
         for (other, id) in references.iter().filter(|(other, _)| other.same_repository(reference)) {
-            if id == *digest || other.digest() == Some(digest) || self.record(&id)?.manifest == Some(*digest) {
-                return Ok(Some(Found::ByReference(other, id)));
+            if id == digest || other.digest() == Some(digest) || self.record(id)?.manifest == Some(*digest) {
+                return Ok(Some(Found::ByReference(other.clone(), *id)));
             }
         }
         Ok(None)

@@ -56,7 +56,7 @@ pub(crate) struct Guard {
 impl Store {
     /// The store below `root`, the state root. Nothing is made before something is stored.
     pub fn open(root: &Path) -> Result<Self> {
-        match std::fs::symlink_metadata(root) {
+        match std::fs::metadata(root) {
             Ok(metadata) if !metadata.is_dir() => {
                 Err(std::io::Error::from(std::io::ErrorKind::NotADirectory)).at("open", root)
             }

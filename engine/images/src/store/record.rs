@@ -15,7 +15,7 @@ use crate::reference::Reference;
 /// Every name in its canonical form, and the ID of the image it stands for.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct References(BTreeMap<String, Digest>);
+pub(crate) struct References(BTreeMap<Reference, Digest>);
 
 /// What the store knows of an image beside its configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,31 +70,31 @@ impl LayerRecord {
 impl ImageRecord {
     /// The length of all files in all layers.
     pub(crate) fn size(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.size).sum()
+        self.layers.iter().fold(0, |size, layer| size.saturating_add(layer.size))
     }
 }
 
 impl References {
     pub(crate) fn get(&self, reference: &Reference) -> Option<Digest> {
-        self.0.get(&reference.canonical()).copied()
+        self.0.get(reference).copied()
     }
 
     /// Points a name at an image; returns the image it stood for.
     pub(crate) fn set(&mut self, reference: &Reference, id: Digest) -> Option<Digest> {
-        self.0.insert(reference.canonical(), id)
+        self.0.insert(reference.clone(), id)
     }
 
     pub(crate) fn remove(&mut self, reference: &Reference) {
-        self.0.remove(&reference.canonical());
+        self.0.remove(reference);
     }
 
     /// All names of an image.
     pub(crate) fn of(&self, id: &Digest) -> Vec<Reference> {
-        self.iter().filter(|(_, named)| named == id).map(|(reference, _)| reference).collect()
+        self.iter().filter(|(_, named)| *named == id).map(|(reference, _)| reference.clone()).collect()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Reference, Digest)> {
-        self.0.iter().filter_map(|(name, id)| Some((name.parse().ok()?, *id)))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Reference, &Digest)> {
+        self.0.iter()
     }
 }
 

@@ -28,9 +28,7 @@ struct Plan {
 impl Store {
     /// Gives the image `source` another name, taking it from whatever image has it.
     pub fn tag(&self, source: &str, target: &Reference) -> Result<()> {
-        if target.digest().is_some() {
-            return Err(Error::Conflict(format!("{target}: refusing to create a tag with a digest reference")));
-        }
+        let target = target.as_tag()?;
         let guard = self.lock()?;
         let mut references = self.references()?;
         let id = self.find(source, &references)?.id();
@@ -56,7 +54,7 @@ impl Store {
         // Once it is locked, no container can begin to use the image.
         let mut users = in_use(&id);
         if leased {
-            users.push("being created".to_owned());
+            users.push("(one that is just being created)".to_owned());
         }
         let plan = plan(&found, references.of(&id), force, &users)?;
         for reference in &plan.untag {
@@ -72,16 +70,15 @@ impl Store {
 
     /// Removes an image's record, and then what no other image uses of its layers and blobs.
     fn delete(&self, id: &Digest, guard: &Guard) -> Result<Vec<Digest>> {
-        let used = self.used(Some(id))?;
-        let record = self.record(id);
+        let (used, record) = (self.used(Some(id))?, self.record(id));
         self.discard(&self.record_path(id), guard)?;
         // A record without data would be worse than data without a record.
         fs::sync_directory(&self.images())?;
-        let layers = match record {
-            Ok(record) => self.discard_layers(id, &record, &used, guard)?,
-            // The layers of a damaged record are not known, but that no other image uses them is.
-            Err(Error::Record { .. }) => Vec::new(),
-            Err(error) => return Err(error),
+        let layers = match (record, used) {
+            (Ok(record), Some(used)) => self.discard_layers(id, &record, &used, guard)?,
+            // Which layers only this image used cannot be told from damaged records: they stay.
+            (Ok(_), None) | (Err(Error::Record { .. }), _) => Vec::new(),
+            (Err(error), _) => return Err(error),
         };
         Ok([*id].into_iter().chain(layers).collect())
     }
