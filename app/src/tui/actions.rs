@@ -1,0 +1,328 @@
+//! Everything a key, the palette or a click can do, in one registry.
+//!
+//! The key bar, the help page, the palette, the key file and the tests all read [`REGISTRY`]; what an action does is in
+//! [`super::update`], which keys it has by default in `keys.toml`.
+
+/// Where keys are looked up. The active layers are searched from the most to the least specific.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layer {
+    /// Works wherever no more specific layer takes the key.
+    Global,
+    /// Moving about in whatever has the keys.
+    Move,
+    /// Every list.
+    List,
+    /// The list of containers.
+    Containers,
+    /// The list of images.
+    Images,
+    /// The picture of networks.
+    Networks,
+    /// The trace.
+    Trace,
+    /// Every pane of text.
+    Text,
+    /// A container's log.
+    Log,
+    /// A terminal pane that has the keyboard: only these keys do not go to its program.
+    Shell,
+    /// A question that waits for yes or no.
+    Confirm,
+    /// A line being typed.
+    Prompt,
+    /// Help, the command log and other pages above the panes.
+    Overlay,
+}
+
+impl Layer {
+    /// Every layer, in the order of the help page.
+    pub const ALL: [Layer; 13] = [
+        Layer::Global,
+        Layer::Move,
+        Layer::List,
+        Layer::Containers,
+        Layer::Images,
+        Layer::Networks,
+        Layer::Trace,
+        Layer::Text,
+        Layer::Log,
+        Layer::Shell,
+        Layer::Prompt,
+        Layer::Confirm,
+        Layer::Overlay,
+    ];
+
+    /// Its table in the key file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Layer::Global => "global",
+            Layer::Move => "move",
+            Layer::List => "list",
+            Layer::Containers => "containers",
+            Layer::Images => "images",
+            Layer::Networks => "networks",
+            Layer::Trace => "trace",
+            Layer::Text => "text",
+            Layer::Log => "log",
+            Layer::Shell => "shell",
+            Layer::Confirm => "confirm",
+            Layer::Prompt => "prompt",
+            Layer::Overlay => "overlay",
+        }
+    }
+
+    /// Its heading on the help page.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Layer::Global => "Everywhere",
+            Layer::Move => "Moving",
+            Layer::List => "In a list",
+            Layer::Containers => "Containers",
+            Layer::Images => "Images",
+            Layer::Networks => "Networks",
+            Layer::Trace => "Trace",
+            Layer::Text => "In text",
+            Layer::Log => "Log",
+            Layer::Shell => "Terminal",
+            Layer::Confirm => "A question",
+            Layer::Prompt => "A line being typed",
+            Layer::Overlay => "A page",
+        }
+    }
+}
+
+/// One entry of the registry.
+#[derive(Debug)]
+pub struct Spec {
+    /// What it is.
+    pub action: Action,
+    /// The layer of its keys.
+    pub layer: Layer,
+    /// Its name in the key file.
+    pub name: &'static str,
+    /// Its word in the key bar; `None` keeps it out of there.
+    pub label: Option<&'static str>,
+    /// What it does, for help and palette.
+    pub about: &'static str,
+    /// Whether it destroys something, and therefore asks first.
+    pub danger: bool,
+    /// The command line that does the same.
+    pub command: Option<&'static str>,
+}
+
+macro_rules! label {
+    (_) => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
+}
+
+macro_rules! danger {
+    (asks) => {
+        true
+    };
+    () => {
+        false
+    };
+}
+
+macro_rules! command {
+    () => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
+}
+
+macro_rules! registry {
+    ($($layer:ident { $($variant:ident $name:literal $label:tt $about:literal $(= $command:literal)? $([$danger:ident])?;)* })*) => {
+        /// What a key can do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action { $($(#[doc = $about] $variant,)*)* }
+
+        /// Every action, in the order of the help page and the key bar.
+        pub const REGISTRY: &[Spec] = &[$($(Spec {
+            action: Action::$variant,
+            layer: Layer::$layer,
+            name: $name,
+            label: label!($label),
+            about: $about,
+            danger: danger!($($danger)?),
+            command: command!($($command)?),
+        },)*)*];
+    };
+}
+
+registry! {
+    Global {
+        ShowContainers "containers" _ "Shows the containers" = "porthole ps -a";
+        ShowImages "images" _ "Shows the images" = "porthole images";
+        ShowNetworks "networks" _ "Shows how containers, bridge and the outside are joined";
+        ShowTrace "show-trace" _ "Shows the packets of the running trace";
+        FocusNext "next-pane" _ "To the next pane";
+        FocusPrevious "previous-pane" _ "To the previous pane";
+        NextView "next-view" _ "Shows the next view of the container: log, inspect, processes";
+        PreviousView "previous-view" _ "Shows the previous view of the container";
+        Zoom "zoom" _ "Gives the focused pane the whole screen, and takes it back";
+        Back "back" _ "One step back: clears the filter, leaves the pane";
+        FocusShell "terminal" _ "Gives the keyboard to the terminal pane";
+        NextShell "next-terminal" _ "Shows the next terminal";
+        PreviousShell "previous-terminal" _ "Shows the previous terminal";
+        CloseShell "close-terminal" _ "Closes the terminal shown; its program gets a hang-up";
+        LabSend "lab" "lab" "Starts the lab and follows one request from outside to web" = "porthole lab up; porthole lab send";
+        LoadArchive "load" "load archive" "Loads the images of an archive" = "porthole load -i FILE";
+        LabDown "lab-down" _ "Removes the lab: web, the outside and what they used" = "porthole lab down" [asks];
+        Command "command" "command" "Types a command line, as after `porthole` in a shell";
+        Palette "palette" _ "Finds an action by its name";
+        CommandLog "command-log" _ "Shows the command lines that were run, and how they ended";
+        NextTheme "theme" _ "Takes the next theme";
+        ToggleMouse "mouse" _ "Gives the mouse to the terminal, to select and copy its way, and takes it back";
+        Redraw "redraw" _ "Draws the whole screen anew";
+        Suspend "suspend" _ "Stops porthole as Ctrl-Z does, until the shell's fg";
+        Help "help" "help" "Shows the keys";
+        Quit "quit" "quit" "Quits; containers stay as they are";
+    }
+    Move {
+        MoveUp "up" _ "One up";
+        MoveDown "down" _ "One down";
+        PageUp "page-up" _ "One page up";
+        PageDown "page-down" _ "One page down";
+        HalfUp "half-up" _ "Half a page up";
+        HalfDown "half-down" _ "Half a page down";
+        MoveFirst "first" _ "To the first";
+        MoveLast "last" _ "To the last";
+    }
+    List {
+        Filter "filter" "filter" "Shows only rows with a text; a leading ! shows those without it";
+        Mark "mark" _ "Marks a row, so that the next action takes all marked ones";
+        Sort "sort" _ "Sorts by the next column";
+        ReverseSort "reverse-sort" _ "Turns the order round";
+    }
+    Containers {
+        Inspect "inspect" "inspect" "Shows all that is known of the container" = "porthole inspect NAME";
+        Logs "logs" "logs" "Shows its log" = "porthole logs -f NAME";
+        Shell "shell" "shell" "Opens a shell in it" = "porthole exec -it NAME sh";
+        Trace "trace" "trace" "Follows its packets through bridge and NAT" = "porthole trace --container NAME";
+        Start "start" "start" "Starts it" = "porthole start NAME";
+        Stop "stop" "stop" "Asks it to end, and kills it after ten seconds" = "porthole stop NAME";
+        Restart "restart" "restart" "Stops and starts it" = "porthole restart NAME";
+        Pause "pause" _ "Freezes all its processes, or lets them go on" = "porthole pause NAME";
+        Attach "attach" _ "Joins its own terminal; Ctrl-P Ctrl-Q leaves it" = "porthole attach NAME";
+        Top "top" _ "Shows its processes" = "porthole top NAME";
+        Kill "kill" _ "Kills it without asking it first" = "porthole kill NAME" [asks];
+        Rename "rename" _ "Gives it another name" = "porthole rename NAME NEW";
+        Remove "remove" "remove" "Removes it and what it wrote" = "porthole rm -f NAME" [asks];
+        NewContainer "new" _ "Types the command line of a new container" = "porthole run …";
+        ToggleExited "all" _ "Shows or hides containers that do not run";
+        CopyId "copy" _ "Copies its id to the clipboard";
+    }
+    Images {
+        InspectImage "inspect" "inspect" "Shows all that is known of the image" = "porthole inspect NAME";
+        RunImage "run" "run" "Types the command line of a new container of this image" = "porthole run -it --rm NAME";
+        TagImage "tag" "tag" "Gives it one more name" = "porthole tag NAME NEW";
+        RemoveImage "remove" "remove" "Removes the name, and the image with its last name" = "porthole rmi NAME" [asks];
+        CopyImageId "copy" _ "Copies its id to the clipboard";
+    }
+    Networks {
+        TraceContainer "trace" "trace" "Follows the packets of the selected container" = "porthole trace --container NAME";
+        OpenContainer "open" "open" "Shows the selected container in the list";
+    }
+    Trace {
+        HopLeft "hop-left" "hop" "To the previous hop";
+        HopRight "hop-right" _ "To the next hop";
+        Freeze "freeze" "freeze" "Holds the picture still; packets are still recorded";
+        FollowConnection "follow" "follow connection" "Shows only the packets of this connection, and all again";
+        SavePackets "save" "save pcapng" "Writes what was seen to a pcapng file" = "porthole trace -w FILE";
+        Bytes "bytes" "bytes" "Shows the bytes of the packet at this hop";
+        Rules "rules" "rules" "Shows or hides the rules that saw the packet";
+        StopTrace "stop" _ "Ends the trace, and keeps what was seen";
+        TraceAgain "again" _ "Forgets what was seen and traces on";
+    }
+    Text {
+        Search "search" "search" "Searches for a text";
+        SearchNext "next-match" _ "To the next match";
+        SearchPrevious "previous-match" _ "To the previous match";
+        TextFilter "grep" _ "Shows only lines with a text; a leading ! shows those without it";
+        Wrap "wrap" "wrap" "Wraps long lines, or cuts them";
+        ScrollLeft "left" _ "Scrolls to the left";
+        ScrollRight "right" _ "Scrolls to the right";
+        CopyText "copy" "copy" "Copies the lines in view to the clipboard (OSC 52)";
+        SaveText "save" "save" "Saves the text to a file";
+    }
+    Log {
+        Follow "follow" "follow" "Stays at the newest line, or stays where it is";
+        Timestamps "timestamps" "times" "Shows or hides the time of each line";
+        Since0 "since-tail" _ "The newest lines" = "porthole logs --tail 2000 NAME";
+        Since1 "since-head" _ "From the very first line" = "porthole logs NAME";
+        Since2 "since-1m" _ "The last minute" = "porthole logs --since 1m NAME";
+        Since3 "since-5m" _ "The last 5 minutes" = "porthole logs --since 5m NAME";
+        Since4 "since-15m" _ "The last 15 minutes" = "porthole logs --since 15m NAME";
+        Since5 "since-30m" _ "The last 30 minutes" = "porthole logs --since 30m NAME";
+        Since6 "since-1h" _ "The last hour" = "porthole logs --since 1h NAME";
+    }
+    Shell {
+        LeaveShell "leave" "to leave" "Gives the keyboard back to the lists; the program goes on";
+        ShellPageUp "page-up" _ "Scrolls back";
+        ShellPageDown "page-down" _ "Scrolls forward";
+    }
+    Confirm {
+        Yes "yes" "yes" "Does it";
+        No "no" "no" "Leaves everything as it is";
+    }
+    Prompt {
+        Accept "accept" "go" "Takes the line";
+        Cancel "cancel" "cancel" "Throws the line away";
+        Complete "complete" "complete" "Completes the word, or offers what fits";
+        Earlier "earlier" "history" "The line or the offer before";
+        Later "later" _ "The line or the offer after";
+    }
+    Overlay {
+        CloseOverlay "close" "close" "Closes the page";
+    }
+}
+
+impl Action {
+    /// Its entry in the registry.
+    pub fn spec(self) -> &'static Spec {
+        &REGISTRY[self as usize]
+    }
+}
+
+/// The action of a layer with a name, as the key file says them.
+pub fn find(layer: Layer, name: &str) -> Option<Action> {
+    REGISTRY.iter().find(|spec| spec.layer == layer && spec.name == name).map(|spec| spec.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_registry_is_in_the_order_of_the_actions() {
+        for spec in REGISTRY {
+            assert_eq!(spec.action.spec().name, spec.name);
+            assert_eq!(spec.action.spec().layer, spec.layer);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_within_a_layer_and_everything_is_explained() {
+        let mut seen = HashSet::new();
+        for spec in REGISTRY {
+            assert!(seen.insert((spec.layer, spec.name)), "{} twice in {}", spec.name, spec.layer.name());
+            assert!(spec.about.len() > 5 && !spec.about.ends_with('.'), "{}", spec.about);
+            assert_eq!(find(spec.layer, spec.name), Some(spec.action));
+        }
+    }
+
+    #[test]
+    fn what_destroys_has_a_command_line_to_show() {
+        for spec in REGISTRY.iter().filter(|spec| spec.danger) {
+            assert!(spec.command.is_some(), "{}", spec.name);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Carries effects out. Everything that may wait runs on a thread of its own and answers by a message; the channel is
+//! bounded, so whoever produces faster than the workstation takes in has to wait.
+
+mod cancel;
+mod commands;
+mod details;
+mod engine;
+mod journeys;
+mod log;
+mod shells;
+mod trace;
+
+use super::message::{Effect, Msg, Reload};
+use cancel::Guard;
+use porthole_engine::Engine;
+use shells::Terminals;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use tokio::sync::mpsc::Sender;
+use trace::Tracer;
+
+/// Threads here do little and want little stack.
+const STACK: usize = 256 * 1024;
+
+/// What carries effects out.
+pub struct Effects {
+    engine: Engine,
+    messages: Sender<Msg>,
+    lists: [Arc<Loader>; 3],
+    /// Dropped when other details are wanted.
+    details: Option<Guard>,
+    terminals: Terminals,
+    tracer: Tracer,
+    sampling: Arc<AtomicBool>,
+}
+
+/// Whether a list is being read, and has to be read once more after that.
+#[derive(Default)]
+struct Loader {
+    busy: AtomicBool,
+    again: AtomicBool,
+}
+
+impl Effects {
+    /// Effects upon an engine, answered by messages.
+    pub fn new(engine: Engine, messages: Sender<Msg>) -> Self {
+        Self {
+            lists: Default::default(),
+            details: None,
+            terminals: Terminals::new(messages.clone()),
+            tracer: Tracer::new(engine.clone(), messages.clone()),
+            sampling: Arc::default(),
+            engine,
+            messages,
+        }
+    }
+
+    /// Carries one out.
+    pub fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Reload(list) => self.reload(list),
+            Effect::Sample(ids) => self.sample(ids),
+            Effect::Details(generation, wanted) => {
+                // The reader of the details before ends as soon as its guard is gone.
+                self.details = None;
+                let Some(wanted) = wanted else { return };
+                self.details = details::begin(self.engine.clone(), self.messages.clone(), generation, wanted);
+            }
+            Effect::Run { job, argv } => self.spawn("command", move |_, messages| commands::run(job, &argv, None, messages)),
+            Effect::RunInto { job, argv, path } => {
+                self.spawn("command", move |_, messages| commands::run(job, &argv, Some(&path), messages));
+            }
+            Effect::OpenShell { shell, argv, size } => self.terminals.open(shell, &argv, size),
+            Effect::WriteShell(shell, bytes) => self.terminals.write(shell, bytes),
+            Effect::ResizeShell(shell, size) => self.terminals.resize(shell, size),
+            Effect::CloseShell(shell) => self.terminals.close(shell),
+            Effect::Trace(wanted) => self.tracer.want(wanted),
+            // The terminal's own effects are the loop's business.
+            Effect::Copy(_) | Effect::CaptureMouse(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// Tells of every change of the state directory, by inotify: nothing is polled.
+    pub fn watch(&self) {
+        self.spawn("watch", |engine, messages| {
+            let told = |error: porthole_engine::Error| messages.blocking_send(Msg::Complaint(error.to_string()));
+            let mut watcher = match engine.watch() {
+                Ok(watcher) => watcher,
+                Err(error) => return drop(told(error)),
+            };
+            loop {
+                match watcher.wait() {
+                    Ok(()) if messages.blocking_send(Msg::Changed).is_ok() => {}
+                    Ok(()) => return,
+                    Err(error) => return drop(told(error)),
+                }
+            }
+        });
+    }
+
+    /// Reads a list. While it is being read, any number of further wishes mean that it is read just once more.
+    fn reload(&self, list: Reload) {
+        let loader = Arc::clone(&self.lists[list as usize]);
+        if loader.busy.swap(true, Ordering::SeqCst) {
+            loader.again.store(true, Ordering::SeqCst);
+            return;
+        }
+        self.spawn("list", move |engine, messages| {
+            loop {
+                loader.again.store(false, Ordering::SeqCst);
+                let heard = messages.blocking_send(engine::load(engine, list)).is_ok();
+                loader.busy.store(false, Ordering::SeqCst);
+                let more = heard && loader.again.load(Ordering::SeqCst);
+                if !more || loader.busy.swap(true, Ordering::SeqCst) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Measures what containers use; a measurement that is still under way is not overtaken.
+    fn sample(&self, ids: Vec<String>) {
+        if self.sampling.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let sampling = Arc::clone(&self.sampling);
+        self.spawn("usage", move |engine, messages| {
+            let usages = engine::usage(engine, ids);
+            sampling.store(false, Ordering::SeqCst);
+            let _ = messages.blocking_send(Msg::Usage(usages));
+        });
+    }
+
+    fn spawn(&self, name: &str, work: impl FnOnce(&Engine, &Sender<Msg>) + Send + 'static) {
+        let (engine, messages) = (self.engine.clone(), self.messages.clone());
+        spawn(name, &self.messages, move || work(&engine, &messages));
+    }
+}
+
+/// Starts a thread, or complains that there can be none.
+fn spawn(name: &str, messages: &Sender<Msg>, work: impl FnOnce() + Send + 'static) {
+    let started = thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(work);
+    if let Err(error) = started {
+        let _ = messages.try_send(Msg::Complaint(format!("cannot start a thread: {error}")));
+    }
+}

@@ -1,0 +1,131 @@
+//! Golden screens: what a reader sees, at four sizes.
+
+use super::fixture::{self, press, screen};
+use super::message::{Msg, ShellId};
+use super::model::Model;
+use super::model::trace::TraceUpdate;
+use super::update::update;
+
+const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 50), (40, 12)];
+
+/// Draws a state at every size and compares each with its golden screen.
+fn golden(name: &str, state: impl Fn(u16, u16) -> Model) {
+    for (columns, rows) in SIZES {
+        let mut model = state(columns, rows);
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen(&mut model));
+    }
+}
+
+fn traced(columns: u16, rows: u16) -> Model {
+    let mut model = fixture::workstation(columns, rows);
+    press(&mut model, "t");
+    update(&mut model, Msg::Trace(TraceUpdate::Ready));
+    update(&mut model, Msg::Trace(TraceUpdate::Snapshot(fixture::trace())));
+    press(&mut model, "ll");
+    model
+}
+
+#[test]
+fn before_anything_is_read() {
+    golden("unread", fixture::unread);
+}
+
+#[test]
+fn welcome() {
+    golden("welcome", fixture::empty);
+}
+
+#[test]
+fn containers_and_a_log() {
+    golden("containers", fixture::workstation);
+}
+
+#[test]
+fn a_log_searched() {
+    golden("search", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "l/404");
+        model
+    });
+}
+
+#[test]
+fn images() {
+    golden("images", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "2");
+        fixture::page(&mut model, "{\n  \"Id\": \"sha256:aaaa\",\n  \"Architecture\": \"amd64\"\n}");
+        model
+    });
+}
+
+#[test]
+fn networks() {
+    golden("networks", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "3");
+        model
+    });
+}
+
+#[test]
+fn the_trace() {
+    golden("trace", traced);
+}
+
+#[test]
+fn the_bytes_of_a_packet() {
+    golden("bytes", |columns, rows| {
+        let mut model = traced(columns, rows);
+        press(&mut model, "<enter>");
+        model
+    });
+}
+
+#[test]
+fn a_question() {
+    golden("confirm", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "d");
+        model
+    });
+}
+
+#[test]
+fn help() {
+    golden("help", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "?");
+        model
+    });
+}
+
+#[test]
+fn a_command_line_with_offers() {
+    golden("command", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, ":stop ");
+        model
+    });
+}
+
+#[test]
+fn a_shell() {
+    golden("shell", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "e");
+        let text = b"/ # ip addr show eth0\r\n2: \x1b[36meth0@if12\x1b[0m: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\r\n/ # ";
+        update(&mut model, Msg::ShellOutput(ShellId(0), text.to_vec()));
+        model
+    });
+}
+
+#[test]
+fn a_failure_in_the_corner() {
+    golden("failure", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "S");
+        model.complain("Error: port 8088 is in use by process nginx (812): publish another one");
+        model
+    });
+}

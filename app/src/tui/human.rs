@@ -1,0 +1,92 @@
+//! Times and sizes as people say them.
+
+use std::time::Duration;
+
+/// A duration in one unit: `12 s`, `3 min`, `5 h`, `2 days`.
+pub fn duration(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds / 60),
+        seconds @ 3600..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// How long what [`duration`] says of `span` stays true.
+pub fn until_change(span: Duration) -> Duration {
+    let unit = match span.as_secs() {
+        0..60 => 1,
+        60..3600 => 60,
+        3600..172_800 => 3600,
+        _ => 86_400,
+    };
+    let unit = Duration::from_secs(unit);
+    let over = Duration::from_nanos((span.as_nanos() % unit.as_nanos()) as u64);
+    unit - over
+}
+
+/// Bytes in three figures and a letter: `512 B`, `4.1 K`, `12 M`. 1 K is 1024 bytes, as memory is counted.
+pub fn memory(bytes: u64) -> String {
+    scaled(bytes, 1024.0, ["B", "K", "M", "G", "T"])
+}
+
+/// Bytes as image sizes are counted: `4.42 MB` is 4,420,000.
+pub fn size(bytes: u64) -> String {
+    scaled(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB"])
+}
+
+fn scaled(bytes: u64, step: f64, units: [&str; 5]) -> String {
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= step - 0.5 && unit < units.len() - 1 {
+        value /= step;
+        unit += 1;
+    }
+    let decimals = if unit == 0 || value >= 9.95 { 0 } else { 1 };
+    format!("{value:.decimals$} {}", units[unit])
+}
+
+/// Nanoseconds in three figures: `424 µs`, `1.2 ms`.
+pub fn offset(nanoseconds: u64) -> String {
+    let microseconds = nanoseconds as f64 / 1e3;
+    match nanoseconds {
+        0..9_950 => format!("{microseconds:.1} µs"),
+        9_950..999_500 => format!("{microseconds:.0} µs"),
+        999_500..9_950_000 => format!("{:.1} ms", microseconds / 1e3),
+        9_950_000..999_500_000 => format!("{:.0} ms", microseconds / 1e3),
+        _ => format!("{:.1} s", microseconds / 1e6),
+    }
+}
+
+/// The local time's distance from UTC, in seconds.
+pub fn utc_offset() -> i32 {
+    jiff::Zoned::now().offset().seconds()
+}
+
+/// `one` for 1, `many` otherwise, with the number before it.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", porthole_widgets::number(number), if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn three_figures_are_enough() {
+        assert_eq!(["0 B", "1023 B", "1.0 K", "12 M"], [0, 1023, 1024, 12 << 20].map(memory).each_ref().map(|s| s.as_str()));
+        assert_eq!([size(4_420_000), size(221_000_000), size(1_500)], ["4.4 MB", "221 MB", "1.5 kB"]);
+        assert_eq!([offset(424_000), offset(24_100), offset(1_240_000), offset(800)], ["424 µs", "24 µs", "1.2 ms", "0.8 µs"]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_holds_exactly_as_long_as_promised(millis in 0u64..400_000_000) {
+            let span = Duration::from_millis(millis);
+            let change = span + until_change(span);
+            prop_assert_eq!(duration(span), duration(change - Duration::from_nanos(1)));
+            prop_assert_ne!(duration(span), duration(change));
+        }
+    }
+}

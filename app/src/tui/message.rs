@@ -1,0 +1,129 @@
+//! What reaches [`super::update`], and what it asks for in return. Both are plain data.
+
+use super::source::{Container, Image, LogLine, Networks, Since, Usage};
+use super::model::trace::{TraceUpdate, TraceWanted};
+use porthole_widgets::key::{Key, Mouse};
+use std::path::PathBuf;
+
+/// A terminal pane, by the number that it got when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShellId(pub u32);
+
+/// One request for the details of the selection. What comes back for an older one is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(pub u64);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// Nobody sits at the terminal any more.
+    TerminalGone,
+    /// Something went wrong that nobody asked for.
+    Complaint(String),
+    /// A key was pressed.
+    Key(Key),
+    /// The mouse did something.
+    Mouse(Mouse),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has another size: columns, rows.
+    Resize(u16, u16),
+    /// It is now so late, in nanoseconds since 1970.
+    Clock(i64),
+    /// The state of the engine changed: lists may be stale.
+    Changed,
+    /// The containers.
+    Containers(Result<Vec<Container>, String>),
+    /// The images.
+    Images(Result<Vec<Image>, String>),
+    /// The way from outside to the containers.
+    Networks(Result<Networks, String>),
+    /// What running containers have used, by id.
+    Usage(Vec<(String, Usage)>),
+    /// Lines of the log that is shown.
+    Log(Generation, Vec<LogLine>),
+    /// The log ended, with what went wrong.
+    LogEnded(Generation, Option<String>),
+    /// A page of text about the selection: inspect, processes.
+    Page(Generation, Result<String, String>),
+    /// A command line ended.
+    Ran(Ran),
+    /// A terminal pane's program wrote something.
+    ShellOutput(ShellId, Vec<u8>),
+    /// A terminal pane's program ended, with its exit code.
+    ShellEnded(ShellId, i32),
+    /// A terminal pane could not be opened.
+    ShellFailed(ShellId, String),
+    /// News of the trace.
+    Trace(TraceUpdate),
+}
+
+/// How a command line ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Which one, by its number in the command log.
+    pub job: usize,
+    /// Its exit code; 128 + n for signal n.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+/// The list or picture to read anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// Containers.
+    Containers,
+    /// Images.
+    Images,
+    /// The way from outside.
+    Networks,
+}
+
+/// The details of the selection that are to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Details {
+    /// A container's log, from where, and which of its runs it is that is followed.
+    Log { container: String, since: Since, run: i64 },
+    /// All that is known of a container or image; `version` changes when it may be stale.
+    Inspect { name: String, version: (u8, i64) },
+    /// A container's processes; `sample` counts the times that they were asked for.
+    Top { container: String, sample: u64 },
+}
+
+/// Something to do outside the model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Read a list anew.
+    Reload(Reload),
+    /// Measure what containers use.
+    Sample(Vec<String>),
+    /// Show these details from now on, and no others; `None` for none at all.
+    Details(Generation, Option<Details>),
+    /// Run `porthole` with these arguments and keep what it prints.
+    Run { job: usize, argv: Vec<String> },
+    /// The same, but what it prints goes into a file.
+    RunInto { job: usize, argv: Vec<String>, path: PathBuf },
+    /// Open a terminal of columns × rows for `porthole` with these arguments.
+    OpenShell { shell: ShellId, argv: Vec<String>, size: (u16, u16) },
+    /// Type into a terminal.
+    WriteShell(ShellId, Vec<u8>),
+    /// Give a terminal another size: columns, rows.
+    ResizeShell(ShellId, (u16, u16)),
+    /// Hang up a terminal.
+    CloseShell(ShellId),
+    /// Begin, change or end the trace.
+    Trace(TraceWanted),
+    /// Put a text into the clipboard.
+    Copy(String),
+    /// Take the mouse, or leave it to the terminal.
+    CaptureMouse(bool),
+    /// Draw everything anew.
+    Redraw,
+    /// Stop as by Ctrl-Z.
+    Suspend,
+    /// Leave.
+    Quit,
+}

@@ -1,0 +1,132 @@
+//! What is shown of the selection: its log, all that is known of it, its processes.
+
+use crate::tui::message::{Details, Generation};
+use crate::tui::source::{LogLine, Since};
+use porthole_widgets::log_view::{self, LogLimits, LogView, Stream};
+
+/// Lines and bytes kept of what is shown.
+const LIMITS: LogLimits = LogLimits { lines: 10_000, bytes: 4 << 20 };
+
+/// A view of the selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// The log.
+    #[default]
+    Log,
+    /// All that is known.
+    Inspect,
+    /// The processes.
+    Top,
+}
+
+impl View {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            View::Log => "logs",
+            View::Inspect => "inspect",
+            View::Top => "top",
+        }
+    }
+
+    /// The view after this one.
+    pub fn next(self) -> Self {
+        match self {
+            View::Log => View::Inspect,
+            View::Inspect => View::Top,
+            View::Top => View::Log,
+        }
+    }
+
+    /// The view before this one.
+    pub fn previous(self) -> Self {
+        self.next().next()
+    }
+}
+
+/// What is shown of the selection, and what was asked for to show it.
+pub struct Detail {
+    /// Log, inspect or processes.
+    pub view: View,
+    /// Where the log begins.
+    pub since: Since,
+    /// What was asked for last.
+    pub wanted: Option<Details>,
+    /// The number of that request; answers to others are dropped.
+    pub generation: Generation,
+    /// What came.
+    pub text: LogView,
+    /// Whether nothing has come yet.
+    pub loading: bool,
+    /// What went wrong, in place of the text.
+    pub problem: Option<String>,
+    /// Counts requests for the processes.
+    pub sample: u64,
+    /// Whether a log shows the time of each line.
+    pub times: bool,
+    /// Whether the reader has scrolled or searches: then the text is not replaced under their eyes.
+    pub read: bool,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self {
+            view: View::default(),
+            since: Since::default(),
+            wanted: None,
+            generation: Generation::default(),
+            text: LogView::new(LIMITS),
+            loading: false,
+            problem: None,
+            sample: 0,
+            times: true,
+            read: false,
+        }
+    }
+}
+
+impl Detail {
+    /// Empties the text for another subject. How a log is looked at outlives the change.
+    pub fn clear(&mut self, times: Option<bool>) {
+        let (wrap, utc_offset) = (self.text.wrap(), crate::tui::human::utc_offset());
+        self.text = LogView::new(LIMITS);
+        self.text.set_wrap(wrap);
+        self.text.set_utc_offset(utc_offset);
+        self.text.set_timestamps(times.unwrap_or(false));
+        self.read = false;
+    }
+
+    /// Appends lines of a log.
+    pub fn push(&mut self, lines: &[LogLine]) {
+        for line in lines {
+            let stream = if line.stderr { Stream::Stderr } else { Stream::Stdout };
+            let time = Some(line.time.div_euclid(1_000_000));
+            self.text.push(log_view::LogLine { time, stream, text: &line.text });
+        }
+    }
+
+    /// Replaces the text by another state of the same page.
+    pub fn replace(&mut self, text: &str) {
+        let (wrap, search) = (self.text.wrap(), self.text.search_text().map(str::to_owned));
+        let filter = self.text.filter_text().map(str::to_owned);
+        self.text = page(text);
+        self.text.set_wrap(wrap);
+        if let Some(filter) = filter {
+            self.text.filter(&filter);
+        }
+        if let Some(search) = search {
+            self.text.search(&search);
+        }
+    }
+}
+
+/// A text to read from its start.
+pub fn page(text: &str) -> LogView {
+    let mut page = LogView::new(LIMITS);
+    for line in text.lines() {
+        page.push(log_view::LogLine { time: None, stream: Stream::Stdout, text: line });
+    }
+    page.set_timestamps(false);
+    page.to_start();
+    page
+}

@@ -1,0 +1,47 @@
+//! What containers and images are found and sorted by.
+
+use super::list::Item;
+use crate::tui::source::{Container, Image};
+use std::cmp::Ordering;
+
+impl Item for Container {
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let fields = [&self.name, &self.image, &self.command, &self.network];
+        fields.iter().any(|field| field.to_lowercase().contains(needle)) || self.id.starts_with(needle)
+    }
+
+    /// Columns as in the list: name, image, status. (CPU and memory change with every sample; nothing is sorted by them.)
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        let status = |container: &Self| (container.phase, -container.since);
+        match column {
+            0 => self.name.cmp(&other.name),
+            1 => (&self.image, &self.name).cmp(&(&other.image, &other.name)),
+            _ => status(self).cmp(&status(other)),
+        }
+    }
+}
+
+impl Item for Image {
+    fn key(&self) -> &str {
+        self.reference()
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        self.reference().to_lowercase().contains(needle) || self.short_id().starts_with(needle)
+    }
+
+    /// Columns as in the list: name, id, size, age, used by.
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            0 => self.reference().cmp(other.reference()),
+            1 => self.id.cmp(&other.id),
+            2 => other.size.cmp(&self.size),
+            3 => other.created.cmp(&self.created),
+            _ => other.used_by.len().cmp(&self.used_by.len()),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! All that the workstation knows and shows. Only [`super::update`] changes it; drawing writes back nothing but where
+//! things lie on the screen.
+
+pub mod commands;
+pub mod detail;
+pub mod items;
+pub mod list;
+pub mod modal;
+pub mod prompt;
+pub mod shells;
+pub mod trace;
+
+use super::actions::Layer;
+use super::complete::Grammar;
+use super::human;
+use super::keymap::Keymap;
+use super::message::Effect;
+use super::source::{Container, Image, Networks, Phase, Usage};
+use commands::CommandLog;
+use detail::{Detail, View};
+use list::List;
+use modal::{Modal, Page};
+use porthole_themes::Theme;
+use porthole_widgets::log_view::LogView;
+use porthole_widgets::topology::TopologyState;
+use ratatui::layout::Rect;
+use shells::Shells;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use trace::TracePane;
+
+/// A page of the workstation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// Containers and their details.
+    Containers,
+    /// Images and their details.
+    Images,
+    /// How containers, bridge and the outside are joined.
+    Networks,
+    /// Packets hop by hop.
+    Trace,
+}
+
+impl Screen {
+    /// Every page with the digit that opens it.
+    pub const ALL: [(Screen, &'static str); 4] = [
+        (Screen::Containers, "Containers"),
+        (Screen::Images, "Images"),
+        (Screen::Networks, "Networks"),
+        (Screen::Trace, "Trace"),
+    ];
+}
+
+/// The pane that keys go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The list, or the picture that fills the screen.
+    List,
+    /// Log, inspect or processes of the selection.
+    Detail,
+    /// A terminal.
+    Shell,
+}
+
+/// A short message in the corner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// What it says.
+    pub text: String,
+    /// Whether something went wrong.
+    pub bad: bool,
+    /// When it goes away by itself, in nanoseconds since 1970.
+    pub until: i64,
+}
+
+/// CPU share and memory of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    /// CPU time up to the last sample, and when that was, in nanoseconds.
+    last: (u64, i64),
+    /// Percent of one CPU between the last two samples; `None` after the first.
+    pub cpu: Option<f32>,
+    /// Bytes of memory.
+    pub memory: u64,
+}
+
+impl Load {
+    /// Takes a sample in.
+    pub fn add(&mut self, usage: Usage, now: i64) {
+        let (cpu, time) = self.last;
+        if time > 0 && now > time && usage.cpu >= cpu {
+            self.cpu = Some((usage.cpu - cpu) as f32 / (now - time) as f32 * 100.0);
+        }
+        self.last = (usage.cpu, now);
+        self.memory = usage.memory;
+    }
+}
+
+/// Where panes lie on the screen, as last drawn; the mouse is looked up here.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The tab of each screen.
+    pub tabs: Vec<(Rect, Screen)>,
+    /// The tab of each terminal.
+    pub shell_tabs: Vec<(Rect, usize)>,
+    /// The picture of the way on the trace page.
+    pub way: Rect,
+}
+
+/// The state of the workstation.
+pub struct Model {
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// Nanoseconds since 1970, as of the last message.
+    pub now: i64,
+    /// The open page.
+    pub screen: Screen,
+    /// Which pane has the keys.
+    pub focus: Focus,
+    /// Whether the focused pane has the screen for itself.
+    pub zoomed: bool,
+    /// The containers.
+    pub containers: List<Container>,
+    /// What running containers use, by id.
+    pub loads: HashMap<String, Load>,
+    /// The images.
+    pub images: List<Image>,
+    /// The way from outside.
+    pub networks: Option<Networks>,
+    /// What is selected in the picture of the networks.
+    pub topology: TopologyState,
+    /// Details of the selection.
+    pub detail: Detail,
+    /// Terminals.
+    pub shells: Shells,
+    /// The trace, once there was one.
+    pub trace: TracePane,
+    /// What lies above the panes and takes all keys.
+    pub modal: Option<Modal>,
+    /// The message in the corner.
+    pub toast: Option<Toast>,
+    /// The command lines that were run.
+    pub commands: CommandLog,
+    /// Those of them that were typed by hand.
+    pub typed_jobs: HashSet<usize>,
+    /// The grammar of command lines, for completion.
+    pub grammar: Rc<Grammar>,
+    /// Lines typed after `:`, the newest last.
+    pub history: Vec<String>,
+    /// Whether mouse events come here.
+    pub mouse: bool,
+    /// When usage is sampled next.
+    pub next_sample: i64,
+    /// The keys.
+    pub keymap: Keymap,
+    /// The colours.
+    pub theme: Theme,
+    /// Where things lie on the screen.
+    pub places: Places,
+}
+
+const SECOND: i64 = 1_000_000_000;
+/// Between two samples of CPU and memory.
+pub const SAMPLE_PERIOD: i64 = 2 * SECOND;
+
+impl Model {
+    /// An empty workstation of columns × rows.
+    pub fn new(size: (u16, u16), now: i64, theme: Theme, keymap: Keymap) -> Self {
+        Self {
+            size,
+            now,
+            screen: Screen::Containers,
+            focus: Focus::List,
+            zoomed: false,
+            containers: List::default(),
+            loads: HashMap::new(),
+            images: List::default(),
+            networks: None,
+            topology: TopologyState::default(),
+            detail: Detail::default(),
+            shells: Shells::default(),
+            trace: TracePane::default(),
+            modal: None,
+            toast: None,
+            commands: CommandLog::default(),
+            typed_jobs: HashSet::new(),
+            grammar: Rc::default(),
+            history: Vec::new(),
+            mouse: true,
+            next_sample: now,
+            keymap,
+            theme,
+            places: Places::default(),
+        }
+    }
+
+    /// The layers of keys that are active, the most specific first.
+    pub fn layers(&self) -> &'static [Layer] {
+        use Layer::*;
+        match (&self.modal, self.focus, self.screen) {
+            (Some(Modal::Confirm(_)), ..) => &[Confirm],
+            (Some(Modal::Prompt(_) | Modal::Palette(_)), ..) => &[Prompt],
+            (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Text, Move],
+            (Some(Modal::Page(_)), ..) => &[Overlay, Move],
+            (None, Focus::Shell, _) => &[Shell],
+            (None, Focus::Detail, _) if self.shows_log() => &[Log, Text, Move, Global],
+            (None, Focus::Detail, _) => &[Text, Move, Global],
+            (None, Focus::List, _) if self.welcomes() => &[Global],
+            (None, Focus::List, Screen::Containers) => &[Containers, List, Move, Global],
+            (None, Focus::List, Screen::Images) => &[Images, List, Move, Global],
+            (None, Focus::List, Screen::Networks) => &[Networks, Move, Global],
+            (None, Focus::List, Screen::Trace) => &[Trace, Move, Global],
+        }
+    }
+
+    /// The layer of the open page or pane, whose keys help shows first.
+    pub fn home(&self) -> Layer {
+        match (self.focus, self.screen) {
+            (Focus::Shell, _) => Layer::Shell,
+            (Focus::Detail, _) if self.shows_log() => Layer::Log,
+            (Focus::Detail, _) => Layer::Text,
+            (Focus::List, Screen::Containers) => Layer::Containers,
+            (Focus::List, Screen::Images) => Layer::Images,
+            (Focus::List, Screen::Networks) => Layer::Networks,
+            (Focus::List, Screen::Trace) => Layer::Trace,
+        }
+    }
+
+    /// Whether there is nothing yet: no container, no image.
+    pub fn is_empty(&self) -> bool {
+        let nothing = self.containers.all().is_empty() && self.images.all().is_empty();
+        nothing && self.containers.loaded && self.images.loaded
+    }
+
+    /// Whether the welcome page shows.
+    pub fn welcomes(&self) -> bool {
+        self.is_empty() && matches!(self.screen, Screen::Containers | Screen::Images) && self.shells.is_empty()
+    }
+
+    /// The containers that have a place on the bridge, in the order of the picture.
+    pub fn on_bridge(&self) -> impl Iterator<Item = &Container> {
+        self.containers.all().iter().filter(|container| container.address.is_some())
+    }
+
+    /// The container that actions on one container work on.
+    pub fn current(&self) -> Option<&Container> {
+        match self.screen {
+            Screen::Networks => self.on_bridge().nth(self.topology.window.selected()?),
+            _ => self.containers.selected(),
+        }
+    }
+
+    /// Whether a pane of details belongs to the open page and has something to show.
+    pub fn has_detail(&self) -> bool {
+        match self.screen {
+            Screen::Containers => self.containers.selected().is_some(),
+            Screen::Images => self.images.selected().is_some(),
+            Screen::Networks | Screen::Trace => false,
+        }
+    }
+
+    /// Whether the pane of details is a log.
+    pub fn shows_log(&self) -> bool {
+        self.screen == Screen::Containers && self.detail.view == View::Log
+    }
+
+    /// The text that text actions work on: the page above the panes, or the details.
+    pub fn text(&self) -> Option<&LogView> {
+        match &self.modal {
+            Some(Modal::Page(Page::Output { text, .. })) => Some(text),
+            Some(Modal::Page(_)) => None,
+            _ => self.has_detail().then_some(&self.detail.text),
+        }
+    }
+
+    /// The same, to change how it is looked at.
+    pub fn text_mut(&mut self) -> Option<&mut LogView> {
+        let details = self.has_detail();
+        match &mut self.modal {
+            Some(Modal::Page(Page::Output { text, .. })) => Some(text),
+            Some(Modal::Page(_)) => None,
+            _ => details.then_some(&mut self.detail.text),
+        }
+    }
+
+    /// Shows a short message.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), bad: false, until: self.now + 4 * SECOND });
+    }
+
+    /// Shows what went wrong, longer.
+    pub fn complain(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), bad: true, until: self.now + 12 * SECOND });
+    }
+
+    /// When the model wants to hear of the time again, in nanoseconds since 1970; `None` when nothing depends on it.
+    pub fn wake_at(&self) -> Option<i64> {
+        let toast = self.toast.as_ref().map(|toast| toast.until);
+        let sample = self.samples().then_some(self.next_sample);
+        toast.into_iter().chain(sample).chain(self.next_age()).min()
+    }
+
+    /// Whether usage is of interest now: somebody sees it, and something runs.
+    pub fn samples(&self) -> bool {
+        self.screen == Screen::Containers && self.containers.all().iter().any(|item| item.phase == Phase::Running)
+    }
+
+    /// When the age of a container next reads differently.
+    fn next_age(&self) -> Option<i64> {
+        let shown = self.screen == Screen::Containers;
+        let containers = self.containers.all().iter().filter(|item| shown && item.phase != Phase::Created);
+        let left = containers.map(|container| human::until_change(container.age(self.now))).min()?;
+        Some(self.now + left.as_nanos() as i64)
+    }
+
+    /// Opens a page.
+    pub fn open(&mut self, screen: Screen) {
+        if self.screen != screen {
+            self.screen = screen;
+            self.focus = Focus::List;
+            self.zoomed = false;
+        }
+    }
+
+    /// Runs a command line in the background, and remembers that.
+    pub fn run(&mut self, argv: Vec<String>) -> Effect {
+        let job = self.commands.start(&argv, self.now);
+        Effect::Run { job, argv }
+    }
+}

@@ -1,0 +1,50 @@
+//! What lies above the panes and takes all keys.
+
+use super::prompt::Prompt;
+use crate::tui::message::ShellId;
+use porthole_widgets::confirm;
+use porthole_widgets::help::HelpState;
+use porthole_widgets::log_view::LogView;
+use porthole_widgets::palette::Palette;
+
+/// What lies above the panes.
+pub enum Modal {
+    /// A question.
+    Confirm(Confirm),
+    /// A line being typed.
+    Prompt(Prompt),
+    /// Finding an action by its name; its items are in the order of the registry.
+    Palette(Box<Palette>),
+    /// A page to read.
+    Page(Page),
+}
+
+/// A question that names its object, what will happen, and the exact command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirm {
+    /// The question, what happens on yes, and the command line.
+    pub dialog: confirm::Confirm,
+    /// What is done on yes.
+    pub then: Then,
+}
+
+/// What a yes does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Runs a command line.
+    Run(Vec<String>),
+    /// Quits.
+    Quit,
+    /// Hangs up a terminal.
+    CloseShell(ShellId),
+}
+
+/// A page to read.
+pub enum Page {
+    /// The keys, from a line on.
+    Help(HelpState),
+    /// The command lines that were run; the selected one counted from the newest.
+    Commands { selected: usize },
+    /// What a command line printed.
+    Output { title: String, text: Box<LogView> },
+}

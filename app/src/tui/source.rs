@@ -1,0 +1,184 @@
+//! What the workstation shows, as plain data. `effects/engine.rs` fills it from the engine, tests fill it by hand.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// What a container is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Its init runs.
+    Running,
+    /// Its processes are frozen.
+    Paused,
+    /// Ended, and waiting to be started again.
+    Restarting,
+    /// Made, never started.
+    Created,
+    /// Ended.
+    Exited,
+    /// Could not be removed or started.
+    Dead,
+}
+
+/// A container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The image as it was named.
+    pub image: String,
+    /// The image's id, `sha256:…`.
+    pub image_id: String,
+    /// Its command line.
+    pub command: String,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Since when, in nanoseconds since 1970.
+    pub since: i64,
+    /// When its last run began; 0 when it never ran.
+    pub started: i64,
+    /// Exit code of the last run that ended.
+    pub exit_code: Option<i32>,
+    /// Whether its monitor was killed: nothing logs it or waits for it.
+    pub monitor_lost: bool,
+    /// Its network mode.
+    pub network: String,
+    /// Its address on the bridge, while it runs.
+    pub address: Option<Ipv4Addr>,
+    /// The host's end of its veth pair, while it runs.
+    pub interface: Option<String>,
+    /// Its published ports, while it runs.
+    pub ports: Vec<Port>,
+}
+
+/// A published port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// On the host.
+    pub host: u16,
+    /// In the container.
+    pub container: u16,
+    /// Whether it is UDP rather than TCP.
+    pub udp: bool,
+}
+
+impl Container {
+    /// Whether it has processes that run or could go on.
+    pub fn is_up(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Paused)
+    }
+
+    /// How long it has been what it is, at a time in nanoseconds since 1970.
+    pub fn age(&self, now: i64) -> Duration {
+        Duration::from_nanos(u64::try_from(now - self.since).unwrap_or(0))
+    }
+
+    /// Its published ports, each once, whatever addresses they listen on: `8088→80`.
+    pub fn ports_text(&self, arrow: &str) -> String {
+        let mut texts = Vec::new();
+        for port in &self.ports {
+            let protocol = if port.udp { "/udp" } else { "" };
+            let text = format!("{}{arrow}{}{protocol}", port.host, port.container);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts.join(" ")
+    }
+}
+
+/// One name of an image, or an image without names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// `sha256:…`.
+    pub id: String,
+    /// `repository:tag`; `None` for an image that has lost its last name.
+    pub name: Option<String>,
+    /// Bytes that it takes, unpacked.
+    pub size: u64,
+    /// When it was made, in nanoseconds since 1970.
+    pub created: i64,
+    /// The names of the containers made from it.
+    pub used_by: Vec<String>,
+}
+
+impl Image {
+    /// How commands name it.
+    pub fn reference(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.short_id())
+    }
+
+    /// The first twelve digits of the id.
+    pub fn short_id(&self) -> &str {
+        let digits = self.id.strip_prefix("sha256:").unwrap_or(&self.id);
+        &digits[..digits.len().min(12)]
+    }
+}
+
+/// What a container has used up to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time in nanoseconds.
+    pub cpu: u64,
+    /// Memory in bytes, without what the kernel can take back at once.
+    pub memory: u64,
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When, in nanoseconds since 1970.
+    pub time: i64,
+    /// Whether it came from standard error.
+    pub stderr: bool,
+    /// The text without its line end.
+    pub text: String,
+}
+
+/// Where the log that is shown begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Since {
+    /// The newest lines.
+    #[default]
+    Tail,
+    /// The first line.
+    Head,
+    /// So many minutes ago.
+    Minutes(u16),
+}
+
+impl Since {
+    /// What the pane's status says.
+    pub fn text(self) -> Option<String> {
+        match self {
+            Since::Tail => None,
+            Since::Head => Some("from the start".to_owned()),
+            Since::Minutes(minutes) => Some(format!("last {minutes} min")),
+        }
+    }
+}
+
+/// A network interface of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its address with prefix length; empty when it has none.
+    pub address: String,
+}
+
+/// The way from outside to the containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks {
+    /// The bridge; `None` when there is none yet.
+    pub bridge: Option<Link>,
+    /// The link that leads outside.
+    pub uplink: Option<Link>,
+    /// The lab's other machine, when it is up: its address.
+    pub outside: Option<Ipv4Addr>,
+    /// The veth pairs: the name of the host's end, its number, and that of the other end.
+    pub pairs: HashMap<String, (u32, u32)>,
+}

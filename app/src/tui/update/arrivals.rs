@@ -1,0 +1,120 @@
+//! What comes back from effects.
+
+use super::{lab, prompts};
+use crate::tui::message::{Effect, Generation, Ran};
+use crate::tui::model::commands::Outcome;
+use crate::tui::model::detail;
+use crate::tui::model::modal::{Modal, Page};
+use crate::tui::model::{Load, Model};
+use crate::tui::source::{Container, Image, LogLine, Networks, Usage};
+
+pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> Vec<Effect> {
+    match result {
+        Ok(containers) => {
+            model.loads.retain(|id, _| containers.iter().any(|container| container.is_up() && container.id == *id));
+            model.containers.set(containers);
+            fill_used_by(model);
+        }
+        Err(problem) => model.complain(problem),
+    }
+    Vec::new()
+}
+
+pub fn images(model: &mut Model, result: Result<Vec<Image>, String>) -> Vec<Effect> {
+    match result {
+        Ok(images) => {
+            model.images.set(images);
+            fill_used_by(model);
+        }
+        Err(problem) => model.complain(problem),
+    }
+    Vec::new()
+}
+
+/// Which containers use an image is known once both lists are there.
+fn fill_used_by(model: &mut Model) {
+    let containers = model.containers.all();
+    let mut images = model.images.all().to_vec();
+    for image in &mut images {
+        let users = containers.iter().filter(|container| container.image_id == image.id);
+        image.used_by = users.map(|container| container.name.clone()).collect();
+    }
+    let loaded = model.images.loaded;
+    model.images.set(images);
+    model.images.loaded = loaded;
+}
+
+pub fn networks(model: &mut Model, result: Result<Networks, String>) -> Vec<Effect> {
+    match result {
+        Ok(networks) => model.networks = Some(networks),
+        Err(problem) => model.complain(problem),
+    }
+    Vec::new()
+}
+
+pub fn usage(model: &mut Model, usages: Vec<(String, Usage)>) -> Vec<Effect> {
+    for (id, usage) in usages {
+        model.loads.entry(id).or_insert_with(Load::default).add(usage, model.now);
+    }
+    Vec::new()
+}
+
+pub fn log(model: &mut Model, generation: Generation, lines: Vec<LogLine>) -> Vec<Effect> {
+    if generation == model.detail.generation {
+        model.detail.loading = false;
+        model.detail.push(&lines);
+    }
+    Vec::new()
+}
+
+pub fn log_ended(model: &mut Model, generation: Generation, problem: Option<String>) -> Vec<Effect> {
+    if generation == model.detail.generation {
+        model.detail.loading = false;
+        model.detail.problem = problem;
+    }
+    Vec::new()
+}
+
+pub fn page(model: &mut Model, generation: Generation, result: Result<String, String>) -> Vec<Effect> {
+    if generation == model.detail.generation {
+        model.detail.loading = false;
+        match result {
+            Ok(text) => model.detail.replace(&text),
+            Err(problem) => model.detail.problem = Some(problem),
+        }
+    }
+    Vec::new()
+}
+
+/// A command line ended: it is noted, what it says is shown, and whatever waited for it goes on.
+pub fn ran(model: &mut Model, ran: Ran) -> Vec<Effect> {
+    let complaint = last_line(&ran.stderr).unwrap_or_else(|| format!("exit code {}", ran.code));
+    let outcome = if ran.code == 0 { Outcome::Done } else { Outcome::Failed(ran.code, complaint.clone()) };
+    let line = model.commands.end(ran.job, outcome).unwrap_or_default().to_owned();
+    if ran.code != 0 {
+        model.complain(complaint);
+    } else if prompts::was_typed(model, ran.job) {
+        show_output(model, &line, &ran);
+    } else {
+        model.say(line);
+    }
+    lab::ran(model, ran.job, ran.code == 0)
+}
+
+/// One line goes into the corner, more get a page; nothing is said over a prompt or a question.
+fn show_output(model: &mut Model, line: &str, ran: &Ran) {
+    let text = if ran.stdout.trim().is_empty() { ran.stderr.trim_end() } else { ran.stdout.trim_end() };
+    match text.lines().count() {
+        0 => model.say(line),
+        1 => model.say(text),
+        _ if model.modal.is_some() => model.say(line),
+        _ => {
+            let (title, text) = (line.to_owned(), Box::new(detail::page(text)));
+            model.modal = Some(Modal::Page(Page::Output { title, text }));
+        }
+    }
+}
+
+fn last_line(text: &str) -> Option<String> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+}

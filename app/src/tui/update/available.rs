@@ -1,0 +1,38 @@
+//! Which actions make sense now: the key bar shows no others.
+
+use crate::tui::actions::{Action, Layer};
+use crate::tui::model::{Model, Screen};
+use crate::tui::source::{Container, Phase};
+
+/// Whether an action of an active layer would do something now.
+pub fn available(model: &Model, action: Action) -> bool {
+    use Action::*;
+    let any = |fits: fn(&Container) -> bool| model.containers.targets().into_iter().any(fits);
+    match action {
+        Start => any(|container| !container.is_up()),
+        Stop => any(|container| container.is_up() || container.phase == Phase::Restarting),
+        Kill | Pause => any(Container::is_up),
+        Shell | Attach => model.containers.selected().is_some_and(|container| container.phase == Phase::Running),
+        Trace | TraceContainer => model.current().is_some_and(|container| container.address.is_some()),
+        NewContainer | ToggleExited => true,
+        LoadArchive => model.screen == Screen::Images || model.welcomes(),
+        Filter | Mark | Sort | ReverseSort => match model.screen {
+            Screen::Images => !model.images.all().is_empty(),
+            _ => !model.containers.all().is_empty(),
+        },
+        HopLeft | HopRight | Freeze | FollowConnection | SavePackets | Bytes | Rules => {
+            model.trace.shown().is_some_and(|shown| !shown.journeys.is_empty())
+        }
+        StopTrace => model.trace.is_live(),
+        TraceAgain => model.trace.subject.is_some(),
+        SearchNext | SearchPrevious => model.text().is_some_and(|text| text.search_text().is_some()),
+        LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
+        LabDown => model.containers.all().iter().any(|container| container.name == "web"),
+        NextShell | PreviousShell | CloseShell | FocusShell => !model.shells.is_empty(),
+        _ => match action.spec().layer {
+            Layer::Containers | Layer::Networks => model.current().is_some(),
+            Layer::Images => model.images.selected().is_some(),
+            _ => true,
+        },
+    }
+}

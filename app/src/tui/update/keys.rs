@@ -1,0 +1,31 @@
+//! Keys and pasted text: to an action of the active layers, or into what is being typed.
+
+use super::{confirm, perform, prompts, shells};
+use crate::tui::keymap::Chord;
+use crate::tui::message::Effect;
+use crate::tui::model::modal::Modal;
+use crate::tui::model::{Focus, Model};
+use porthole_widgets::key::Key;
+
+pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if let Some(Modal::Palette(_)) = &model.modal {
+        return prompts::palette_key(model, key);
+    }
+    if let Some(action) = model.keymap.action(model.layers(), Chord(key)) {
+        return perform::perform(model, action);
+    }
+    match (&mut model.modal, model.focus) {
+        (Some(Modal::Prompt(_)), _) => prompts::typed(model, key),
+        (Some(Modal::Confirm(_)), _) => confirm::key(model, key),
+        (None, Focus::Shell) => shells::typed(model, key),
+        _ => Vec::new(),
+    }
+}
+
+pub fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match (&mut model.modal, model.focus) {
+        (Some(Modal::Prompt(_)), _) => prompts::pasted(model, text),
+        (None, Focus::Shell) => shells::pasted(model, text),
+        _ => Vec::new(),
+    }
+}

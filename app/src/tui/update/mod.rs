@@ -1,0 +1,95 @@
+//! From one state to the next. Pure: what has to happen outside is returned as [`Effect`]s.
+
+mod arrivals;
+mod available;
+mod confirm;
+mod containers;
+mod details;
+mod images;
+mod keys;
+mod lab;
+mod mouse;
+mod moves;
+mod perform;
+mod prompts;
+mod shells;
+mod texts;
+mod trace;
+
+pub use available::available;
+pub use moves::Motion;
+
+use super::layout::Areas;
+use super::message::{Effect, Msg, Reload};
+use super::model::{Focus, Model, SAMPLE_PERIOD};
+
+/// What is to be done before the first message.
+pub fn begin() -> Vec<Effect> {
+    [Reload::Containers, Reload::Images, Reload::Networks].map(Effect::Reload).into()
+}
+
+/// Takes a message in.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = match msg {
+        Msg::TerminalGone => vec![Effect::Quit],
+        Msg::Complaint(problem) => {
+            model.complain(problem);
+            Vec::new()
+        }
+        Msg::Key(key) => keys::key(model, key),
+        Msg::Mouse(event) => mouse::mouse(model, event),
+        Msg::Paste(text) => keys::paste(model, &text),
+        Msg::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            vec![Effect::Redraw]
+        }
+        Msg::Clock(now) => clock(model, now),
+        Msg::Changed => begin(),
+        Msg::Containers(result) => arrivals::containers(model, result),
+        Msg::Images(result) => arrivals::images(model, result),
+        Msg::Networks(result) => arrivals::networks(model, result),
+        Msg::Usage(usages) => arrivals::usage(model, usages),
+        Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
+        Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
+        Msg::Page(generation, result) => arrivals::page(model, generation, result),
+        Msg::Ran(ran) => arrivals::ran(model, ran),
+        Msg::ShellOutput(shell, bytes) => shells::output(model, shell, &bytes),
+        Msg::ShellEnded(shell, code) => shells::ended(model, shell, code),
+        Msg::ShellFailed(shell, problem) => shells::failed(model, shell, problem),
+        Msg::Trace(update) => trace::arrived(model, update),
+    };
+    settle_focus(model);
+    effects.extend(details::follow(model));
+    effects.extend(shells::fit(model));
+    effects
+}
+
+/// The focus never stays on a pane that is not there.
+fn settle_focus(model: &mut Model) {
+    let there = match model.focus {
+        Focus::List => true,
+        Focus::Detail => model.has_detail(),
+        Focus::Shell => !model.shells.is_empty(),
+    };
+    if !there {
+        model.focus = Focus::List;
+        model.zoomed = false;
+    }
+}
+
+fn clock(model: &mut Model, now: i64) -> Vec<Effect> {
+    model.now = now;
+    model.toast.take_if(|toast| toast.until <= now);
+    if !model.samples() || now < model.next_sample {
+        return Vec::new();
+    }
+    model.next_sample = now + SAMPLE_PERIOD;
+    details::refresh_processes(model);
+    let running = model.containers.all().iter().filter(|container| container.is_up());
+    vec![Effect::Sample(running.map(|container| container.id.clone()).collect())]
+}
+
+/// The areas of the panes now.
+fn areas(model: &Model) -> Areas {
+    Areas::of(model)
+}

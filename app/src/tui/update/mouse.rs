@@ -1,0 +1,82 @@
+//! The mouse: a click focuses and selects, the wheel moves what is under it.
+
+use super::moves::{self, Motion};
+use super::{areas, shells};
+use crate::tui::message::Effect;
+use crate::tui::model::{Focus, Model, Screen};
+use porthole_widgets::frame;
+use porthole_widgets::key::{Mouse, MouseButton, MouseKind};
+use porthole_widgets::table::TableHit;
+use ratatui::layout::{Position, Rect};
+
+/// Lines that one notch of the wheel moves.
+const NOTCH: isize = 3;
+
+pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
+    let at = Position::new(event.column, event.row);
+    if model.modal.is_some() {
+        return Vec::new();
+    }
+    let areas = areas(model);
+    let inside = |area: Option<Rect>| area.is_some_and(|area| area.contains(at));
+    if inside(areas.shell) {
+        return in_shell(model, event, frame::inner(areas.shell.unwrap_or_default()));
+    }
+    match event.kind {
+        MouseKind::Down(MouseButton::Left) if inside(areas.detail) => model.focus = Focus::Detail,
+        MouseKind::Down(MouseButton::Left) if inside(areas.list) => {
+            model.focus = Focus::List;
+            select(model, at);
+        }
+        MouseKind::Down(MouseButton::Left) => {
+            if let Some((_, screen)) = model.places.tabs.iter().find(|(area, _)| area.contains(at)) {
+                model.open(*screen);
+            }
+        }
+        MouseKind::ScrollUp | MouseKind::ScrollDown => {
+            let lines = if event.kind == MouseKind::ScrollUp { -NOTCH } else { NOTCH };
+            let pane = if inside(areas.detail) { Focus::Detail } else { Focus::List };
+            // In a list the selection moves with the wheel, so a notch is one row there.
+            let lines = if pane == Focus::List { lines.signum() } else { lines };
+            moves::in_pane(model, pane, Motion::Lines(lines));
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn select(model: &mut Model, at: Position) {
+    match model.screen {
+        Screen::Containers => match model.containers.table.hit(at) {
+            Some(TableHit::Row(row)) => model.containers.table.window.select(Some(row)),
+            Some(TableHit::Header(column @ 0..3)) => model.containers.sort_by(column),
+            _ => {}
+        },
+        Screen::Images => match model.images.table.hit(at) {
+            Some(TableHit::Row(row)) => model.images.table.window.select(Some(row)),
+            Some(TableHit::Header(column)) => model.images.sort_by(column),
+            None => {}
+        },
+        Screen::Trace => model.trace.click(at, &model.places),
+        Screen::Networks => {
+            if let Some(port) = model.topology.hit(at) {
+                model.topology.window.select(Some(port));
+            }
+        }
+    }
+}
+
+fn in_shell(model: &mut Model, event: Mouse, inner: Rect) -> Vec<Effect> {
+    let at = Position::new(event.column, event.row);
+    if event.kind == MouseKind::Down(MouseButton::Left) {
+        model.focus = Focus::Shell;
+        if let Some((_, index)) = model.places.shell_tabs.iter().find(|(area, _)| area.contains(at)) {
+            model.shells.show(*index);
+            return Vec::new();
+        }
+    }
+    if !inner.contains(at) {
+        return Vec::new();
+    }
+    shells::mouse(model, Mouse { column: at.x - inner.x, row: at.y - inner.y, ..event })
+}

@@ -1,0 +1,154 @@
+//! Moving: within a list or text, between panes, back.
+
+use super::areas;
+use crate::tui::actions::Action;
+use crate::tui::message::Effect;
+use crate::tui::model::list::{Item, List};
+use crate::tui::model::modal::{Modal, Page};
+use crate::tui::model::{Focus, Model, Screen};
+use porthole_widgets::Window;
+use porthole_widgets::help::HelpState;
+use porthole_widgets::log_view::LogView;
+
+/// Lines in a page of what is drawn above the panes.
+const PAGE: f32 = 15.0;
+
+/// A movement, the same in lists and texts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Motion {
+    /// Lines down; up when negative.
+    Lines(isize),
+    /// Pages down; up when negative.
+    Pages(f32),
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+}
+
+impl Motion {
+    /// Moves the selection of a list.
+    pub fn apply(self, window: &mut Window, len: usize) {
+        match self {
+            Motion::Lines(lines) => window.step(lines, len),
+            Motion::Pages(pages) => window.page(pages, len),
+            Motion::First => window.first(len),
+            Motion::Last => window.last(len),
+        }
+    }
+}
+
+pub fn go(model: &mut Model, action: Action) -> Vec<Effect> {
+    let motion = match action {
+        Action::MoveUp => Motion::Lines(-1),
+        Action::MoveDown => Motion::Lines(1),
+        Action::PageUp => Motion::Pages(-1.0),
+        Action::PageDown => Motion::Pages(1.0),
+        Action::HalfUp => Motion::Pages(-0.5),
+        Action::HalfDown => Motion::Pages(0.5),
+        Action::MoveFirst => Motion::First,
+        _ => Motion::Last,
+    };
+    if let Some(Modal::Page(page)) = &mut model.modal {
+        in_page(page, motion, model.commands.entries().count());
+    } else {
+        in_pane(model, model.focus, motion);
+    }
+    Vec::new()
+}
+
+/// Moves within a pane, focused or not.
+pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
+    match (pane, model.screen) {
+        (Focus::Detail, _) => {
+            model.detail.read = true;
+            in_text(&mut model.detail.text, motion);
+        }
+        (Focus::Shell, _) => {}
+        (Focus::List, Screen::Images) => {
+            let rows = model.images.rows();
+            motion.apply(&mut model.images.table.window, rows);
+        }
+        (Focus::List, Screen::Trace) => model.trace.go(motion),
+        (Focus::List, Screen::Networks) => {
+            let ports = model.on_bridge().count();
+            motion.apply(&mut model.topology.window, ports);
+        }
+        (Focus::List, Screen::Containers) => {
+            let rows = model.containers.rows();
+            motion.apply(&mut model.containers.table.window, rows);
+        }
+    }
+}
+
+fn in_text(text: &mut LogView, motion: Motion) {
+    match motion {
+        Motion::Lines(lines) => text.scroll_lines(lines),
+        Motion::Pages(pages) => text.scroll_pages(pages),
+        Motion::First => text.to_start(),
+        Motion::Last => text.to_end(),
+    }
+}
+
+fn in_page(page: &mut Page, motion: Motion, commands: usize) {
+    let (at, last) = match page {
+        Page::Output { text, .. } => return in_text(text, motion),
+        Page::Help(state) => return in_help(state, motion),
+        Page::Commands { selected } => (selected, commands.saturating_sub(1)),
+    };
+    *at = match motion {
+        Motion::Lines(lines) => at.saturating_add_signed(lines),
+        Motion::Pages(pages) => at.saturating_add_signed((pages * PAGE) as isize),
+        Motion::First => 0,
+        Motion::Last => last,
+    }
+    .min(last);
+}
+
+fn in_help(state: &mut HelpState, motion: Motion) {
+    state.scroll(match motion {
+        Motion::Lines(lines) => lines,
+        Motion::Pages(pages) => (pages * PAGE) as isize,
+        Motion::First => isize::MIN,
+        Motion::Last => isize::MAX,
+    });
+}
+
+/// To the next pane that shows, or could.
+pub fn cycle(model: &mut Model, forward: bool) -> Vec<Effect> {
+    let mut panes = vec![Focus::List];
+    panes.extend(model.has_detail().then_some(Focus::Detail));
+    panes.extend((!model.shells.is_empty()).then_some(Focus::Shell));
+    let at = panes.iter().position(|pane| *pane == model.focus).unwrap_or(0);
+    let step = if forward { 1 } else { panes.len() - 1 };
+    model.focus = panes[(at + step) % panes.len()];
+    Vec::new()
+}
+
+/// One step back: whatever was opened or narrowed last.
+pub fn back(model: &mut Model) -> Vec<Effect> {
+    if model.toast.take().is_some() {
+    } else if model.focus == Focus::Detail && model.detail.text.search_text().is_some() {
+        model.detail.text.clear_search();
+    } else if model.focus == Focus::Detail && model.detail.text.filter_text().is_some() {
+        model.detail.text.filter("");
+    } else if model.zoomed {
+        model.zoomed = false;
+    } else if model.focus != Focus::List {
+        model.focus = Focus::List;
+    } else if areas(model).list.is_some() {
+        match model.screen {
+            Screen::Images => clear(&mut model.images),
+            Screen::Containers => clear(&mut model.containers),
+            Screen::Networks => {}
+            Screen::Trace => model.trace.back(),
+        }
+    }
+    Vec::new()
+}
+
+fn clear<T: Item>(list: &mut List<T>) {
+    if !list.clear_marks() {
+        list.set_filter("");
+    }
+}

@@ -1,0 +1,153 @@
+//! What each action does.
+
+use super::{confirm, containers, images, lab, moves, prompts, shells, texts, trace};
+use crate::tui::actions::Action;
+use crate::tui::message::Effect;
+use crate::tui::model::detail::View;
+use crate::tui::model::modal::{Modal, Page};
+use crate::tui::model::prompt::Purpose;
+use crate::tui::model::{Focus, Model, Screen};
+use crate::tui::source::Since;
+use porthole_themes::Theme;
+use porthole_widgets::help::HelpState;
+
+/// Performs an action in the present state; one that makes no sense now does nothing, or says why.
+pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+    use Action::*;
+    match action {
+        ShowContainers => screen(model, Screen::Containers),
+        ShowImages => screen(model, Screen::Images),
+        ShowNetworks => screen(model, Screen::Networks),
+        ShowTrace => screen(model, Screen::Trace),
+        MoveUp | MoveDown | PageUp | PageDown | HalfUp | HalfDown | MoveFirst | MoveLast => moves::go(model, action),
+        FocusNext => moves::cycle(model, true),
+        FocusPrevious => moves::cycle(model, false),
+        NextView => containers::view(model, model.detail.view.next()),
+        PreviousView => containers::view(model, model.detail.view.previous()),
+        Zoom => done(model.zoomed = !model.zoomed),
+        Back => moves::back(model),
+        FocusShell => shells::focus(model),
+        NextShell => shells::step(model, true),
+        PreviousShell => shells::step(model, false),
+        CloseShell => shells::close(model),
+        LabSend => lab::begin(model),
+        LabDown => lab::down(model),
+        Command => prompts::open(model, Purpose::Command, ""),
+        Palette => prompts::open_palette(model),
+        CommandLog => done(model.modal = Some(Modal::Page(Page::Commands { selected: 0 }))),
+        NextTheme => next_theme(model),
+        ToggleMouse => toggle_mouse(model),
+        Redraw => vec![Effect::Redraw],
+        Suspend => vec![Effect::Suspend],
+        Help => done(model.modal = Some(Modal::Page(Page::Help(HelpState::default())))),
+        Quit => confirm::quit(model),
+
+        Filter => prompts::open_filter(model),
+        Mark => done(match model.screen {
+            Screen::Images => model.images.toggle_mark(),
+            _ => model.containers.toggle_mark(),
+        }),
+        Sort => done(match model.screen {
+            Screen::Images => model.images.sort_next(5),
+            _ => model.containers.sort_next(3),
+        }),
+        ReverseSort => done(match model.screen {
+            Screen::Images => model.images.reverse(),
+            _ => model.containers.reverse(),
+        }),
+
+        Inspect => containers::view(model, View::Inspect),
+        Logs => containers::view(model, View::Log),
+        Top => containers::view(model, View::Top),
+        Shell => containers::shell(model),
+        Attach => containers::attach(model),
+        Trace => containers::trace(model),
+        Start | Stop | Restart => containers::run(model, action),
+        Pause => containers::pause(model),
+        Kill => containers::kill(model),
+        Remove => containers::remove(model),
+        Rename => containers::rename(model),
+        NewContainer => prompts::open(model, Purpose::Command, "run -d "),
+        ToggleExited => containers::toggle_exited(model),
+        CopyId => containers::copy_id(model),
+
+        InspectImage => done(model.focus = Focus::Detail),
+        RunImage => images::run(model),
+        TagImage => images::tag(model),
+        LoadArchive => prompts::open(model, Purpose::Command, "load -i "),
+        RemoveImage => images::remove(model),
+        CopyImageId => images::copy_id(model),
+
+        TraceContainer => containers::trace(model),
+        OpenContainer => containers::open(model),
+
+        HopLeft => done(model.trace.step_hop(-1)),
+        HopRight => done(model.trace.step_hop(1)),
+        Freeze => done(model.trace.toggle_freeze()),
+        FollowConnection => done(model.trace.toggle_follow()),
+        SavePackets => trace::save(model),
+        Bytes => done(model.trace.bytes = !model.trace.bytes),
+        Rules => done(model.trace.rules_hidden = !model.trace.rules_hidden),
+        StopTrace => trace::stop(model),
+        TraceAgain => trace::again(model),
+
+        Search => prompts::open(model, Purpose::Search, ""),
+        TextFilter => prompts::open_grep(model),
+        SearchNext | SearchPrevious | Wrap | ScrollLeft | ScrollRight | Follow | Timestamps => {
+            texts::perform(model, action)
+        }
+        CopyText => texts::copy(model),
+        SaveText => texts::ask_save(model),
+        Since0 => texts::since(model, Since::Tail),
+        Since1 => texts::since(model, Since::Head),
+        Since2 => texts::since(model, Since::Minutes(1)),
+        Since3 => texts::since(model, Since::Minutes(5)),
+        Since4 => texts::since(model, Since::Minutes(15)),
+        Since5 => texts::since(model, Since::Minutes(30)),
+        Since6 => texts::since(model, Since::Minutes(60)),
+
+        LeaveShell => shells::leave(model),
+        ShellPageUp => shells::scroll(model, true),
+        ShellPageDown => shells::scroll(model, false),
+        Yes => confirm::yes(model),
+        No | CloseOverlay => done(model.modal = None),
+        Accept => prompts::accept(model),
+        Cancel => prompts::cancel(model),
+        Complete => prompts::complete(model),
+        Earlier => prompts::recall(model, true),
+        Later => prompts::recall(model, false),
+    }
+}
+
+fn done((): ()) -> Vec<Effect> {
+    Vec::new()
+}
+
+fn screen(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    model.open(screen);
+    Vec::new()
+}
+
+fn next_theme(model: &mut Model) -> Vec<Effect> {
+    let names = Theme::BUILTIN;
+    let at = names.iter().position(|name| *name == model.theme.name()).map_or(0, |at| (at + 1) % names.len());
+    set_theme(model, names[at]);
+    Vec::new()
+}
+
+/// Takes a built-in theme, with the glyphs and the colour depth of the present one.
+pub fn set_theme(model: &mut Model, name: &str) {
+    match Theme::builtin(name, model.theme.depth()) {
+        Some(theme) => {
+            model.theme = theme.with_glyphs(*model.theme.glyphs());
+            model.say(format!("theme {name}"));
+        }
+        None => model.complain(format!("there is no theme {name}: take one of {}", Theme::BUILTIN.join(", "))),
+    }
+}
+
+fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
+    model.mouse = !model.mouse;
+    model.say(if model.mouse { "the mouse works here" } else { "the mouse belongs to the terminal: select and copy its way" });
+    vec![Effect::CaptureMouse(model.mouse)]
+}

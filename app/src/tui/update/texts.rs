@@ -1,0 +1,91 @@
+//! Log, inspect, processes, output: what can be done with text.
+
+use super::prompts;
+use crate::tui::actions::Action;
+use crate::tui::message::Effect;
+use crate::tui::model::detail::View;
+use crate::tui::model::prompt::Purpose;
+use crate::tui::model::{Model, Screen};
+use crate::tui::source::Since;
+use porthole_widgets::log_view::LogView;
+use std::path::PathBuf;
+
+/// Columns that one step sideways takes.
+const STEP: isize = 8;
+
+pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+    let Some(text) = model.text_mut() else { return Vec::new() };
+    let found = match action {
+        Action::SearchNext => text.search_next(),
+        Action::SearchPrevious => text.search_previous(),
+        _ => {
+            look(text, action);
+            true
+        }
+    };
+    match action {
+        Action::Timestamps => model.detail.times = model.detail.text.timestamps(),
+        Action::SearchNext | Action::SearchPrevious if !found => {
+            let wanted = model.text().and_then(LogView::search_text).unwrap_or_default().to_owned();
+            model.say(format!("{wanted} is not found"));
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn look(text: &mut LogView, action: Action) {
+    match action {
+        Action::Wrap => text.set_wrap(!text.wrap()),
+        Action::ScrollLeft => text.scroll_columns(-STEP),
+        Action::ScrollRight => text.scroll_columns(STEP),
+        Action::Follow => text.set_follow(!text.following()),
+        _ => text.set_timestamps(!text.timestamps()),
+    }
+}
+
+pub fn since(model: &mut Model, since: Since) -> Vec<Effect> {
+    model.detail.since = since;
+    Vec::new()
+}
+
+/// Copies what the mouse has selected, or else the lines in view.
+pub fn copy(model: &mut Model) -> Vec<Effect> {
+    let Some(text) = model.text() else { return Vec::new() };
+    let (copied, said) = match text.selected_text() {
+        Some(selected) => (selected, "copied the selection"),
+        None => (text.visible_text(), "copied the lines in view"),
+    };
+    model.say(said);
+    vec![Effect::Copy(copied)]
+}
+
+/// Asks for the file to save to.
+pub fn ask_save(model: &mut Model) -> Vec<Effect> {
+    match source(model) {
+        Some((_, name)) => prompts::open(model, Purpose::SaveText, &name),
+        None => Vec::new(),
+    }
+}
+
+/// Saves by the command line that prints the whole text, with its output in a file.
+pub fn save(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+    let Some((argv, _)) = source(model) else { return Vec::new() };
+    let job = model.commands.start_into(&argv, &path, model.now);
+    vec![Effect::RunInto { job, argv, path }]
+}
+
+/// The command line that prints what is shown, and a name for its file.
+fn source(model: &Model) -> Option<(Vec<String>, String)> {
+    let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    if model.screen == Screen::Images {
+        return Some((argv(&["inspect", model.images.selected()?.reference()]), "image.json".to_owned()));
+    }
+    let name = &model.containers.selected()?.name;
+    Some(match model.detail.view {
+        View::Log if model.detail.times => (argv(&["logs", "-t", name]), format!("{name}.log")),
+        View::Log => (argv(&["logs", name]), format!("{name}.log")),
+        View::Inspect => (argv(&["inspect", name]), format!("{name}.json")),
+        View::Top => (argv(&["top", name]), format!("{name}.top")),
+    })
+}
