@@ -1,7 +1,7 @@
 //! The façade.
 
 use crate::container::record::{self, Record};
-use crate::container::summary::{ContainerSummary, summarise};
+use crate::container::summary::{ContainerSummary, damaged, summarise};
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::{files, identity};
@@ -38,18 +38,35 @@ impl Engine {
         Network::open(self.paths.root(), self.paths.run())
     }
 
-    /// All containers, or only those that run; the newest first.
+    /// All containers, or only those that run; the newest first. What killed processes left behind is cleaned up first.
     pub fn containers(&self, all: bool) -> Result<Vec<ContainerSummary>> {
-        let mut summaries = Vec::new();
-        for id in record::ids(&self.paths)? {
-            let record = Record::new(&self.paths, &id);
-            if let Some(config) = record.config()? {
-                summaries.push(summarise(config, record.live()?));
-            }
+        let (mut summaries, unsettled) = self.list()?;
+        if unsettled && rustix::process::geteuid().is_root() {
+            self.reconcile_all()?;
+            summaries = self.list()?.0;
         }
         summaries.retain(|summary| all || summary.is_running());
         summaries.sort_by(|one, other| (other.created, &other.id).cmp(&(one.created, &one.id)));
         Ok(summaries)
+    }
+
+    /// The containers as they are, and whether there is something to clean up.
+    fn list(&self) -> Result<(Vec<ContainerSummary>, bool)> {
+        let mut summaries = Vec::new();
+        let mut unsettled = false;
+        for id in record::ids(&self.paths)? {
+            match Record::new(&self.paths, &id).read() {
+                Ok(Some((config, live))) => {
+                    unsettled |= live.stale;
+                    summaries.push(summarise(config, live));
+                }
+                Ok(None) => unsettled = true,
+                // One damaged record must not hide all the others.
+                Err(error @ Error::Record { .. }) => summaries.push(damaged(id, &error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((summaries, unsettled))
     }
 
     /// One container, by name or id.

@@ -80,6 +80,12 @@ pub enum Error {
     /// From the network.
     #[error(transparent)]
     Network(#[from] porthole_network::Error),
+    /// The host's links could not be listed.
+    #[error("the host's network interfaces could not be listed: {0}")]
+    Links(#[from] porthole_network::netlink::Error),
+    /// From the capture.
+    #[error(transparent)]
+    Capture(#[from] porthole_capture::Error),
     /// A file of the state could not be read or written.
     #[error("{}: {source}{}", path.display(), advice(source))]
     File {

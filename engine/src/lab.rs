@@ -224,7 +224,8 @@ fn request(outside: &Outside) -> Result<Answer> {
     in_outside(outside, |host| {
         let mut stream = connect(host)?;
         stream.set_read_timeout(Some(ANSWER))?;
-        write!(stream, "GET / HTTP/1.0\r\nHost: {host}:{PORT}\r\n\r\n")?;
+        // One write, so that the request is one packet.
+        stream.write_all(format!("GET / HTTP/1.0\r\nHost: {host}:{PORT}\r\n\r\n").as_bytes())?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let text = String::from_utf8_lossy(&answer);

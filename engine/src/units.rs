@@ -78,7 +78,7 @@ pub fn parse_bytes(text: &str) -> Result<i64, String> {
 /// `--cpus 1.5` in billionths of a CPU.
 pub fn parse_cpus(text: &str) -> Result<i64, String> {
     let value: f64 = text.parse().map_err(|_| format!("failed to parse {text} as a rational number"))?;
-    if !value.is_finite() || value < 0.0 || value > 1_000_000.0 {
+    if !(0.0..=1_000_000.0).contains(&value) {
         return Err(format!("invalid number of CPUs: {text}"));
     }
     #[allow(clippy::cast_possible_truncation)] // Bounded above.

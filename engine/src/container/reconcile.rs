@@ -14,7 +14,10 @@ impl Engine {
     /// after, so that a start among many idle containers stays cheap.
     pub fn reconcile(&self) -> Result<()> {
         for id in names_in(&self.paths().active_directory())? {
-            self.reconcile_one(&Record::new(self.paths(), &id))?;
+            match self.reconcile_one(&Record::new(self.paths(), &id)) {
+                Err(Error::Record { .. }) => {}
+                result => result?,
+            }
         }
         for id in names_in(&self.paths().trash())? {
             remove_tree(&self.paths().trash().join(id))?;
@@ -26,7 +29,8 @@ impl Engine {
     pub fn reconcile_all(&self) -> Result<()> {
         for id in record::ids(self.paths())? {
             let record = Record::new(self.paths(), &id);
-            if record.config()?.is_none() {
+            // A damaged record is whole, and for the user to remove.
+            if matches!(record.config(), Ok(None)) {
                 self.remove_unfinished(&record)?;
             }
         }
@@ -35,7 +39,7 @@ impl Engine {
 
     fn reconcile_one(&self, record: &Record) -> Result<()> {
         if !record.directory().exists() {
-            return self.release(record);
+            return self.release(record, None);
         }
         // Whoever holds the lock is at work on it, and will leave it in order.
         let Some(lock) = try_lock(record)? else { return Ok(()) };

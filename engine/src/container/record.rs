@@ -57,6 +57,14 @@ impl Record {
         files::read_json(&self.path("config.json"))
     }
 
+    /// What was asked of it and what it is doing; `None` when it was never made whole.
+    pub fn read(&self) -> Result<Option<(ContainerConfig, Live)>> {
+        match self.config()? {
+            Some(config) => Ok(Some((config, self.live()?))),
+            None => Ok(None),
+        }
+    }
+
     /// What was asked of it.
     pub fn existing_config(&self) -> Result<ContainerConfig> {
         self.config()?.ok_or_else(|| Error::NoSuchContainer(self.id.clone()))
@@ -197,7 +205,7 @@ mod tests {
     }
 
     fn me() -> Option<ProcessId> {
-        Some(ProcessId::current())
+        Some(ProcessId::current().unwrap())
     }
 
     fn gone() -> Option<ProcessId> {

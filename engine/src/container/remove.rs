@@ -1,11 +1,11 @@
 //! Removing and renaming, and what happens when a container has ended.
 
-use super::config::NetworkMode;
+use super::config::{ContainerConfig, NetworkMode};
 use super::names;
 use super::record::{self, Record};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::files::{self, Lock};
+use crate::files;
 use std::fs;
 use std::path::Path;
 
@@ -13,26 +13,32 @@ impl Engine {
     /// Removes a container; one that runs only by force, with SIGKILL.
     pub fn remove(&self, name: &str, force: bool) -> Result<()> {
         let record = self.find(name)?;
-        if record::is_active(record.live()?.state.status) {
+        if is_active(&record)? {
             if !force {
-                let name = record.config()?.map_or_else(|| record.id.clone(), |config| config.name);
-                return Err(Error::RemoveRunning(name));
+                return Err(Error::RemoveRunning(record.existing_config()?.name));
             }
             match self.stop(&record.id, Some("KILL"), None) {
                 // It ended by itself, and may even have been removed for it.
                 Err(Error::NoSuchContainer(_)) => return Ok(()),
-                Err(error) if record::is_active(record.live()?.state.status) => return Err(error),
+                Err(error) if is_active(&record)? => return Err(error),
                 _ => {}
             }
         }
-        let lock = match record.lock() {
+        let _lock = match record.lock() {
             Err(Error::NoSuchContainer(_)) => return Ok(()),
             lock => lock?,
         };
-        if record::is_active(record.live()?.state.status) {
-            return Err(Error::RemoveRunning(name.to_owned()));
+        if is_active(&record)? {
+            return Err(Error::RemoveRunning(record.existing_config()?.name));
         }
-        self.delete(&record, lock)
+        let config = readable(record.config())?.flatten();
+        if self.paths().active(&record.id).exists() {
+            // Without a readable record nobody knows whether it runs.
+            let cgroup = self.cgroup_of(&record)?;
+            cgroup.kill_all(libc::SIGKILL).map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
+            self.release(&record, config.as_ref())?;
+        }
+        self.delete(&record, config.as_ref())
     }
 
     /// Gives a container another name.
@@ -56,53 +62,61 @@ impl Engine {
     /// Frees what a container that has ended held, and removes it if it was made to be.
     pub fn clean_up(&self, id: &str) -> Result<()> {
         let record = Record::new(self.paths(), id);
-        let lock = match record.lock() {
+        let _lock = match record.lock() {
             Err(Error::NoSuchContainer(_)) => return Ok(()),
             lock => lock?,
         };
-        if record::is_active(record.live()?.state.status) && !record.live()?.stale {
+        let live = record.live()?;
+        if record::is_active(live.state.status) && !live.stale {
             // It was started again before we came to it.
             return Ok(());
         }
-        self.release(&record)?;
-        match record.config()? {
-            Some(config) if config.host.auto_remove => self.delete(&record, lock),
+        let config = record.config()?;
+        if self.paths().active(id).exists() {
+            self.release(&record, config.as_ref())?;
+        }
+        match &config {
+            Some(made) if made.host.auto_remove => self.delete(&record, config.as_ref()),
             _ => Ok(()),
         }
     }
 
     /// Gives back network, ports and cgroup of a container without processes. The caller holds its lock. Harmless when
     /// there is nothing to give back.
-    pub(super) fn release(&self, record: &Record) -> Result<()> {
-        self.release_network(record)?;
+    pub(super) fn release(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
+        if config.is_none_or(|config| *config.network() == NetworkMode::Bridge) {
+            self.network().disconnect(&record.id)?;
+            files::remove_if_there(&record.path("network.json"))?;
+        }
         let cgroup = self.cgroup_of(record)?;
         cgroup.remove().map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
         files::remove_if_there(&self.paths().socket(&record.id))?;
         files::remove_if_there(&self.paths().active(&record.id))
     }
 
-    /// Gives back address and ports, if it may have any.
-    fn release_network(&self, record: &Record) -> Result<()> {
-        let on_bridge = record.config()?.is_none_or(|config| *config.network() == NetworkMode::Bridge);
-        if on_bridge {
-            self.network().disconnect(&record.id)?;
-            files::remove_if_there(&record.path("network.json"))?;
-        }
-        Ok(())
-    }
-
-    /// Removes a container whose lock is held. It is gone with the rename; its files follow.
-    fn delete(&self, record: &Record, _lock: Lock) -> Result<()> {
-        self.release(record)?;
-        let name = record.config()?.map(|config| config.name);
+    /// Removes a container whose lock is held and that holds nothing. It is gone with the rename; its files follow.
+    fn delete(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
         let trash = self.paths().trash();
         files::create_private_directory(&trash)?;
         let grave = trash.join(&record.id);
         fs::rename(record.directory(), &grave).map_err(|source| Error::file(record.directory(), source))?;
-        if let Some(name) = name {
-            names::release(self.paths(), &name, &record.id)?;
+        if let Some(config) = config {
+            names::release(self.paths(), &config.name, &record.id)?;
         }
         remove_tree(&grave)
+    }
+}
+
+/// Whether a container has processes, as far as its records can be read.
+fn is_active(record: &Record) -> Result<bool> {
+    Ok(readable(record.live())?.is_some_and(|live| record::is_active(live.state.status)))
+}
+
+/// `None` for a damaged record: a container that cannot be read can still be removed.
+fn readable<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(Error::Record { .. }) => Ok(None),
+        result => result.map(Some),
     }
 }
 

@@ -186,7 +186,7 @@ impl Engine {
 
     fn launch_monitor(&self, record: &Record, config: &ContainerConfig) -> Result<(Launching, Vec<String>)> {
         let ports = published_ports(config)?;
-        self.mark_active(record)?;
+        self.mark_active(record, config)?;
         let spec = self.make_spec(record, config)?;
         files::write_json(&record.path("spec.json"), &spec, Durability::Volatile)?;
         files::write_json(&record.path("monitor.json"), &self.monitor_config(record, config)?, Durability::Volatile)?;
@@ -207,10 +207,10 @@ impl Engine {
 
     /// Marks a container that may hold something of the kernel's from now on. What a start that was killed left of it is
     /// given back first.
-    fn mark_active(&self, record: &Record) -> Result<()> {
+    fn mark_active(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
         let mark = self.paths().active(&record.id);
         if mark.exists() {
-            return self.release(record).and_then(|()| self.mark_active(record));
+            self.release(record, Some(config))?;
         }
         files::create_private_directory(&self.paths().active_directory())?;
         File::create(&mark).map(drop).map_err(|source| Error::file(mark, source))

@@ -1,6 +1,7 @@
 //! One line of `ps`, and what a list of containers shows.
 
 use super::config::ContainerConfig;
+use crate::error::Error;
 use crate::units::human_duration;
 use porthole_network::PublishedPort;
 use porthole_runtime::state::{State, Status};
@@ -29,6 +30,8 @@ pub struct ContainerSummary {
     pub network: String,
     /// Its address on the bridge, while it runs.
     pub address: Option<Ipv4Addr>,
+    /// The bridge it is on, while it runs.
+    pub bridge: Option<String>,
     /// The host's end of its veth pair, while it runs.
     pub host_interface: Option<String>,
     /// Its published ports, while it runs.
@@ -42,7 +45,7 @@ pub struct ContainerSummary {
 impl ContainerSummary {
     /// The first twelve digits of the id.
     pub fn short_id(&self) -> &str {
-        &self.id[..12]
+        &self.id[..self.id.len().min(12)]
     }
 
     /// Whether it has processes.
@@ -81,13 +84,31 @@ pub fn nanoseconds(time: Option<&str>) -> Option<i64> {
     i64::try_from(time.as_nanosecond()).ok()
 }
 
+/// A container whose records cannot be read: all that is left to do with it is to remove it.
+pub fn damaged(id: String, error: &Error) -> ContainerSummary {
+    ContainerSummary {
+        name: id[..id.len().min(12)].to_owned(),
+        image: "<damaged>".to_owned(),
+        image_id: String::new(),
+        command: String::new(),
+        created: 0,
+        state: State { status: Status::Dead, error: error.to_string(), ..State::default() },
+        monitor_lost: false,
+        network: String::new(),
+        address: None,
+        bridge: None,
+        host_interface: None,
+        ports: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        tty: false,
+        id,
+    }
+}
+
 /// Joins a record with what runs.
 pub fn summarise(config: ContainerConfig, live: super::record::Live) -> ContainerSummary {
     let command = config.argv().join(" ");
-    let (address, host_interface, ports) = match live.endpoint {
-        Some(endpoint) => (Some(endpoint.address), Some(endpoint.host_interface), endpoint.ports),
-        None => (None, None, Vec::new()),
-    };
+    let endpoint = live.endpoint.as_ref();
     ContainerSummary {
         id: config.id,
         name: config.name,
@@ -98,9 +119,10 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live) -> Containe
         state: live.state,
         monitor_lost: live.monitor_lost,
         network: config.host.network.to_string(),
-        address,
-        host_interface,
-        ports,
+        address: endpoint.map(|endpoint| endpoint.address),
+        bridge: endpoint.map(|endpoint| endpoint.bridge.clone()),
+        host_interface: endpoint.map(|endpoint| endpoint.host_interface.clone()),
+        ports: live.endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
         labels: config.labels,
         tty: config.tty,
     }

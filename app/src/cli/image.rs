@@ -1,0 +1,167 @@
+//! Commands on images.
+
+use super::arguments::{HistoryArgs, ImagesArgs, ImportArgs, LoadArgs, RmiArgs, TagArgs};
+use super::{Failure, Outcome, change, output};
+use jiff::Timestamp;
+use porthole_engine::images::{ImageSummary, ImportConfig, Reference, Removal};
+use porthole_engine::{Engine, units};
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// `images`.
+pub fn list(engine: &Engine, arguments: &ImagesArgs) -> Outcome {
+    let images = engine.images().map_err(Failure::from)?.list().map_err(of_store)?;
+    let now = Timestamp::now();
+    let mut rows = Vec::new();
+    for image in &images {
+        for (repository, tag) in names_of(image) {
+            let wanted = arguments.repository.as_deref();
+            if wanted.is_none_or(|wanted| wanted == repository || wanted == format!("{repository}:{tag}")) {
+                rows.push((image, repository, tag));
+            }
+        }
+    }
+    let id = |image: &ImageSummary| {
+        if arguments.no_trunc { image.id.to_string() } else { image.id.short().to_owned() }
+    };
+    if arguments.quiet {
+        for (image, ..) in &rows {
+            output::line(&id(image))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cells = |(image, repository, tag): &(&ImageSummary, String, String)| {
+        vec![repository.clone(), tag.clone(), id(image), age(image.created, now), units::human_size(image.size)]
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    output::table(&["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], &rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn names_of(image: &ImageSummary) -> Vec<(String, String)> {
+    let none = || "<none>".to_owned();
+    if image.references.is_empty() {
+        return vec![(none(), none())];
+    }
+    let name = |reference: &Reference| {
+        (reference.repository(), reference.tag().map_or_else(none, ToOwned::to_owned))
+    };
+    image.references.iter().map(name).collect()
+}
+
+/// `load`.
+pub fn load(engine: &Engine, arguments: &LoadArgs) -> Outcome {
+    let store = engine.images().map_err(Failure::from)?;
+    let loaded = match &arguments.input {
+        Some(path) => store.load_file(path, &mut |_| {}),
+        None if io::stdin().is_terminal() => {
+            return Err(Failure::new("requested load from stdin, but stdin is empty: name a file with -i", 1));
+        }
+        None => store.load(io::stdin(), &mut |_| {}),
+    };
+    for image in loaded.map_err(of_store)? {
+        if arguments.quiet {
+            continue;
+        }
+        if image.references.is_empty() {
+            output::line(&format!("Loaded image ID: {}", image.id))?;
+        }
+        for reference in &image.references {
+            output::line(&format!("Loaded image: {reference}"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `import`.
+pub fn import(engine: &Engine, arguments: ImportArgs) -> Outcome {
+    let store = engine.images().map_err(Failure::from)?;
+    let reference: Option<Reference> =
+        arguments.reference.as_deref().map(str::parse).transpose().map_err(|error| Failure::new(format!("{error}"), 1))?;
+    let mut config = ImportConfig { message: arguments.message.unwrap_or_default(), ..ImportConfig::default() };
+    for instruction in &arguments.change {
+        change::apply(&mut config, instruction).map_err(|error| Failure::new(error, 1))?;
+    }
+    let image = if arguments.source == Path::new("-") {
+        store.import(io::stdin().lock(), reference.as_ref(), config)
+    } else {
+        let file = File::open(&arguments.source)
+            .map_err(|error| Failure::new(format!("{}: {error}", arguments.source.display()), 1))?;
+        store.import(file, reference.as_ref(), config)
+    };
+    output::line(&image.map_err(of_store)?.id.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `tag`.
+pub fn tag(engine: &Engine, arguments: &TagArgs) -> Outcome {
+    let target: Reference = arguments.target.parse().map_err(|error| Failure::new(format!("{error}"), 1))?;
+    engine.images().map_err(Failure::from)?.tag(&arguments.source, &target).map_err(of_store)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `rmi`.
+pub fn remove(engine: &Engine, arguments: &RmiArgs) -> Outcome {
+    let mut failed = false;
+    for name in &arguments.names {
+        match engine.remove_image(name, arguments.force) {
+            Ok(removals) => {
+                for removal in removals {
+                    output::line(&match removal {
+                        Removal::Untagged(reference) => format!("Untagged: {reference}"),
+                        Removal::Deleted(digest) => format!("Deleted: {digest}"),
+                    })?;
+                }
+            }
+            Err(error) => {
+                eprintln!("porthole: {error}");
+                failed = true;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// `history`.
+pub fn history(engine: &Engine, arguments: &HistoryArgs) -> Outcome {
+    let store = engine.images().map_err(Failure::from)?;
+    let image = store.resolve(&arguments.image).map_err(of_store)?;
+    let entries = store.history(&image).map_err(of_store)?;
+    let now = Timestamp::now();
+    let mut rows = Vec::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let id = match number {
+            0 if arguments.no_trunc => image.id.to_string(),
+            0 => image.id.short().to_owned(),
+            _ => "<missing>".to_owned(),
+        };
+        if arguments.quiet {
+            output::line(&id)?;
+            continue;
+        }
+        let created_by = output::plain(&entry.created_by);
+        let created_by = if arguments.no_trunc { created_by } else { output::ellipsis(&created_by, 45) };
+        let created = age(entry.created, now);
+        rows.push(vec![id, created, created_by, units::human_size(entry.size), output::plain(&entry.comment)]);
+    }
+    if !arguments.quiet {
+        output::table(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn age(created: Option<Timestamp>, now: Timestamp) -> String {
+    created.map_or_else(
+        || "N/A".to_owned(),
+        |created| {
+            let nanoseconds = now.duration_since(created).as_nanos();
+            format!("{} ago", units::human_duration(i64::try_from(nanoseconds).unwrap_or(i64::MAX)))
+        },
+    )
+}
+
+fn of_store(error: porthole_engine::images::Error) -> Failure {
+    Failure::new(error.to_string(), 1)
+}

@@ -1,0 +1,196 @@
+//! The command line: Docker's words, flags and output, one file a command.
+
+mod arguments;
+mod attach;
+mod change;
+mod containers;
+mod create;
+mod exec;
+mod image;
+mod inspect;
+pub mod internal;
+mod lab;
+mod logs;
+mod options;
+mod output;
+mod run;
+mod top;
+mod trace;
+pub mod workstation;
+
+use arguments::Cli;
+pub use arguments::{Command, command};
+use clap::Parser;
+use porthole_engine::{Engine, Error, Paths};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// What a command ends with: an exit code, or a line to tell and an exit code.
+type Outcome = Result<ExitCode, Failure>;
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    exit_code: i32,
+}
+
+impl Failure {
+    /// A failure with an exit code of its own.
+    fn new(message: impl Into<String>, exit_code: i32) -> Failure {
+        Failure { message: message.into(), exit_code }
+    }
+
+    /// A failed `run`, `create` or `start`: Docker's 125, 126 and 127.
+    fn of_start(error: Error) -> Failure {
+        Failure { exit_code: error.exit_code(), message: error.to_string() }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { message: error.to_string(), exit_code: 1 }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        // A reader that left, as `porthole ps | head -1` does, is no failure to tell.
+        let exit_code = if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 };
+        Failure { message: error.to_string(), exit_code }
+    }
+}
+
+/// Runs one command line (without the program's own name).
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let words = std::iter::once(OsString::from("porthole")).chain(canonical(arguments.collect()));
+    match Cli::try_parse_from(words) {
+        Ok(cli) => match execute(cli.command) {
+            Ok(code) => code,
+            Err(failure) if failure.exit_code == 0 => ExitCode::SUCCESS,
+            Err(failure) => fail(&failure.message, failure.exit_code),
+        },
+        Err(error) => explain(&error),
+    }
+}
+
+/// Tells one line and ends with a code.
+pub fn fail(message: &str, exit_code: i32) -> ExitCode {
+    eprintln!("porthole: {message}");
+    code(exit_code)
+}
+
+/// An exit code of a container or of ours.
+fn code(exit_code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(exit_code & 0xff).unwrap_or(u8::MAX))
+}
+
+/// Turns `container ls`, `image rm` and the like into the short words.
+fn canonical(mut words: Vec<OsString>) -> Vec<OsString> {
+    let word = |at: usize| words.get(at).and_then(|word| word.to_str());
+    let short = match (word(0), word(1)) {
+        (Some("container"), Some("ls" | "list" | "ps")) => "ps",
+        (Some("image"), Some("ls" | "list")) => "images",
+        (Some("image"), Some("rm" | "remove")) => "rmi",
+        (Some("container"), Some("remove")) => "rm",
+        (Some("container" | "image"), Some(word)) if !word.starts_with('-') => &word.to_owned(),
+        _ => return words,
+    };
+    words.splice(..2, [OsString::from(short)]);
+    words
+}
+
+/// One line for a mistake in the command line; help and version go to standard output.
+fn explain(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let missing: Vec<&str> = lines.take_while(|line| line.starts_with('<')).collect();
+    let help = match std::env::args().nth(1).filter(|word| !word.starts_with('-')) {
+        Some(word) if command().find_subcommand(&word).is_some() => format!("porthole {word} --help"),
+        _ => "porthole --help".to_owned(),
+    };
+    fail(&format!("{} (see '{help}')", [vec![first.as_str()], missing].concat().join(" ")), 125)
+}
+
+fn engine() -> Engine {
+    Engine::new(Paths::from_environment())
+}
+
+fn execute(command: Command) -> Outcome {
+    let engine = engine();
+    match command {
+        Command::Run(options) => run::run(&engine, options),
+        Command::Create(options) => create::create(&engine, options),
+        Command::Start(options) => run::start(&engine, options),
+        Command::Stop(options) => containers::stop(&engine, options),
+        Command::Restart(options) => containers::restart(&engine, options),
+        Command::Kill(options) => containers::kill(&engine, options),
+        Command::Pause(names) => containers::pause(&engine, names),
+        Command::Unpause(names) => containers::unpause(&engine, names),
+        Command::Wait(names) => containers::wait(&engine, names),
+        Command::Rm(options) => containers::remove(&engine, options),
+        Command::Rename(options) => containers::rename(&engine, &options),
+        Command::Ps(options) => containers::list(&engine, &options),
+        Command::Logs(options) => logs::logs(&engine, options),
+        Command::Exec(options) => exec::exec(&engine, options),
+        Command::Attach(options) => attach::attach(&engine, options),
+        Command::Top(options) => top::top(&engine, &options),
+        Command::Inspect(options) => inspect::inspect(&engine, &options),
+        Command::Images(options) => image::list(&engine, &options),
+        Command::Load(options) => image::load(&engine, &options),
+        Command::Import(options) => image::import(&engine, options),
+        Command::Tag(options) => image::tag(&engine, &options),
+        Command::Rmi(options) => image::remove(&engine, &options),
+        Command::History(options) => image::history(&engine, &options),
+        Command::Lab(options) => lab::lab(&engine, &options),
+        Command::Trace(options) => trace::trace(&engine, options),
+        Command::Version => output::version(),
+    }
+}
+
+/// Does something to each of several containers: the name of each is printed when it is done, each failure is one line,
+/// and the command fails if any did.
+fn for_each(names: &[String], mut act: impl FnMut(&str) -> Result<(), Error>) -> Outcome {
+    let mut failed = false;
+    for name in names {
+        match act(name) {
+            Ok(()) => output::line(name)?,
+            Err(error) => {
+                eprintln!("porthole: {error}");
+                failed = true;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical_words(line: &str) -> String {
+        let words = canonical(line.split(' ').map(OsString::from).collect());
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn management_commands_are_the_short_ones() {
+        assert_eq!(canonical_words("container ls -a"), "ps -a");
+        assert_eq!(canonical_words("image rm lab"), "rmi lab");
+        assert_eq!(canonical_words("container run -d lab"), "run -d lab");
+        assert_eq!(canonical_words("run image ls"), "run image ls");
+    }
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        command().debug_assert();
+    }
+}

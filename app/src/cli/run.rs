@@ -1,0 +1,52 @@
+//! `run` and `start`.
+
+use super::arguments::{RunArgs, StartArgs};
+use super::{Failure, Outcome, attach, for_each, options, output};
+use porthole_engine::{Attachment, Engine};
+use std::process::ExitCode;
+
+/// Makes a container, starts it, and stays with it unless told not to.
+pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
+    let RunArgs { detach, detach_keys, sig_proxy, container } = arguments;
+    let (interactive, tty) = (container.interactive, container.tty);
+    if !detach {
+        attach::check_terminal(interactive, tty)?;
+    }
+    let options = options::create_options(container, !detach)?;
+    if detach {
+        let created = engine.run_detached(options).map_err(Failure::of_start)?;
+        created.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
+        output::line(&created.id)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let attachment = Attachment { stdin: interactive, detach_keys, signal_proxy: sig_proxy && !tty };
+    attach::exit_code(engine.run_attached(options, &attachment).map_err(Failure::of_start)?)
+}
+
+/// Starts containers that exist.
+pub fn start(engine: &Engine, arguments: StartArgs) -> Outcome {
+    if !arguments.attach && !arguments.interactive {
+        return for_each(&arguments.names, |name| engine.start(name).map(drop));
+    }
+    let [name] = &arguments.names[..] else {
+        return Err(Failure::new("you cannot start and attach multiple containers at once", 1));
+    };
+    let container = engine.container(name)?;
+    attach::check_terminal(arguments.interactive, container.tty)?;
+    let attachment = Attachment {
+        stdin: arguments.interactive,
+        detach_keys: arguments.detach_keys,
+        signal_proxy: !container.tty,
+    };
+    match engine.start_attached(name, &attachment) {
+        Ok(finished) => attach::exit_code(finished),
+        Err(error) => Ok(super::fail(&error.to_string(), code_of_start(&error))),
+    }
+}
+
+fn code_of_start(error: &porthole_engine::Error) -> i32 {
+    match error.exit_code() {
+        125 => 1,
+        exit_code => exit_code,
+    }
+}
