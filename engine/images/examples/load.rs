@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         path => store.load_file(Path::new(path), &mut |progress| read = progress.current)?,
     };
     for image in images {
-        println!("{} {:?} {read} bytes, {:?}", image.id.short(), image.references, start.elapsed());
+        let names: Vec<String> = image.references.iter().map(ToString::to_string).collect();
+        println!("{} {} ({read} bytes, {:?})", image.id.short(), names.join(", "), start.elapsed());
     }
     Ok(())
 }
