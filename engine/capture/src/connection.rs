@@ -241,11 +241,22 @@ impl Connections {
         self.all.get_mut(&serial).map(Arc::make_mut)
     }
 
-    /// Forgets ended connections to which no journey refers.
-    pub(crate) fn forget_ended(&mut self) {
-        self.all.retain(|_, connection| !connection.ended || Arc::strong_count(connection) > 1);
+    /// Whether there is a connection with this number of the kernel's.
+    pub(crate) fn knows(&self, id: u32) -> bool {
+        self.ids.contains_key(&id)
+    }
+
+    /// Forgets connections to which no journey refers and none will: those that ended, and those that were never confirmed,
+    /// except the youngest, whose journeys may not have been made yet.
+    pub(crate) fn forget(&mut self) {
+        const YOUNGEST: u64 = 256;
+        let young = self.next.saturating_sub(YOUNGEST);
+        self.all.retain(|serial, connection| {
+            *serial > young || connection.confirmed && !connection.ended || Arc::strong_count(connection) > 1
+        });
         let all = &self.all;
         self.places.retain(|_, place| all.contains_key(&place.serial));
+        self.ids.retain(|_, serial| all.contains_key(serial));
     }
 }
 
@@ -321,8 +332,26 @@ mod tests {
         connections.entry(&first, Change::Destroy);
         let (b, _) = connections.entry(&second, Change::New);
         assert_ne!(a, b);
-        connections.forget_ended();
-        assert_eq!(connections.len(), 1);
-        assert_eq!(connections.place(&first.original), None);
+    }
+
+    #[test]
+    fn the_past_is_forgotten() {
+        let at = |host: u8, port| Endpoint::new(Ipv4Addr::new(10, 0, 0, host), port);
+        let mut connections = Connections::default();
+        let mut first = None;
+        for id in 1..=1000 {
+            let port = 4000 + id as u16;
+            let entry = entry(id, (at(2, port), at(1, 80)), (at(1, 80), at(2, port)));
+            let (serial, _) = connections.entry(&entry, Change::New);
+            let kept = first.get_or_insert_with(|| connections.get(serial).cloned());
+            assert!(kept.is_some());
+            connections.entry(&entry, Change::Destroy);
+        }
+        let alive = entry(1001, (at(2, 1), at(1, 80)), (at(1, 80), at(2, 1)));
+        connections.entry(&alive, Change::New);
+        connections.forget();
+        assert_eq!(connections.len(), 256);
+        assert!(connections.place(&alive.original).is_some());
+        assert_eq!(connections.place(&first.unwrap().unwrap().original), None);
     }
 }

@@ -106,7 +106,8 @@ pub(crate) fn filter(focus: &[Focus], kind: TapKind, arp: bool) -> String {
     if parts.is_empty() {
         return String::new();
     }
-    parts.push("icmp or icmp6".to_owned());
+    // Echoes and errors, not the neighbour discovery that is always going on (RFC 4443 §2.1, RFC 4861).
+    parts.push("icmp or (icmp6 and ip6[40] < 130)".to_owned());
     if arp {
         parts.push("arp".to_owned());
     }
@@ -124,7 +125,7 @@ mod tests {
         let focus = [Focus::port(Protocol::Tcp, None, 8088, container)];
         assert_eq!(
             filter(&focus, TapKind::Bridge, false),
-            "(tcp and (port 8088 or (host 172.17.0.2 and port 80))) or icmp or icmp6"
+            "(tcp and (port 8088 or (host 172.17.0.2 and port 80))) or icmp or (icmp6 and ip6[40] < 130)"
         );
         let at = |host, port| Endpoint::new(Ipv4Addr::new(10, 0, 0, host), port);
         assert!(focus[0].matches(&Flow::new(Protocol::Tcp, at(2, 4000), at(1, 8088))));
@@ -137,7 +138,10 @@ mod tests {
     fn a_masqueraded_container_is_not_filtered_out_at_the_uplink() {
         let focus = [Focus::container(Ipv4Addr::new(172, 17, 0, 2).into())];
         assert_eq!(filter(&focus, TapKind::Uplink, true), "");
-        assert_eq!(filter(&focus, TapKind::Veth, true), "(host 172.17.0.2) or icmp or icmp6 or arp");
+        assert_eq!(
+            filter(&focus, TapKind::Veth, true),
+            "(host 172.17.0.2) or icmp or (icmp6 and ip6[40] < 130) or arp"
+        );
         assert_eq!(filter(&[], TapKind::Veth, false), "");
     }
 }

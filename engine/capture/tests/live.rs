@@ -514,3 +514,98 @@ fn what_is_missing_is_named() {
     // Nothing of the failed sessions is left.
     assert!(!scene.nft(&["list", "ruleset"], "").contains("porthole-trace"));
 }
+
+#[test]
+fn the_container_asks_for_its_own_published_port() {
+    let scene = Scene::new();
+    scene.serve(80);
+    // Hairpin: the bridge sends a frame back through the port it came from, and the rules let it.
+    ip(&format!("-n {} link set vethsrv type bridge_slave hairpin on", scene.netns("r")));
+    scene.nft(&["-f", "-"], HAIRPIN);
+    let session = scene.session(vec![published()]);
+    assert!(scene.get("s", (HOST, 8088)).contains("hello"));
+    idle(&session);
+    let recording = session.finish();
+    let journeys = recording.journeys();
+    for journey in journeys {
+        println!("{journey}\n");
+        // With br_netfilter the bridge shows the packet once, half-way rewritten; without, before and after.
+        let labels = labels(journey);
+        let (first, middle, last) = (&labels[..2], &labels[2..labels.len() - 2], &labels[labels.len() - 2..]);
+        assert_eq!((first, last), (&["web", "veth"][..], &["veth", "web"][..]), "{journey}");
+        assert!(middle == ["docker0"] || middle == ["docker0", "docker0"], "{journey}");
+        assert!(journey.seen_everywhere());
+        assert_eq!(journey.rewrites.len(), 2, "{journey}");
+    }
+    assert_eq!(recording.snapshot.connections.len(), 1);
+    let connection = &recording.snapshot.connections[0];
+    assert!(connection.has_source_nat() && connection.has_destination_nat());
+    assert!(connection.source_rule.is_some() && connection.destination_rule.is_some());
+}
+
+const HAIRPIN: &str = r#"
+flush chain ip nat DOCKER
+add rule ip nat DOCKER tcp dport 8088 dnat to 172.17.0.2:80
+insert rule ip nat POSTROUTING ip saddr 172.17.0.2 ip daddr 172.17.0.2 masquerade
+"#;
+
+/// Datagrams a second through the published port and the session's processor time, in one line each:
+/// `cargo test --release -p porthole-capture --test live -- --ignored --nocapture rates`.
+#[test]
+#[ignore = "a measurement"]
+fn rates() {
+    for rate in [1_000u32, 10_000, 50_000] {
+        let scene = Scene::new();
+        let _sink = scene.visit("s", || UdpSocket::bind((CONTAINER, 53)).unwrap());
+        let focus = Focus::port(Protocol::Udp, None, 5353, Endpoint::new(CONTAINER, 53));
+        let mut config = SessionConfig::new(scene.taps(), vec![focus], Netns::Path(scene.path("r")));
+        config.memory = 1 << 30;
+        let begun = Instant::now();
+        let session = Session::start(config).unwrap();
+        println!("started in {:?}", begun.elapsed());
+        let socket = scene.visit("c", || UdpSocket::bind((CLIENT, 0)).unwrap());
+        socket.connect((HOST, 5353)).unwrap();
+        let (before, own) = (cpu(), thread_cpu());
+        let start = Instant::now();
+        let total = rate * 3;
+        for number in 0..total {
+            socket.send(&u64::from(number).to_be_bytes()).unwrap();
+            let due = start + Duration::from_secs(1) * (number + 1) / rate;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()).min(Duration::from_millis(1)));
+        }
+        let sent = start.elapsed();
+        idle(&session);
+        // The sender is this process too.
+        let busy = (cpu() - before) - (thread_cpu() - own);
+        let begun = Instant::now();
+        let recording = session.finish();
+        println!("finished in {:?}", begun.elapsed());
+        let joined = recording.journeys().iter().filter(|journey| labels(journey) == INWARDS).count();
+        let dropped: u64 = recording.snapshot.taps.iter().map(|tap| tap.dropped).sum();
+        println!(
+            "{rate} a second: {joined} of {total} joined on five taps, {dropped} dropped, lost {}, cpu {:.1} %",
+            recording.snapshot.lost,
+            busy.as_secs_f64() / sent.as_secs_f64() * 100.0
+        );
+    }
+    let scene = Scene::new();
+    let session = scene.session(vec![published()]);
+    std::thread::sleep(Duration::from_millis(500));
+    let before = cpu();
+    std::thread::sleep(Duration::from_secs(5));
+    println!("idle for five seconds: {:?} of processor time", cpu() - before);
+    drop(session);
+}
+
+fn clock(id: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(id);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn cpu() -> Duration {
+    clock(rustix::time::ClockId::ProcessCPUTime)
+}
+
+fn thread_cpu() -> Duration {
+    clock(rustix::time::ClockId::ThreadCPUTime)
+}

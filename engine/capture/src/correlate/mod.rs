@@ -35,7 +35,7 @@ const GRACE: u64 = 60_000_000;
 const TRACE_MEMORY: u64 = 1_000_000_000;
 /// Memory that a hop takes beside its frame, roughly.
 const HOP_COST: usize = 400;
-/// Ended connections are kept for late packets until there are this many connections.
+/// Connections of the past are kept for late packets until there are this many, or twice as many as are needed.
 const CONNECTIONS: usize = 4096;
 
 /// Something the kernel told about connections or rules.
@@ -95,6 +95,10 @@ pub(crate) struct Correlator {
     budget: Budget,
     now: u64,
     connections: Connections,
+    /// At how many connections those of the past are forgotten.
+    connections_limit: usize,
+    /// Whether something changed beside the journeys.
+    news: bool,
     /// Which taps have seen packets of a connection.
     seen_at: HashMap<u64, TapSet>,
     /// Journeys that can still grow, by number.
@@ -126,6 +130,8 @@ impl Correlator {
             budget,
             now: 0,
             connections: Connections::default(),
+            connections_limit: CONNECTIONS,
+            news: false,
             seen_at: HashMap::new(),
             open: BTreeMap::new(),
             keys: HashMap::new(),
@@ -215,15 +221,17 @@ impl Correlator {
         if !self.in_focus(&entry.original) && !self.in_focus(&entry.reply) {
             return;
         }
+        self.news = true;
         let (serial, flows) = self.connections.entry(entry, change);
-        self.adopt(flows);
-        for draft in self.open.values_mut() {
-            if matches!(draft.owner, Owner::Connection(owner, _) if owner == serial) {
-                draft.dirty = true;
-            }
+        if !flows.is_empty() {
+            // What a trace had told of it was less than is known now.
+            let owned = |draft: &&mut Draft| matches!(draft.owner, Owner::Connection(owner, _) if owner == serial);
+            self.open.values_mut().filter(owned).for_each(|draft| draft.dirty = true);
+            self.adopt(flows);
         }
-        if self.connections.len() > CONNECTIONS {
-            self.connections.forget_ended();
+        if self.connections.len() > self.connections_limit {
+            self.connections.forget();
+            self.connections_limit = CONNECTIONS.max(self.connections.len() * 2);
             let connections = &self.connections;
             self.seen_at.retain(|serial, _| connections.get(*serial).is_some());
         }
@@ -231,7 +239,7 @@ impl Correlator {
 
     fn trace(&mut self, trace: Trace) {
         let about = match trace.packet {
-            Some(packet) => Some(self.enter_chain(&trace, &packet)),
+            Some(packet) => self.enter_chain(&trace, &packet),
             None => self.traced.get(&trace.id).map(|traced| traced.draft),
         };
         let Some(id) = about else { return };
@@ -248,12 +256,18 @@ impl Correlator {
         draft.touch(now);
     }
 
-    /// A packet enters a base chain: finds the journey that it is, or begins one.
-    fn enter_chain(&mut self, trace: &Trace, packet: &Decoded) -> u64 {
+    /// A packet enters a base chain: finds the journey that it is, or begins one. None if the packet is of no interest:
+    /// others can trace packets too.
+    fn enter_chain(&mut self, trace: &Trace, packet: &Decoded) -> Option<u64> {
         let before = self
             .traced
             .remove(&trace.id)
             .filter(|traced| traced.identity == packet.identity && trace.time.abs_diff(traced.time) <= draft::WINDOW);
+        let known = trace.connection.is_some_and(|(id, _)| self.connections.knows(id))
+            || self.connections.place(&packet.belongs).is_some();
+        if !known && before.is_none() && !self.in_focus(&packet.belongs) {
+            return None;
+        }
         let learned = match (trace.connection, &before) {
             (Some((id, direction)), _) => self.connections.learn(id, direction, packet.belongs),
             (None, Some(before)) if before.flow != packet.belongs => {
@@ -274,7 +288,7 @@ impl Correlator {
         }
         let traced = Traced { draft: id, flow: packet.belongs, identity: packet.identity, time: trace.time };
         self.traced.insert(trace.id, traced);
-        id
+        Some(id)
     }
 
     fn owner(&self, flow: &Flow) -> Owner {
@@ -384,7 +398,7 @@ impl Correlator {
         self.traced.retain(|_, traced| now.saturating_sub(traced.time) < TRACE_MEMORY);
         let due = |draft: &Draft| now.saturating_sub(draft.touched) >= LATE;
         let closing: Vec<u64> = self.open.values().filter(|draft| due(draft)).map(|draft| draft.id).collect();
-        let mut news = false;
+        let mut news = std::mem::take(&mut self.news);
         for id in closing {
             news |= self.close(id);
         }
