@@ -9,7 +9,7 @@ use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Usag
 use super::update::update;
 use porthole_themes::{ColourDepth, Theme};
 use porthole_widgets::detail::DetailRow;
-use porthole_widgets::key::{Key, KeyCode};
+use porthole_widgets::key::Key;
 use porthole_widgets::ladder::{Change, ChangeKind, LadderHop, LadderRow, LadderTap, Seen};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -101,11 +101,6 @@ pub fn screen(model: &mut Model) -> String {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a test terminal");
     terminal.draw(|frame| super::view::draw(model, frame)).expect("drawn");
     terminal.backend().to_string()
-}
-
-/// A key without modifiers.
-pub fn key(code: KeyCode) -> Msg {
-    Msg::Key(code.into())
 }
 
 /// `web` and `db` run, `job` has ended, `batch` has failed.

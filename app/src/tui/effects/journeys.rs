@@ -201,11 +201,16 @@ fn fact(key: &str, before: String, after: String, why: impl FnOnce() -> String) 
     if before == after { DetailRow::fact(key, after) } else { DetailRow::change(key, before, after, why()) }
 }
 
+/// Table and chain; of our own table the chain alone, which is named as in every tutorial.
+fn chain(rule: &RuleRef) -> String {
+    if rule.table.starts_with("porthole") { rule.chain.clone() } else { format!("{} {}", rule.table, rule.chain) }
+}
+
 fn rule(step: &Step) -> Rule {
     let Step { rule, verdict } = step;
     let (text, fallback) = (rule.text.clone(), if rule.handle.is_none() { "policy" } else { "" });
     Rule {
-        chain: format!("{} {}", rule.table, rule.chain),
+        chain: chain(rule),
         handle: rule.handle.map(|handle| format!("#{handle}")).unwrap_or_default(),
         text: text.unwrap_or_else(|| fallback.to_owned()),
         verdict: match verdict {

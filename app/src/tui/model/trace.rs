@@ -59,6 +59,14 @@ pub struct Journey {
     pub rules: Vec<Rule>,
 }
 
+impl Journey {
+    /// The tap at which it first shows another address, if it does.
+    fn rewritten(&self) -> Option<usize> {
+        let before = self.row.hops.iter().position(|hop| hop.change.is_some())?;
+        if self.row.back { before.checked_sub(1) } else { Some(before + 1) }
+    }
+}
+
 /// A packet at a tap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hop {
@@ -247,7 +255,11 @@ impl TracePane {
             None if self.tail => last,
             None => last.map(|_| 0),
         });
+        let first = self.rows.is_empty() && !rows.is_empty();
         self.rows = rows;
+        if first && let Some(hop) = self.selected().and_then(|journey| journey.rewritten()) {
+            self.ladder.select_hop(hop);
+        }
     }
 
     /// The packets as the list draws them, and the state that it changes.

@@ -88,17 +88,18 @@ pub fn page(model: &mut Model, generation: Generation, result: Result<String, St
 
 /// A command line ended: it is noted, what it says is shown, and whatever waited for it goes on.
 pub fn ran(model: &mut Model, ran: Ran) -> Vec<Effect> {
-    let complaint = last_line(&ran.stderr).unwrap_or_else(|| format!("exit code {}", ran.code));
+    let complaint = complaint(&ran);
     let outcome = if ran.code == 0 { Outcome::Done } else { Outcome::Failed(ran.code, complaint.clone()) };
     let line = model.commands.end(ran.job, outcome).unwrap_or_default().to_owned();
-    if ran.code != 0 {
-        model.complain(complaint);
+    let problem = (ran.code != 0).then_some(complaint);
+    if let Some(problem) = &problem {
+        model.complain(problem);
     } else if prompts::was_typed(model, ran.job) {
         show_output(model, &line, &ran);
     } else {
         model.say(line);
     }
-    lab::ran(model, ran.job, ran.code == 0)
+    lab::ran(model, ran.job, problem)
 }
 
 /// One line goes into the corner, more get a page; nothing is said over a prompt or a question.
@@ -115,6 +116,9 @@ fn show_output(model: &mut Model, line: &str, ran: &Ran) {
     }
 }
 
-fn last_line(text: &str) -> Option<String> {
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+/// The last line that it wrote to standard error, without the program's name, which is known.
+fn complaint(ran: &Ran) -> String {
+    let line = ran.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let line = line.map(|line| line.strip_prefix("porthole: ").unwrap_or(line));
+    line.map_or_else(|| format!("exit code {}", ran.code), str::to_owned)
 }

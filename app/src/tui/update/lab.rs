@@ -18,21 +18,23 @@ pub fn begin(model: &mut Model) -> Vec<Effect> {
     if model.trace.is_live() && model.trace.subject.as_deref() == Some(TARGET) {
         return send(model);
     }
+    model.trace.problem = None;
     let effect = run(model, "up");
     model.trace.lab = LabStep::Up(job(&effect));
     vec![effect]
 }
 
 /// One of the lab's command lines ended.
-pub fn ran(model: &mut Model, ended: usize, well: bool) -> Vec<Effect> {
+pub fn ran(model: &mut Model, ended: usize, problem: Option<String>) -> Vec<Effect> {
     match model.trace.lab {
-        LabStep::Up(job) if job == ended && well => {
+        LabStep::Up(job) if job == ended && problem.is_none() => {
             model.toast = None;
             model.trace.lab = LabStep::Tracing;
             trace::begin(model, TARGET)
         }
         LabStep::Up(job) | LabStep::Sending(job) if job == ended => {
             model.trace.lab = LabStep::Idle;
+            model.trace.problem = problem;
             Vec::new()
         }
         _ => Vec::new(),

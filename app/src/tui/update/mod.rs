@@ -13,6 +13,8 @@ mod moves;
 mod perform;
 mod prompts;
 mod shells;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod trace;
 

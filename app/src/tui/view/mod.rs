@@ -10,6 +10,9 @@ mod shells;
 mod trace;
 mod welcome;
 
+#[cfg(test)]
+pub use bars::hints;
+
 use super::layout::Areas;
 use super::model::{Focus, Model, Screen};
 use ratatui::Frame;

@@ -28,6 +28,9 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     draw_way(model, parts[0], buf);
     draw_packets(model, parts[1], buf);
     draw_card(model, parts[2], buf);
+    if model.focus == Focus::List {
+        super::outline(model, parts[1], buf);
+    }
 }
 
 fn draw_way(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -110,7 +113,7 @@ fn draw_card(model: &Model, area: Rect, buf: &mut Buffer) {
     let journey = model.trace.selected().map(AsRef::as_ref);
     draw_hop(model, journey, parts[0], buf);
     if let Some(area) = parts.get(1) {
-        draw_rules(&model.theme, journey.map_or(&[], |journey| &journey.rules), *area, buf);
+        draw_rules(&model.theme, journey, *area, buf);
     }
 }
 
@@ -140,8 +143,9 @@ fn hop_status(hop: &Hop, bytes: bool) -> String {
 }
 
 /// The rules that saw the packet, aligned; the one that decided stands out.
-fn draw_rules(theme: &Theme, rules: &[Rule], area: Rect, buf: &mut Buffer) {
+fn draw_rules(theme: &Theme, journey: Option<&Journey>, area: Rect, buf: &mut Buffer) {
     Panel::new(theme).title("Rules that saw this packet").render(area, buf);
+    let Some(Journey { rules, .. }) = journey else { return };
     let inside = inner(area);
     let widest = |of: fn(&Rule) -> &str| rules.iter().map(|rule| width(of(rule))).max().unwrap_or(0);
     let (chain, handle) = (widest(|rule| &rule.chain).min(24), widest(|rule| &rule.handle));

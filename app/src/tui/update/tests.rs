@@ -1,0 +1,334 @@
+//! What keys and arrivals do to the model, and what is asked for in return. No engine, no terminal.
+
+use super::*;
+use crate::tui::message::Generation;
+use crate::tui::actions::{Action, REGISTRY};
+use crate::tui::fixture::{self, press, screen, workstation};
+use crate::tui::message::{Details, Ran, ShellId};
+use crate::tui::model::Screen;
+use crate::tui::model::commands::Outcome;
+use crate::tui::model::detail::View;
+use crate::tui::model::modal::{Modal, Page};
+use crate::tui::model::trace::{TraceUpdate, TraceWanted};
+use crate::tui::source::{Phase, Since};
+use porthole_widgets::key::{Key, KeyCode, Modifiers, Mouse, MouseButton, MouseKind};
+use proptest::prelude::*;
+
+fn model() -> Model {
+    workstation(120, 40)
+}
+
+/// The command lines that effects run.
+fn lines(effects: &[Effect]) -> Vec<String> {
+    let line = |effect: &Effect| match effect {
+        Effect::Run { argv, .. } | Effect::OpenShell { argv, .. } => Some(argv.join(" ")),
+        _ => None,
+    };
+    effects.iter().filter_map(line).collect()
+}
+
+fn end(model: &mut Model, effects: &[Effect], code: i32, stderr: &str) -> Vec<Effect> {
+    let job = effects.iter().find_map(|effect| if let Effect::Run { job, .. } = effect { Some(*job) } else { None });
+    let (job, stderr) = (job.expect("something was run"), stderr.to_owned());
+    update(model, Msg::Ran(Ran { job, code, stdout: String::new(), stderr }))
+}
+
+fn details(effects: &[Effect]) -> Vec<&Details> {
+    effects.iter().filter_map(|effect| if let Effect::Details(_, Some(details)) = effect { Some(details) } else { None }).collect()
+}
+
+#[test]
+fn the_first_container_is_selected_and_its_log_followed() {
+    let mut model = fixture::unread(120, 40);
+    let effects = update(&mut model, Msg::Containers(Ok(fixture::containers())));
+    let web = fixture::containers().remove(0);
+    let wanted = Details::Log { container: web.id, since: Since::Tail, run: web.started };
+    assert_eq!(details(&effects), [&wanted]);
+    assert!(details(&update(&mut model, Msg::Containers(Ok(fixture::containers())))).is_empty());
+}
+
+#[test]
+fn moving_the_selection_replaces_the_details_and_late_answers_are_dropped() {
+    let mut model = model();
+    let before = model.detail.generation;
+    assert_eq!(details(&press(&mut model, "j")).len(), 1);
+    update(&mut model, Msg::Log(before, fixture::log(3)));
+    assert!(model.detail.text.is_empty());
+    let now = model.detail.generation;
+    update(&mut model, Msg::Log(now, fixture::log(3)));
+    assert_eq!(model.detail.text.len(), 3);
+}
+
+#[test]
+fn a_container_that_is_started_again_is_followed_again() {
+    let mut model = model();
+    let mut containers = fixture::containers();
+    containers[0].phase = Phase::Exited;
+    assert!(details(&update(&mut model, Msg::Containers(Ok(containers.clone())))).is_empty(), "its log stays");
+    containers[0].phase = Phase::Running;
+    containers[0].started += 1;
+    assert_eq!(details(&update(&mut model, Msg::Containers(Ok(containers)))).len(), 1);
+}
+
+#[test]
+fn a_change_is_run_as_the_command_line_that_is_shown() {
+    let mut model = model();
+    let effects = press(&mut model, "s");
+    assert_eq!(lines(&effects), ["stop web"]);
+    end(&mut model, &effects, 0, "");
+    assert_eq!(model.toast.as_ref().map(|toast| (toast.text.as_str(), toast.bad)), Some(("porthole stop web", false)));
+    let entry = model.commands.entries().last().expect("noted");
+    assert_eq!((entry.line.as_str(), &entry.outcome), ("porthole stop web", &Outcome::Done));
+}
+
+#[test]
+fn a_failure_is_told_in_the_commands_own_words() {
+    let mut model = model();
+    let effects = press(&mut model, "r");
+    end(&mut model, &effects, 1, "porthole: web: port 8088 is in use\n");
+    let toast = model.toast.as_ref().expect("told");
+    assert_eq!((toast.text.as_str(), toast.bad), ("web: port 8088 is in use", true));
+}
+
+#[test]
+fn marked_containers_are_taken_together() {
+    let mut model = model();
+    assert_eq!(lines(&press(&mut model, "<space><space><space>s")), ["stop web db"]);
+    assert_eq!(model.containers.marked(), 0);
+}
+
+#[test]
+fn what_destroys_asks_first_and_no_does_nothing() {
+    for keys in ["d", "K", "2d"] {
+        let mut model = model();
+        assert!(lines(&press(&mut model, keys)).is_empty(), "{keys}");
+        assert!(matches!(model.modal, Some(Modal::Confirm(_))), "{keys}");
+        assert!(lines(&press(&mut model, "n")).is_empty() && model.modal.is_none(), "{keys}");
+    }
+    let mut model = model();
+    assert_eq!(lines(&press(&mut model, "dy")), ["rm -f web"]);
+    assert_eq!(lines(&press(&mut model, "jjdy")), ["rm job"]);
+    assert!(lines(&press(&mut model, "d<enter>")).is_empty(), "enter takes the answer leaned to: no");
+}
+
+#[test]
+fn a_shell_takes_every_key_but_the_leader() {
+    let mut model = model();
+    let opened = press(&mut model, "e");
+    assert_eq!(lines(&opened), ["exec -it web sh"]);
+    let typed = press(&mut model, "q?d:1");
+    let bytes: Vec<u8> = typed
+        .iter()
+        .flat_map(|effect| if let Effect::WriteShell(_, bytes) = effect { bytes.clone() } else { Vec::new() })
+        .collect();
+    assert_eq!((bytes.as_slice(), model.modal.is_none()), (&b"q?d:1"[..], true));
+    press(&mut model, "<ctrl-]>");
+    assert_eq!((model.focus, model.shells.running()), (Focus::List, 1));
+    press(&mut model, "q");
+    assert!(matches!(model.modal, Some(Modal::Confirm(_))), "a program would get a hang-up");
+    assert!(press(&mut model, "y").contains(&Effect::Quit));
+}
+
+#[test]
+fn a_shell_has_the_size_of_its_pane() {
+    let mut model = model();
+    let effects = press(&mut model, "e");
+    let area = areas(&model).shell.expect("it shows");
+    let size = (area.width - 2, area.height - 2);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::OpenShell { size: opened, .. } if *opened == size)));
+    let effects = update(&mut model, Msg::Resize(80, 24));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::ResizeShell(ShellId(0), _))));
+}
+
+#[test]
+fn a_shell_that_ends_well_closes_and_one_that_fails_can_be_read() {
+    let mut model = model();
+    press(&mut model, "e");
+    update(&mut model, Msg::ShellEnded(ShellId(0), 0));
+    assert!(model.shells.is_empty());
+    assert_eq!(model.focus, Focus::List);
+    press(&mut model, "e");
+    update(&mut model, Msg::ShellEnded(ShellId(1), 127));
+    assert!(screen(&mut model).contains("ended with exit code 127"));
+    press(&mut model, "x");
+    assert!(model.shells.is_empty());
+}
+
+#[test]
+fn the_command_line_takes_what_a_shell_takes() {
+    let mut model = model();
+    assert_eq!(lines(&press(&mut model, ":run -d --name 'a b' lab httpd -f<enter>")), ["run -d --name a b lab httpd -f"]);
+    let interactive = press(&mut model, ":porthole exec -it db sh<enter>");
+    assert!(matches!(interactive.as_slice(), [Effect::OpenShell { .. }, ..]));
+    press(&mut model, "<ctrl-]>:stop 'web<enter>");
+    assert!(model.toast.as_ref().is_some_and(|toast| toast.bad));
+}
+
+#[test]
+fn history_and_completion() {
+    let mut model = model();
+    press(&mut model, ":stop w<tab><enter>");
+    assert_eq!(model.commands.entries().last().map(|entry| entry.line.as_str()), Some("porthole stop web"));
+    press(&mut model, ":<up>");
+    let Some(Modal::Prompt(prompt)) = &model.modal else { panic!("still typing") };
+    assert_eq!(prompt.line(), "stop web");
+}
+
+#[test]
+fn output_of_several_lines_gets_a_page() {
+    let mut model = model();
+    let effects = press(&mut model, ":images<enter>");
+    let Some(Effect::Run { job, .. }) = effects.first() else { panic!("run") };
+    let stdout = "REPOSITORY TAG\nlab latest\n".to_owned();
+    update(&mut model, Msg::Ran(Ran { job: *job, code: 0, stdout, stderr: String::new() }));
+    assert!(matches!(model.modal, Some(Modal::Page(Page::Output { .. }))));
+    assert!(screen(&mut model).contains("lab latest"));
+}
+
+#[test]
+fn a_filter_works_while_it_is_typed_and_a_cancel_takes_it_back() {
+    let mut model = model();
+    press(&mut model, "/!lab");
+    assert_eq!(model.containers.rows(), 1);
+    press(&mut model, "<esc>");
+    assert_eq!(model.containers.rows(), 4);
+    press(&mut model, "/job<enter><esc>");
+    assert_eq!((model.containers.filter(), model.containers.rows()), ("", 4));
+}
+
+#[test]
+fn log_keys_are_the_logs_own() {
+    let mut model = model();
+    press(&mut model, "l");
+    assert_eq!((model.focus, model.detail.view), (Focus::Detail, View::Log));
+    let effects = press(&mut model, "4");
+    assert!(matches!(details(&effects).as_slice(), [Details::Log { since: Since::Minutes(15), .. }]));
+    press(&mut model, "w");
+    assert!(!model.detail.text.wrap());
+    press(&mut model, "s");
+    assert!(!model.detail.text.following());
+}
+
+#[test]
+fn the_lab_goes_from_set_up_to_trace_to_request() {
+    let mut model = fixture::empty(120, 40);
+    let up = press(&mut model, "L");
+    assert_eq!((lines(&up), model.screen), (vec!["lab up".to_owned()], Screen::Trace));
+    assert!(press(&mut model, "L").is_empty(), "once is enough");
+    let traced = end(&mut model, &up, 0, "");
+    assert_eq!(traced, [Effect::Trace(TraceWanted::Start("web".to_owned()))]);
+    let send = update(&mut model, Msg::Trace(TraceUpdate::Ready));
+    assert_eq!(lines(&send), ["lab send"]);
+    update(&mut model, Msg::Trace(TraceUpdate::Snapshot(fixture::trace())));
+    end(&mut model, &send, 0, "");
+    assert_eq!(lines(&press(&mut model, "L")), ["lab send"], "taps are open already");
+    assert_eq!(model.trace.ladder.hop(), 2, "where the address has changed");
+}
+
+#[test]
+fn a_lab_that_cannot_be_set_up_says_why_and_may_be_tried_again() {
+    let mut model = fixture::empty(120, 40);
+    let up = press(&mut model, "L");
+    end(&mut model, &up, 1, "porthole: running containers needs root\n");
+    assert!(screen(&mut model).contains("needs root"));
+    assert_eq!(lines(&press(&mut model, "L")), ["lab up"]);
+}
+
+#[test]
+fn usage_is_sampled_only_while_somebody_sees_something_run() {
+    let mut model = model();
+    model.next_sample = model.now;
+    let now = model.now;
+    assert!(matches!(update(&mut model, Msg::Clock(now)).as_slice(), [Effect::Sample(ids)] if ids.len() == 2));
+    assert!(update(&mut model, Msg::Clock(now + 1)).is_empty());
+    press(&mut model, "2");
+    assert_eq!(model.wake_at(), None, "nothing on this page depends on the time");
+    let mut idle = fixture::empty(80, 24);
+    idle.toast = None;
+    assert_eq!(idle.wake_at(), None);
+}
+
+#[test]
+fn the_key_bar_shows_only_keys_that_work() {
+    for keys in ["", "jj", "l", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
+        let mut model = model();
+        press(&mut model, keys);
+        for spec in REGISTRY.iter().filter(|spec| spec.label.is_some() && available(&model, spec.action)) {
+            let shown = crate::tui::view::hints(&model).iter().any(|hint| Some(hint.label.as_str()) == spec.label);
+            let reaches = |chord| model.keymap.action(model.layers(), chord) == Some(spec.action);
+            let works = model.keymap.chords(spec.action).any(reaches);
+            assert!(!works || shown || spec.layer != model.home(), "{keys}: {} works and is not shown", spec.name);
+        }
+    }
+    let mut exited = model();
+    press(&mut exited, "jj");
+    assert!(!available(&exited, Action::Stop) && available(&exited, Action::Start));
+    assert!(!available(&exited, Action::Shell));
+}
+
+#[test]
+fn a_click_selects_and_the_wheel_scrolls_what_is_under_it() {
+    let mut model = model();
+    screen(&mut model);
+    let at = |kind, column, row| Msg::Mouse(Mouse { kind, column, row, modifiers: Modifiers::NONE });
+    update(&mut model, at(MouseKind::Down(MouseButton::Left), 5, 4));
+    assert_eq!(model.containers.selected().map(|container| container.name.as_str()), Some("db"));
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Log(generation, fixture::log(100)));
+    screen(&mut model);
+    update(&mut model, at(MouseKind::ScrollUp, 100, 10));
+    assert!(!model.detail.text.following());
+    update(&mut model, at(MouseKind::Down(MouseButton::Left), 38, 0));
+    assert_eq!(model.screen, Screen::Networks);
+}
+
+/// Anything that may arrive.
+fn arrival() -> impl Strategy<Value = Msg> {
+    let code = prop_oneof![
+        6 => proptest::char::range('!', '~').prop_map(KeyCode::Char),
+        1 => Just(KeyCode::Char(' ')),
+        1 => prop::sample::select(vec![
+            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace, KeyCode::Up, KeyCode::Down, KeyCode::Left,
+            KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Delete,
+        ]),
+    ];
+    let modifiers = prop_oneof![5 => Just(Modifiers::NONE), 1 => Just(Modifiers::CTRL), 1 => Just(Modifiers::SHIFT)];
+    let key = (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(Key { code, modifiers }));
+    let kind = prop::sample::select(vec![
+        MouseKind::Down(MouseButton::Left), MouseKind::ScrollUp, MouseKind::ScrollDown, MouseKind::Drag(MouseButton::Left),
+    ]);
+    let mouse = (kind, 0u16..220, 0u16..60)
+        .prop_map(|(kind, column, row)| Msg::Mouse(Mouse { kind, column, row, modifiers: Modifiers::NONE }));
+    prop_oneof![
+        12 => key,
+        2 => mouse,
+        2 => (1u16..210, 1u16..60).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
+        1 => "\\PC{0,20}".prop_map(Msg::Paste),
+        1 => prop::collection::vec(any::<u8>(), 0..60).prop_map(|bytes| Msg::ShellOutput(ShellId(0), bytes)),
+        1 => (0u32..3, 0i32..2).prop_map(|(shell, code)| Msg::ShellEnded(ShellId(shell), code)),
+        1 => prop::sample::subsequence(fixture::containers(), 0..=4).prop_map(|some| Msg::Containers(Ok(some))),
+        1 => (0u64..30).prop_map(|generation| Msg::Log(Generation(generation), fixture::log(9))),
+        1 => Just(()).prop_map(|()| Msg::Trace(TraceUpdate::Snapshot(fixture::trace()))),
+        1 => (0i64..9_000_000_000_000).prop_map(|later| Msg::Clock(fixture::NOW + later)),
+        1 => (0usize..8, 0i32..2, ".{0,30}").prop_map(|(job, code, stdout)| {
+            Msg::Ran(Ran { job, code, stdout: stdout.clone() + "\n" + &stdout, stderr: stdout })
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_that_arrives_in_any_order_makes_it_panic(
+        size in (1u16..130, 1u16..45),
+        arrivals in prop::collection::vec(arrival(), 1..60),
+        empty in any::<bool>(),
+    ) {
+        let mut model = if empty { fixture::empty(size.0, size.1) } else { workstation(size.0, size.1) };
+        for message in arrivals {
+            update(&mut model, message);
+            screen(&mut model);
+        }
+    }
+}
