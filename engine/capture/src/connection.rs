@@ -45,6 +45,14 @@ impl Connection {
         self.original.source != self.reply.destination
     }
 
+    /// The flow of packets in this direction as their sender sends them.
+    pub fn sent(&self, direction: Direction) -> Flow {
+        match direction {
+            Direction::Original => self.original,
+            Direction::Reply => self.reply,
+        }
+    }
+
     /// The flow between the two rewritings: destination changed, source not yet. A tap on a bridge sees it when
     /// `br_netfilter` runs PREROUTING inside the bridge.
     fn halfway(&self) -> Flow {

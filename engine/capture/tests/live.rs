@@ -29,6 +29,10 @@ table ip nat {
     type nat hook prerouting priority dstnat;
     fib daddr type local counter jump DOCKER
   }
+  chain OUTPUT {
+    type nat hook output priority -100;
+    fib daddr type local counter jump DOCKER
+  }
   chain POSTROUTING {
     type nat hook postrouting priority srcnat;
     ip saddr 172.17.0.0/16 oifname != "docker0" counter masquerade
@@ -328,6 +332,7 @@ fn a_dropped_packet_says_which_policy_dropped_it() {
     assert_eq!((drop.rule.chain.as_str(), drop.rule.handle), ("FORWARD", None));
     // The rewriting happened before the drop, though no tap could see it.
     assert!(journey.steps.iter().any(|step| step.rule.handle == Some(scene.handle("dnat to 172.17.0.2:99"))));
+    assert!(matches!(journey.rewrites.as_slice(), [Rewrite { nat: Nat::Destination, author: Author::Rule(_) }]));
     let text = journey.to_string();
     assert!(text.contains("DROPPED by ip filter FORWARD"), "{text}");
     assert!(text.contains("unseen"), "{text}");
@@ -361,6 +366,74 @@ fn a_udp_question_and_the_error_that_answers_it() {
         error.hops.iter().flat_map(|hop| &hop.changes).map(|change| format!("{change:#}")).collect();
     assert!(changes.iter().any(|change| change == "SNAT 172.17.0.2 → 10.10.0.1"), "{changes:?}");
     assert!(changes.iter().any(|change| change.starts_with("quoted 10.10.0.2:")), "{changes:?}");
+}
+
+#[test]
+fn a_request_from_the_host_itself() {
+    let scene = Scene::new();
+    scene.serve(80);
+    let session = scene.session(vec![published()]);
+    assert!(scene.get("r", (HOST, 8088)).contains("hello"));
+    idle(&session);
+    let recording = session.finish();
+    for journey in recording.journeys() {
+        println!("{journey}\n");
+        assert_eq!(journey.unseen, [], "the request never leaves the host");
+        let inwards = journey.direction == Some(Direction::Original);
+        assert_eq!(labels(journey), if inwards { ["docker0", "veth", "web"] } else { ["web", "veth", "docker0"] });
+    }
+    // The rule in OUTPUT rewrote it before any tap saw it.
+    let first = &recording.journeys()[0];
+    assert_eq!(first.hops[0].flow.destination, Endpoint::new(CONTAINER, 80));
+    let [Rewrite { nat: Nat::Destination, author: Author::Rule(rule) }] = first.rewrites.as_slice() else {
+        panic!("{:?}", first.rewrites)
+    };
+    assert_eq!(rule.handle, Some(scene.handle("dnat to 172.17.0.2:80")));
+}
+
+#[test]
+fn a_request_over_ipv6() {
+    let scene = Scene::new();
+    for (part, address, link) in [
+        ("c", "fd10::2/64", "eth0"),
+        ("r", "fd10::1/64", "up0"),
+        ("r", "fd17::1/64", "docker0"),
+        ("s", "fd17::2/64", "eth0"),
+    ] {
+        ip(&format!("-n {} addr add {address} dev {link} nodad", scene.netns(part)));
+    }
+    ip(&format!("-n {} -6 route add default via fd10::1", scene.netns("c")));
+    ip(&format!("-n {} -6 route add default via fd17::1", scene.netns("s")));
+    scene.visit("r", || std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap());
+    scene.nft(&["-f", "-"], "table ip6 nat { chain PREROUTING { type nat hook prerouting priority dstnat; tcp dport 8088 dnat to [fd17::2]:80; }; }");
+    let container: std::net::Ipv6Addr = "fd17::2".parse().unwrap();
+    let listener = scene.visit("s", || TcpListener::bind((container, 80)).unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            stream.unwrap().write_all(b"hello").unwrap();
+        }
+    });
+    let get = || {
+        let mut stream = scene.visit("c", || TcpStream::connect("[fd10::1]:8088").unwrap());
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "hello");
+    };
+    // Links that were just made lose the first packets until the neighbours have found one another.
+    get();
+    let session = scene.session(vec![Focus::port(Protocol::Tcp, None, 8088, Endpoint::new(container, 80))]);
+    get();
+    idle(&session);
+    let recording = session.finish();
+    for journey in recording.journeys() {
+        println!("{journey}\n");
+        let inwards = journey.direction == Some(Direction::Original);
+        assert_eq!(labels(journey), if inwards { INWARDS } else { OUTWARDS });
+        assert_eq!(journey.rewrites.len(), 1);
+    }
+    let first = recording.journeys().iter().find(|journey| journey.packet.to_string() == "SYN").unwrap();
+    let Author::Rule(rule) = &first.rewrites[0].author else { panic!("{first}") };
+    assert_eq!((rule.family, rule.text.as_deref()), (Family::Ip6, Some("tcp dport 8088 dnat to [fd17::2]:80")));
 }
 
 #[test]

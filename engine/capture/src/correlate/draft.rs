@@ -273,15 +273,22 @@ fn changes(before: &Seen, after: &Seen) -> Vec<Change> {
     changes
 }
 
-/// Who did each rewriting that the hops show: the NAT rule that the packet met, or else the connection's entry.
+/// Who did each rewriting: the NAT rule that the packet met, or else the connection's entry.
 fn rewrites(
     hops: &[Hop],
     steps: &[Step],
     direction: Option<Direction>,
     connection: Option<&Arc<Connection>>,
 ) -> Vec<Rewrite> {
+    let between = hops.iter().flat_map(|hop| &hop.changes).filter_map(Change::nat);
+    let before = hops
+        .first()
+        .zip(connection)
+        .zip(direction)
+        .map(|((hop, connection), direction)| rewritten_before(hop, connection.sent(direction)));
+    let by_rules = steps.iter().filter(|step| step.verdict == Verdict::Accept).filter_map(|step| step.rule.nat);
     let mut kinds: Vec<Nat> = Vec::new();
-    for nat in hops.iter().flat_map(|hop| &hop.changes).filter_map(Change::nat) {
+    for nat in before.into_iter().flatten().flatten().chain(between).chain(by_rules) {
         if !kinds.contains(&nat) {
             kinds.push(nat);
         }
@@ -300,4 +307,11 @@ fn rewrites(
         },
     };
     kinds.into_iter().map(|nat| Rewrite { nat, author: author(nat) }).collect()
+}
+
+/// What had been rewritten when a packet was first seen: that of a program on the host passes no tap before.
+fn rewritten_before(first: &Hop, sent: Flow) -> [Option<Nat>; 2] {
+    let destination = first.flow.destination.address != sent.destination.address;
+    let source = first.flow.source.address != sent.source.address;
+    [destination.then_some(Nat::Destination), source.then_some(Nat::Source)]
 }

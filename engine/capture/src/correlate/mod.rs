@@ -8,14 +8,15 @@
 //! All of this is pure: time comes in as a number, results go out as versions of journeys.
 
 mod draft;
+mod event;
+mod finished;
+mod index;
 mod path;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-use porthole_network::ruleset::Family;
 
 use crate::connection::{Connection, Connections, Direction};
 use crate::conntrack;
@@ -23,7 +24,11 @@ use crate::flow::{Flow, Protocol};
 use crate::focus::Focus;
 use crate::journey::{Journey, Step, Tap, Verdict};
 use crate::packet::{Decoded, Identity, Sighting};
-use draft::{ChainName, Context, Draft, Owner, range};
+use draft::{Context, Draft, Owner, range};
+pub(crate) use event::{Event, OWN_TABLE, Trace, is_own};
+pub(crate) use finished::Budget;
+use finished::Finished;
+use index::Index;
 pub(crate) use path::Place;
 use path::{TapSet, expects};
 
@@ -33,34 +38,8 @@ pub(crate) const LATE: u64 = 250_000_000;
 const GRACE: u64 = 60_000_000;
 /// The kernel reuses trace ids; what an id meant this long ago means nothing now.
 const TRACE_MEMORY: u64 = 1_000_000_000;
-/// Memory that a hop takes beside its frame, roughly.
-const HOP_COST: usize = 400;
 /// Connections of the past are kept for late packets until there are this many, or twice as many as are needed.
 const CONNECTIONS: usize = 4096;
-
-/// Something the kernel told about connections or rules.
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// Conntrack's table changed.
-    Connection(conntrack::Change, conntrack::Entry),
-    /// A packet met a rule, or entered a base chain.
-    Trace(Trace),
-    /// Messages were lost.
-    Lost,
-}
-
-/// A trace message, its rule looked up.
-#[derive(Clone, Debug)]
-pub(crate) struct Trace {
-    pub(crate) id: u32,
-    pub(crate) chain: ChainName,
-    pub(crate) packet: Option<Decoded>,
-    pub(crate) connection: Option<(u32, Direction)>,
-    /// None for what is not shown: the end of a chain, and our own rules.
-    pub(crate) step: Option<Step>,
-    /// When it was received, nanoseconds since 1970.
-    pub(crate) time: u64,
-}
 
 /// What the messages with one trace id are about at the moment.
 #[derive(Debug)]
@@ -80,19 +59,11 @@ pub(crate) struct Interest {
     pub(crate) arp: bool,
 }
 
-/// How much journeys may take before the oldest have to go.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    pub(crate) bytes: usize,
-    pub(crate) packets: usize,
-}
-
 #[derive(Debug)]
 pub(crate) struct Correlator {
     taps: Arc<[Tap]>,
     places: Vec<Place>,
     interest: Interest,
-    budget: Budget,
     now: u64,
     connections: Connections,
     /// At how many connections those of the past are forgotten.
@@ -103,17 +74,9 @@ pub(crate) struct Correlator {
     seen_at: HashMap<u64, TapSet>,
     /// Journeys that can still grow, by number.
     open: BTreeMap<u64, Draft>,
-    /// The same by owner and identity, oldest first: repetitions of a packet are told apart by order.
-    keys: HashMap<(Owner, Identity), Vec<u64>>,
-    /// The same by owner and first byte, for segments that were cut otherwise at another tap.
-    ranges: HashMap<Owner, BTreeMap<u32, Vec<u64>>>,
-    /// Journeys that wait for their connection, by flow.
-    orphans: HashMap<Flow, Vec<u64>>,
+    index: Index,
     traced: HashMap<u32, Traced>,
-    done: VecDeque<Arc<Journey>>,
-    done_bytes: usize,
-    done_packets: usize,
-    evicted: u64,
+    finished: Finished,
     lost: u64,
     next: u64,
     /// When each tap lost packets: from one look at its counters to the next.
@@ -127,21 +90,15 @@ impl Correlator {
             taps,
             places,
             interest,
-            budget,
             now: 0,
             connections: Connections::default(),
             connections_limit: CONNECTIONS,
             news: false,
             seen_at: HashMap::new(),
             open: BTreeMap::new(),
-            keys: HashMap::new(),
-            ranges: HashMap::new(),
-            orphans: HashMap::new(),
+            index: Index::default(),
             traced: HashMap::new(),
-            done: VecDeque::new(),
-            done_bytes: 0,
-            done_packets: 0,
-            evicted: 0,
+            finished: Finished::new(budget),
             lost: 0,
             next: 0,
         }
@@ -155,8 +112,8 @@ impl Correlator {
             self.seen_at.entry(serial).or_default().insert(sighting.tap);
         }
         let identity = sighting.decoded.identity;
-        let drafts = self.keys.get(&(owner, identity)).into_iter().flatten();
-        let fitting = drafts.copied().find(|id| self.open[id].admits(&sighting));
+        let same = self.index.same(owner, identity).iter();
+        let fitting = same.copied().find(|id| self.open[id].admits(&sighting));
         let Some(id) = fitting else {
             if self.see_resegmented(owner, &sighting) {
                 return;
@@ -179,15 +136,10 @@ impl Correlator {
     /// A segment of TCP that fits no journey whole may be part of one, or hold several: segmentation and its opposite
     /// happen between taps.
     fn see_resegmented(&mut self, owner: Owner, sighting: &Sighting) -> bool {
-        /// The longest segment that the kernel builds without BIG TCP.
-        const LONGEST: u32 = 1 << 16;
         let Some((start, end)) = range(&sighting.decoded.identity) else { return false };
-        let Some(ranges) = self.ranges.get(&owner) else { return false };
         let Decoded { flow, belongs, .. } = sighting.decoded;
-        let parts: Vec<u64> = ranges
-            .range(start.saturating_sub(LONGEST)..end)
-            .flat_map(|(_, ids)| ids)
-            .copied()
+        let near = self.index.near(owner, start, end);
+        let parts: Vec<u64> = near
             .filter(|id| {
                 let draft = &self.open[id];
                 draft.range().is_some_and(|(first, last)| first < end && start < last)
@@ -280,8 +232,8 @@ impl Correlator {
             self.adopt(flows.collect());
         }
         let owner = self.owner(&packet.belongs);
-        let drafts = self.keys.get(&(owner, packet.identity)).into_iter().flatten();
-        let fitting = drafts.rev().copied().find(|id| self.open[id].admits_chain(&trace.chain, trace.time));
+        let same = self.index.same(owner, packet.identity).iter();
+        let fitting = same.rev().copied().find(|id| self.open[id].admits_chain(&trace.chain, trace.time));
         let id = fitting.unwrap_or_else(|| self.begin(owner, packet.identity, trace.time));
         if let Some(draft) = self.open.get_mut(&id) {
             draft.chains.push(trace.chain.clone());
@@ -301,49 +253,16 @@ impl Correlator {
     fn begin(&mut self, owner: Owner, identity: Identity, time: u64) -> u64 {
         self.next += 1;
         let draft = Draft::new(self.next, owner, identity, time, self.now);
-        self.index(&draft);
+        self.index.add(&draft);
         self.open.insert(draft.id, draft);
         self.next
     }
 
-    fn index(&mut self, draft: &Draft) {
-        self.keys.entry((draft.owner, draft.identity)).or_default().push(draft.id);
-        if let Some((start, _)) = draft.range() {
-            self.ranges.entry(draft.owner).or_default().entry(start).or_default().push(draft.id);
-        }
-        if let Owner::Flow(flow) = draft.owner {
-            self.orphans.entry(flow).or_default().push(draft.id);
-        }
-    }
-
-    fn unindex(&mut self, draft: &Draft) {
-        remove(&mut self.keys, &(draft.owner, draft.identity), draft.id);
-        if let Some((start, _)) = draft.range()
-            && let Some(ranges) = self.ranges.get_mut(&draft.owner)
-        {
-            if let Some(ids) = ranges.get_mut(&start) {
-                ids.retain(|id| *id != draft.id);
-                if ids.is_empty() {
-                    ranges.remove(&start);
-                }
-            }
-            if ranges.is_empty() {
-                self.ranges.remove(&draft.owner);
-            }
-        }
-        if let Owner::Flow(flow) = draft.owner {
-            remove(&mut self.orphans, &flow, draft.id);
-        }
-    }
-
     /// Gives journeys that waited under these flows to the connection that the flows now lead to.
     fn adopt(&mut self, flows: Vec<Flow>) {
-        let waiting = flows.iter().filter_map(|flow| self.orphans.get(flow)).flatten().copied();
-        let mut waiting: Vec<u64> = waiting.collect();
-        waiting.sort_unstable();
-        for id in waiting {
+        for id in self.index.waiting(&flows) {
             let Some(mut draft) = self.open.remove(&id) else { continue };
-            self.unindex(&draft);
+            self.index.remove(&draft);
             if let Owner::Flow(flow) = draft.owner {
                 draft.owner = self.owner(&flow);
             }
@@ -361,8 +280,8 @@ impl Correlator {
         for (_, step) in &draft.steps {
             self.credit(draft.owner, step);
         }
-        let drafts = self.keys.get(&(draft.owner, draft.identity)).into_iter().flatten();
-        let same = drafts.copied().find(|id| self.open[id].fits(&draft));
+        let same = self.index.same(draft.owner, draft.identity).iter();
+        let same = same.copied().find(|id| self.open[id].fits(&draft));
         match same.and_then(|same| self.open.get_mut(&same)) {
             Some(same) => {
                 for traced in self.traced.values_mut().filter(|traced| traced.draft == draft.id) {
@@ -371,7 +290,7 @@ impl Correlator {
                 same.merge(draft);
             }
             None => {
-                self.index(&draft);
+                self.index.add(&draft);
                 self.open.insert(draft.id, draft);
             }
         }
@@ -428,26 +347,13 @@ impl Correlator {
 
     fn close(&mut self, id: u64) -> bool {
         let Some(draft) = self.open.remove(&id) else { return false };
-        self.unindex(&draft);
+        self.index.remove(&draft);
         if !self.is_of_interest(&draft) {
             return false;
         }
         let journey = Arc::new(self.version(&draft, true));
-        self.done_bytes += cost(&journey);
-        self.done_packets += journey.hops.len();
-        self.done.push_back(journey);
-        self.evict();
+        self.finished.push(journey);
         true
-    }
-
-    fn evict(&mut self) {
-        while (self.done_bytes > self.budget.bytes || self.done_packets > self.budget.packets)
-            && let Some(oldest) = self.done.pop_front()
-        {
-            self.done_bytes -= cost(&oldest);
-            self.done_packets -= oldest.hops.len();
-            self.evicted += 1;
-        }
     }
 
     fn publish(&mut self, id: u64) -> bool {
@@ -518,7 +424,7 @@ impl Correlator {
     /// All journeys, oldest first.
     pub(crate) fn journeys(&self) -> Vec<Arc<Journey>> {
         let open = self.open.values().filter_map(|draft| draft.version.as_ref());
-        let mut journeys: Vec<_> = self.done.iter().chain(open).map(Arc::clone).collect();
+        let mut journeys: Vec<_> = self.finished.iter().chain(open).map(Arc::clone).collect();
         journeys.sort_by_key(|journey| (journey.time, journey.id));
         journeys
     }
@@ -532,7 +438,7 @@ impl Correlator {
 
     /// How many journeys had to make room for newer ones.
     pub(crate) fn evicted(&self) -> u64 {
-        self.evicted
+        self.finished.evicted()
     }
 
     /// How often the kernel lost messages.
@@ -542,32 +448,11 @@ impl Correlator {
 
     /// How many journeys are complete, those that were evicted included.
     pub(crate) fn completed(&self) -> u64 {
-        self.evicted + self.done.len() as u64
+        self.finished.count()
     }
 
     /// How many journeys can still grow.
     pub(crate) fn open(&self) -> usize {
         self.open.len()
     }
-}
-
-fn cost(journey: &Journey) -> usize {
-    journey.hops.iter().map(|hop| hop.frame.bytes.len() + HOP_COST).sum()
-}
-
-fn remove<K: std::hash::Hash + Eq>(index: &mut HashMap<K, Vec<u64>>, key: &K, id: u64) {
-    if let Some(ids) = index.get_mut(key) {
-        ids.retain(|held| *held != id);
-        if ids.is_empty() {
-            index.remove(key);
-        }
-    }
-}
-
-/// The names of our own tables of trace rules begin with this; what they do is not shown.
-pub(crate) const OWN_TABLE: &str = "porthole-trace";
-
-/// Whether a chain is one of ours.
-pub(crate) fn is_own(family: Family, table: &str) -> bool {
-    family == Family::Inet && table.starts_with(OWN_TABLE)
 }

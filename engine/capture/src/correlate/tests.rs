@@ -4,7 +4,7 @@ use std::path::Path;
 
 use etherparse::PacketBuilder;
 use pcap_file::pcapng::{Block, PcapNgReader};
-use porthole_network::ruleset::Nat;
+use porthole_network::ruleset::{Family, Nat};
 use proptest::prelude::*;
 
 use super::*;
