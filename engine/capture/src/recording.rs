@@ -16,6 +16,7 @@ use pcap_file::pcapng::blocks::interface_statistics::{InterfaceStatisticsBlock, 
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 
+use crate::decode::Link;
 use crate::error::Error;
 use crate::journey::{Hop, Journey};
 use crate::session::Snapshot;
@@ -25,13 +26,20 @@ use crate::session::Snapshot;
 pub struct Recording {
     /// The last snapshot, in which every journey is complete.
     pub snapshot: Arc<Snapshot>,
-    filters: Vec<String>,
+    written: Vec<Written>,
     snaplen: u32,
 }
 
+/// What a file says about a tap beside its status.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) filter: String,
+    pub(crate) link: Link,
+}
+
 impl Recording {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, filters: Vec<String>, snaplen: u32) -> Self {
-        Recording { snapshot, filters, snaplen }
+    pub(crate) fn new(snapshot: Arc<Snapshot>, written: Vec<Written>, snaplen: u32) -> Self {
+        Recording { snapshot, written, snaplen }
     }
 
     /// The journeys, oldest first.
@@ -82,7 +90,12 @@ impl Recording {
     fn interface(&self, index: usize) -> InterfaceDescriptionBlock<'_> {
         const NANOSECONDS: u8 = 9;
         let tap = &self.snapshot.taps[index].tap;
-        let mut block = InterfaceDescriptionBlock::new(DataLink::ETHERNET, self.snaplen);
+        let Written { filter, link } = &self.written[index];
+        let link = match link {
+            Link::Ethernet => DataLink::ETHERNET,
+            Link::Ip => DataLink::RAW,
+        };
+        let mut block = InterfaceDescriptionBlock::new(link, self.snaplen);
         block.options = vec![
             InterfaceDescriptionOption::IfName(format!("{}/{}", tap.label, tap.interface).into()),
             InterfaceDescriptionOption::IfDescription(format!("{:?} tap on {}", tap.kind, tap.interface).into()),
@@ -90,9 +103,9 @@ impl Recording {
                 InterfaceTsResolution::new(false, NANOSECONDS).expect("ten to the minus ninth is a valid resolution"),
             ),
         ];
-        if !self.filters[index].is_empty() {
+        if !filter.is_empty() {
             // The first byte says that a text follows.
-            let filter = [&[0], self.filters[index].as_bytes()].concat();
+            let filter = [&[0], filter.as_bytes()].concat();
             block.options.push(InterfaceDescriptionOption::IfFilter(filter.into()));
         }
         block

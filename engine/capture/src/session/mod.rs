@@ -22,8 +22,8 @@ use crate::focus::{Focus, filter};
 use crate::journey::{Journey, Tap};
 use crate::listen::Listener;
 use crate::probe::Probe;
-use crate::recording::Recording;
-use crate::tap::{Captured, Limits, Netns, TapSpec, open_all};
+use crate::recording::{Recording, Written};
+use crate::tap::{Captured, Limits, Netns, OpenTap, TapSpec, open_all};
 
 /// What a session does.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ pub struct Session {
     listener: Option<(Arc<OwnedFd>, JoinHandle<()>)>,
     correlator: Option<JoinHandle<()>>,
     probe: Option<Probe>,
-    filters: Vec<String>,
+    written: Vec<Written>,
     snaplen: u32,
 }
 
@@ -191,6 +191,8 @@ impl Session {
             config.taps.iter().map(|spec| filter(&config.focus, spec.kind, config.arp)).collect();
         let limits = Limits { snaplen: config.snaplen, ring: config.ring };
         let taps = open_all(&config.taps, &filters, limits)?;
+        let written = |(filter, tap): (String, &OpenTap)| Written { filter, link: tap.link };
+        let written: Vec<Written> = filters.into_iter().zip(&taps).map(written).collect();
         let connections = listener.connections()?;
         let probe = match config.trace_rules && !config.focus.is_empty() {
             true => {
@@ -220,7 +222,7 @@ impl Session {
             listener: None,
             correlator: None,
             probe,
-            filters,
+            written,
             snaplen: config.snaplen,
         };
         // The session may already have ended if this fails, and then nobody is interested.
@@ -295,7 +297,7 @@ impl Session {
     /// Ends the session with all that it has recorded.
     pub fn finish(mut self) -> Recording {
         self.stop();
-        Recording::new(self.snapshot(), std::mem::take(&mut self.filters), self.snaplen)
+        Recording::new(self.snapshot(), std::mem::take(&mut self.written), self.snaplen)
     }
 
     /// Stops the threads in the order of the data: what the taps and the socket still hold is read first.
@@ -325,7 +327,7 @@ impl Drop for Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("filters", &self.filters).finish_non_exhaustive()
+        f.debug_struct("Session").field("taps", &self.written).finish_non_exhaustive()
     }
 }
 
