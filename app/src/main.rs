@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         None => cli::workstation::open(),
         Some("monitor") => cli::internal::monitor(&arguments[1..]),
         Some("cleanup") => cli::internal::cleanup(&arguments[1..]),
+        Some("sweep") => cli::internal::sweep(),
         Some("session") => match cli::internal::become_session_leader() {
             Ok(()) => cli::run(arguments.into_iter().skip(1)),
             Err(error) => cli::fail(&format!("session: {error}"), 125),

@@ -7,8 +7,10 @@ use crate::paths::Paths;
 use crate::{files, identity};
 use porthole_images::{Digest, Removal, Store};
 use porthole_network::Network;
-use porthole_runtime::cgroup::Stats;
+use porthole_runtime::cgroup::{Cgroup, Stats};
 use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// All that porthole does with containers, images and networks, over one state root. Cheap to make and to clone: it
 /// reads nothing until asked.
@@ -86,6 +88,19 @@ impl Engine {
         Ok(self.images()?.remove(name, force, &users)?)
     }
 
+    /// Deletes the files of removed images.
+    pub fn sweep(&self) -> Result<()> {
+        Ok(self.images()?.empty_trash()?)
+    }
+
+    /// Lets a process of its own delete them: a large tree takes seconds.
+    pub fn sweep_in_background(&self) -> Result<()> {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("sweep").envs(self.environment());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(drop).map_err(|source| Error::file("/proc/self/exe", source))
+    }
+
     /// What a running container uses of the host.
     pub fn usage(&self, name: &str) -> Result<Stats> {
         let record = self.find(name)?;
@@ -107,8 +122,15 @@ impl Engine {
         }
     }
 
+    /// Removes the cgroup above those of the containers, of which there must be none.
+    pub(crate) fn remove_parent_cgroup(&self) -> Result<()> {
+        let path = self.cgroup("");
+        let parent = Cgroup::open(Path::new(path.trim_end_matches('/'))).and_then(|parent| parent.remove());
+        parent.map_err(|source| Error::Cgroup { name: "all containers".to_owned(), source })
+    }
+
     pub(crate) fn is_system_root(&self) -> bool {
-        self.paths.root() == std::path::Path::new(crate::paths::SYSTEM_ROOT)
+        self.paths.root() == Path::new(crate::paths::SYSTEM_ROOT)
     }
 
     /// The command that cleans up after a container; a monitor runs it when nobody else does.

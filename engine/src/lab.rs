@@ -97,6 +97,10 @@ impl Engine {
         if status.image {
             self.remove_image(IMAGE, false)?;
         }
+        self.sweep()?;
+        if self.containers(true)?.is_empty() {
+            self.remove_parent_cgroup()?;
+        }
         match self.network().teardown() {
             // Other containers go on using the bridge.
             Err(porthole_network::Error::InUse(_)) => Ok(()),

@@ -121,6 +121,7 @@ pub fn remove(engine: &Engine, arguments: &RmiArgs) -> Outcome {
             }
         }
     }
+    engine.sweep_in_background()?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

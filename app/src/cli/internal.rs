@@ -23,6 +23,14 @@ pub fn cleanup(arguments: &[OsString]) -> ExitCode {
     }
 }
 
+/// `sweep`: deletes the files of removed images. Run in the background after `rmi`.
+pub fn sweep() -> ExitCode {
+    match engine().sweep() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
 /// `session COMMAND…`: makes the terminal on standard input the controlling terminal of a new session, so that a pane of
 /// the workstation is to the command what a terminal window would be.
 pub fn become_session_leader() -> io::Result<()> {

@@ -93,10 +93,11 @@ fn canonical(mut words: Vec<OsString>) -> Vec<OsString> {
         (Some("image"), Some("ls" | "list")) => "images",
         (Some("image"), Some("rm" | "remove")) => "rmi",
         (Some("container"), Some("remove")) => "rm",
-        (Some("container" | "image"), Some(word)) if !word.starts_with('-') => &word.to_owned(),
+        (Some("container" | "image"), Some(word)) if !word.starts_with('-') => word,
         _ => return words,
     };
-    words.splice(..2, [OsString::from(short)]);
+    let short = OsString::from(short);
+    words.splice(..2, [short]);
     words
 }
 

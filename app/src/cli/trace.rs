@@ -145,7 +145,7 @@ impl Printer<'_> {
     /// Tells where the taps are.
     fn announce(&self) -> io::Result<()> {
         let taps = &self.session.snapshot().taps;
-        let names: Vec<String> = taps.iter().map(|status| place(status)).collect();
+        let names: Vec<String> = taps.iter().map(place).collect();
         writeln!(io::stderr(), "tapping {}", names.join(", "))
     }
 

@@ -50,7 +50,10 @@ impl Engine {
     fn create_locked(&self, options: CreateOptions) -> Result<(Created, Record, Lock)> {
         check(&options)?;
         self.prepare()?;
-        let image = self.images()?.resolve(&options.image)?;
+        let store = self.images()?;
+        let image = store.resolve(&options.image)?;
+        // From here until the record names it, nobody may remove the image.
+        let _lease = store.lease(&image.id)?;
         let record = Record::new(self.paths(), &identity::new_id());
         match self.create_record(&record, &image, options) {
             Ok((created, lock)) => Ok((created, record, lock)),

@@ -300,7 +300,7 @@ impl Engine {
 
     fn monitor_config(&self, record: &Record, config: &ContainerConfig) -> Result<MonitorConfig> {
         let root = RootSource::Overlay {
-            lower: config.layers.clone(),
+            lower: self.lower_layers(config)?,
             upper: record.path("upper"),
             work: record.path("work"),
         };
@@ -316,6 +316,16 @@ impl Engine {
             socket: self.paths().socket(&config.id),
             cleanup: self.cleanup_command(&config.id),
         })
+    }
+
+    /// An overlay needs something below: an image without layers stands on an empty directory.
+    fn lower_layers(&self, config: &ContainerConfig) -> Result<Vec<PathBuf>> {
+        if !config.layers.is_empty() {
+            return Ok(config.layers.clone());
+        }
+        let empty = self.paths().root().join("empty");
+        files::create_private_directory(&empty)?;
+        Ok(vec![empty])
     }
 
     pub(super) fn connect(&self, record: &Record, name: &str) -> Result<MonitorClient> {
