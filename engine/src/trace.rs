@@ -7,6 +7,7 @@ use porthole_capture::{Endpoint, Focus, Netns, Protocol, Session, SessionConfig,
 use porthole_network::port::{Protocol as PortProtocol, PublishedPort};
 use porthole_network::{Outside, outside};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// What to follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +86,7 @@ fn outside_taps(outside: &Outside) -> [TapSpec; 2] {
         interface: INSIDE.to_owned(),
         netns: Netns::Path(outside.netns_path.clone()),
         addresses: vec![outside.address.into()],
+        process: None,
     };
     let mut uplink = host_tap(TapKind::Uplink, "uplink", &outside.host_interface);
     uplink.addresses = vec![outside.address.into()];
@@ -98,6 +100,7 @@ fn host_tap(kind: TapKind, label: &str, interface: &str) -> TapSpec {
         interface: interface.to_owned(),
         netns: Netns::Host,
         addresses: Vec::new(),
+        process: None,
     }
 }
 
@@ -109,12 +112,15 @@ fn container_taps(container: &ContainerSummary) -> Vec<TapSpec> {
     };
     let mut outer = host_tap(TapKind::Veth, veth, veth);
     outer.addresses = vec![address.into()];
+    // One that has just ended is found out when its namespace is entered.
+    outer.process = init.open().ok().map(Arc::new);
     let inner = TapSpec {
         label: container.name.clone(),
         kind: TapKind::Container,
         interface: INSIDE.to_owned(),
         netns: Netns::Path(format!("/proc/{}/ns/net", init.pid).into()),
         addresses: vec![address.into()],
+        process: outer.process.clone(),
     };
     vec![outer, inner]
 }

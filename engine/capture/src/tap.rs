@@ -57,6 +57,9 @@ pub struct TapSpec {
     /// The addresses behind the tap, for one that serves a single container: other packets are not expected there. Empty if
     /// any packet may pass.
     pub addresses: Vec<IpAddr>,
+    /// A pidfd: the tap closes when that process ends. An open tap would keep the network namespace of a container that has
+    /// ended, and its veth pair, alive.
+    pub process: Option<Arc<OwnedFd>>,
 }
 
 impl TapSpec {
@@ -79,6 +82,7 @@ pub(crate) struct Limits {
 pub(crate) struct OpenTap {
     pub(crate) capture: Capture<Active>,
     pub(crate) link: Link,
+    pub(crate) process: Option<Arc<OwnedFd>>,
 }
 
 /// A frame and where and when it was seen.
@@ -129,7 +133,7 @@ fn open(spec: &TapSpec, filter: &str, limits: Limits) -> Result<OpenTap, Error> 
             return Err(Error::LinkType { interface, label, link });
         }
     };
-    Ok(OpenTap { capture, link })
+    Ok(OpenTap { capture, link, process: spec.process.clone() })
 }
 
 impl OpenTap {

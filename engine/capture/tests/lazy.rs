@@ -20,6 +20,7 @@ fn only_a_tap_loads_libpcap() {
         interface: "lo".into(),
         netns: Netns::Host,
         addresses: Vec::new(),
+        process: None,
     };
     drop(Session::start(SessionConfig::new(vec![tap], Vec::new(), Netns::Host)).unwrap());
     assert!(libpcap_is_loaded());

@@ -123,6 +123,7 @@ impl Scene {
             interface: interface.into(),
             netns: Netns::Path(self.path(part)),
             addresses: Vec::new(),
+            process: None,
         };
         taps.map(spec).into()
     }

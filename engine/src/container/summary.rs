@@ -84,6 +84,13 @@ pub fn nanoseconds(time: Option<&str>) -> Option<i64> {
     i64::try_from(time.as_nanosecond()).ok()
 }
 
+/// The command as Docker lists it: arguments with blanks stand in quotes.
+fn command_line(argv: &[String]) -> String {
+    let quoted =
+        |(at, word): (usize, &String)| if at > 0 && word.contains(' ') { format!("'{word}'") } else { word.clone() };
+    argv.iter().enumerate().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// A container whose records cannot be read: all that is left to do with it is to remove it.
 pub fn damaged(id: String, error: &Error) -> ContainerSummary {
     ContainerSummary {
@@ -107,7 +114,7 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
 
 /// Joins a record with what runs.
 pub fn summarise(config: ContainerConfig, live: super::record::Live) -> ContainerSummary {
-    let command = config.argv().join(" ");
+    let command = command_line(&config.argv());
     let endpoint = live.endpoint.as_ref();
     ContainerSummary {
         id: config.id,
@@ -125,5 +132,16 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live) -> Containe
         ports: live.endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
         labels: config.labels,
         tty: config.tty,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quoted_as_docker_does() {
+        let words = ["sh", "-c", "exit 4"].map(str::to_owned);
+        assert_eq!(command_line(&words), "sh -c 'exit 4'");
     }
 }

@@ -75,14 +75,15 @@ pub(super) fn run(taps: Vec<OpenTap>, control: &Control, inputs: &Sender<Input>)
     let mut look: Option<Instant> = None;
     loop {
         let woken = wait(&taps, &control.wake, look);
-        let orders = if woken { control.take() } else { Orders::default() };
+        let orders = if woken.orders { control.take() } else { Orders::default() };
         let gone = read(&mut taps, inputs, &mut look);
         if orders.stop || look.is_some_and(|look| Instant::now() >= look) {
             taps.iter_mut().for_each(|tap| tap.look(inputs));
             look = None;
         }
+        let ended = woken.ended.into_iter().map(|tap| (tap, "its container has ended".to_owned()));
         let closing = orders.close.into_iter().map(|tap| (tap, "closed".to_owned()));
-        for (index, reason) in gone.into_iter().chain(closing) {
+        for (index, reason) in gone.into_iter().chain(ended).chain(closing) {
             if let Some(at) = taps.iter().position(|tap| tap.index == index) {
                 taps.remove(at).look(inputs);
                 let _ = inputs.send(Input::Closed { tap: index, reason });
@@ -104,17 +105,30 @@ fn close(taps: Vec<Counted>) {
     });
 }
 
-/// Waits for packets, orders, or the time to look at the counters. Returns whether there are orders.
-fn wait(taps: &[Counted], wake: &OwnedFd, look: Option<Instant>) -> bool {
+/// What ended a wait, besides packets.
+struct Woken {
+    /// There are orders.
+    orders: bool,
+    /// The taps whose process has ended.
+    ended: Vec<usize>,
+}
+
+/// Waits for packets, orders, the end of a tap's process, or the time to look at the counters.
+fn wait(taps: &[Counted], wake: &OwnedFd, look: Option<Instant>) -> Woken {
     let mut fds = vec![PollFd::new(wake, PollFlags::IN)];
     fds.extend(taps.iter().map(|tap| PollFd::new(&tap.tap.capture, PollFlags::IN)));
+    let bound: Vec<(usize, &Arc<OwnedFd>)> =
+        taps.iter().filter_map(|tap| Some((tap.index, tap.tap.process.as_ref()?))).collect();
+    fds.extend(bound.iter().map(|(_, process)| PollFd::new(&**process, PollFlags::IN)));
     let timeout = look.map(|look| {
         let left = look.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) }
     });
     // Interrupted by a signal: the taps are looked at all the same.
     let _ = poll(&mut fds, timeout.as_ref());
-    !fds[0].revents().is_empty()
+    let processes = &fds[1 + taps.len()..];
+    let ended = bound.iter().zip(processes).filter(|(_, fd)| !fd.revents().is_empty()).map(|((tap, _), _)| *tap);
+    Woken { orders: !fds[0].revents().is_empty(), ended: ended.collect() }
 }
 
 /// Sends all waiting packets. Returns the taps whose interface is gone, and why.

@@ -23,6 +23,8 @@ const SILENCE: Duration = Duration::from_millis(300);
 pub fn on_a_host(test: impl FnOnce(&Host) + Send) {
     let run = move || {
         unshare();
+        // A new namespace takes this over from the first one (net.core.devconf_inherit_init_net, ip-sysctl).
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
         run("ip link set lo up");
         let outside = Netns::new();
         let host = netns::current().unwrap();
