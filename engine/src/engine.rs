@@ -122,10 +122,10 @@ impl Engine {
         }
     }
 
-    /// Removes the cgroup above those of the containers, of which there must be none.
+    /// Removes the cgroup above those of the containers if there are none.
     pub(crate) fn remove_parent_cgroup(&self) -> Result<()> {
         let path = self.cgroup("");
-        let parent = Cgroup::open(Path::new(path.trim_end_matches('/'))).and_then(|parent| parent.remove());
+        let parent = Cgroup::open(Path::new(path.trim_end_matches('/'))).and_then(|parent| parent.remove_if_empty());
         parent.map_err(|source| Error::Cgroup { name: "all containers".to_owned(), source })
     }
 

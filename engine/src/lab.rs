@@ -98,9 +98,7 @@ impl Engine {
             self.remove_image(IMAGE, false)?;
         }
         self.sweep()?;
-        if self.containers(true)?.is_empty() {
-            self.remove_parent_cgroup()?;
-        }
+        self.remove_parent_cgroup()?;
         match self.network().teardown() {
             // Other containers go on using the bridge.
             Err(porthole_network::Error::InUse(_)) => Ok(()),

@@ -63,8 +63,8 @@ impl Paths {
     }
 
     /// Where removed containers wait for their files to be deleted.
-    pub fn trash(&self) -> PathBuf {
-        self.root.join("trash")
+    pub fn removed(&self) -> PathBuf {
+        self.root.join("removed")
     }
 
     /// The directory of marks of containers that may hold something of the kernel's.

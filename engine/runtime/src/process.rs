@@ -22,10 +22,7 @@ impl ProcessId {
     /// The process that has the number `pid` now; `ESRCH` when none has.
     pub fn of(pid: i32) -> io::Result<Self> {
         let stat = read_stat(pid)?;
-        Ok(Self {
-            pid,
-            start_time: stat.start_time,
-        })
+        Ok(Self { pid, start_time: stat.start_time })
     }
 
     /// The calling process.
@@ -62,15 +59,7 @@ impl ProcessId {
 pub fn send_signal(pidfd: BorrowedFd, signal: i32) -> io::Result<()> {
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed and means what kill(2) would send.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            pidfd.as_raw_fd(),
-            signal,
-            no_info,
-            0,
-        )
-    };
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) };
     Errno::result(result)?;
     Ok(())
 }
@@ -79,11 +68,9 @@ pub fn send_signal(pidfd: BorrowedFd, signal: i32) -> io::Result<()> {
 pub fn wait_ended(pidfd: BorrowedFd, timeout: Option<Duration>) -> io::Result<bool> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     loop {
-        let left = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-        {
+        let left = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
             // Rounded up, or the last millisecond would be spent spinning.
-            Some(left) => PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000))
-                .unwrap_or(PollTimeout::MAX),
+            Some(left) => PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
         match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], left) {
@@ -120,20 +107,14 @@ fn read_stat(pid: i32) -> io::Result<Stat> {
         io::ErrorKind::NotFound => Errno::ESRCH.into(),
         _ => error,
     })?;
-    parse_stat(&text).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("/proc/{pid}/stat is malformed"),
-        )
-    })
+    parse_stat(&text)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat is malformed")))
 }
 
 fn parse_stat(text: &[u8]) -> Option<Stat> {
     // Field 2 is the command's name in brackets, and it may itself hold spaces and brackets.
     let after_name = text.iter().rposition(|&byte| byte == b')')? + 1;
-    let mut fields = std::str::from_utf8(text.get(after_name..)?)
-        .ok()?
-        .split_ascii_whitespace();
+    let mut fields = std::str::from_utf8(text.get(after_name..)?).ok()?.split_ascii_whitespace();
     let ended = matches!(fields.next()?, "Z" | "X" | "x");
     let start_time = fields.nth(18)?.parse().ok()?;
     Some(Stat { start_time, ended })
@@ -145,12 +126,8 @@ mod tests {
     use std::process::{Child, Command};
 
     fn sleeper() -> (Child, ProcessId) {
-        let child = Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .expect("sleep starts");
-        let process =
-            ProcessId::of(child.id().cast_signed()).expect("a child that lives has a stat file");
+        let child = Command::new("sleep").arg("60").spawn().expect("sleep starts");
+        let process = ProcessId::of(child.id().cast_signed()).expect("a child that lives has a stat file");
         (child, process)
     }
 
@@ -166,15 +143,9 @@ mod tests {
     fn knows_itself_alive_and_a_later_process_of_its_number_not() {
         let this = ProcessId::current().expect("we run");
         assert!(this.is_alive() && this.open().is_ok());
-        let earlier = ProcessId {
-            start_time: this.start_time - 1,
-            ..this
-        };
+        let earlier = ProcessId { start_time: this.start_time - 1, ..this };
         assert!(!earlier.is_alive());
-        assert_eq!(
-            earlier.open().expect_err("not that one").raw_os_error(),
-            Some(libc::ESRCH)
-        );
+        assert_eq!(earlier.open().expect_err("not that one").raw_os_error(), Some(libc::ESRCH));
     }
 
     #[test]
@@ -186,9 +157,6 @@ mod tests {
         assert!(wait_ended(pidfd.as_fd(), None).expect("waits"));
         assert!(!process.is_alive());
         assert_eq!(reap(pidfd.as_fd()).expect("reaped"), 128 + libc::SIGKILL);
-        assert_eq!(
-            process.open().expect_err("gone").raw_os_error(),
-            Some(libc::ESRCH)
-        );
+        assert_eq!(process.open().expect_err("gone").raw_os_error(), Some(libc::ESRCH));
     }
 }

@@ -27,10 +27,7 @@ impl Signals {
         let (pipe, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let earlier = PIPE.swap(writer.into_raw_fd(), Ordering::SeqCst);
         assert_eq!(earlier, -1, "signals are caught in one place at a time");
-        let mut signals = Self {
-            pipe,
-            before: Vec::with_capacity(caught.len() + dropped.len()),
-        };
+        let mut signals = Self { pipe, before: Vec::with_capacity(caught.len() + dropped.len()) };
         for &signal in caught {
             signals.handle(signal, note)?;
             signals
@@ -45,11 +42,7 @@ impl Signals {
     }
 
     fn handle(&mut self, signal: Signal, handler: extern "C" fn(i32)) -> io::Result<()> {
-        let action = SigAction::new(
-            SigHandler::Handler(handler),
-            SaFlags::empty(),
-            SigSet::empty(),
-        );
+        let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
         // SAFETY: both handlers only make calls that signal-safety(7) lists, and keep errno.
         let before = unsafe { sigaction(signal, &action) }?;
         self.before.push((signal, before));
@@ -108,8 +101,7 @@ mod tests {
 
     #[test]
     fn caught_signals_are_read_in_order_and_dropped_ones_never() {
-        let signals =
-            Signals::catch(&[Signal::SIGUSR1, Signal::SIGUSR2], &[Signal::SIGURG]).expect("caught");
+        let signals = Signals::catch(&[Signal::SIGUSR1, Signal::SIGUSR2], &[Signal::SIGURG]).expect("caught");
         for signal in [Signal::SIGUSR2, Signal::SIGURG, Signal::SIGUSR1] {
             raise(signal).expect("raised");
         }

@@ -75,9 +75,7 @@ impl State {
 
 /// The identity of this boot of the machine, for [`State::boot_id`].
 pub fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim_end()
-        .to_owned())
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned())
 }
 
 /// Now, as times are written in a [`State`].
@@ -92,35 +90,12 @@ mod tests {
     #[test]
     fn a_record_survives_the_disk_and_missing_fields_have_defaults() {
         let directory = tempfile::tempdir().expect("a directory");
-        assert_eq!(
-            State::load(directory.path()).expect("no record is no error"),
-            None
-        );
-        let state = State {
-            status: Status::Restarting,
-            exit_code: Some(137),
-            restart_count: 3,
-            ..State::default()
-        };
+        assert_eq!(State::load(directory.path()).expect("no record is no error"), None);
+        let state = State { status: Status::Restarting, exit_code: Some(137), restart_count: 3, ..State::default() };
         state.save(directory.path()).expect("saved");
-        assert_eq!(
-            State::load(directory.path()).expect("readable"),
-            Some(state)
-        );
-        fs::write(
-            directory.path().join(State::FILE),
-            "{\"status\":\"paused\"}",
-        )
-        .expect("written");
-        let sparse = State::load(directory.path())
-            .expect("readable")
-            .expect("there");
-        assert_eq!(
-            sparse,
-            State {
-                status: Status::Paused,
-                ..State::default()
-            }
-        );
+        assert_eq!(State::load(directory.path()).expect("readable"), Some(state));
+        fs::write(directory.path().join(State::FILE), "{\"status\":\"paused\"}").expect("written");
+        let sparse = State::load(directory.path()).expect("readable").expect("there");
+        assert_eq!(sparse, State { status: Status::Paused, ..State::default() });
     }
 }

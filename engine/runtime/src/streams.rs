@@ -48,47 +48,20 @@ impl Streams {
     pub(crate) fn pipes(open_stdin: bool) -> io::Result<(Self, Stdio)> {
         let (theirs, stdin) = match open_stdin {
             true => pipe2(OFlag::O_CLOEXEC).map(|(reader, writer)| (reader, Some(writer)))?,
-            false => (
-                open(
-                    "/dev/null",
-                    OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-                    Mode::empty(),
-                )?,
-                None,
-            ),
+            false => (open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?, None),
         };
         let (stdout, their_stdout) = output_pipe()?;
         let (stderr, their_stderr) = output_pipe()?;
-        let outputs = vec![
-            Output::new(stdout, Stream::Stdout)?,
-            Output::new(stderr, Stream::Stderr)?,
-        ];
-        let streams = Self {
-            stdin: stdin.map(Stdin::new).transpose()?,
-            outputs,
-            terminal: None,
-        };
-        Ok((
-            streams,
-            Stdio::Files {
-                stdin: theirs,
-                stdout: their_stdout,
-                stderr: their_stderr,
-            },
-        ))
+        let outputs = vec![Output::new(stdout, Stream::Stdout)?, Output::new(stderr, Stream::Stderr)?];
+        let streams = Self { stdin: stdin.map(Stdin::new).transpose()?, outputs, terminal: None };
+        Ok((streams, Stdio::Files { stdin: theirs, stdout: their_stdout, stderr: their_stderr }))
     }
 
     /// A terminal by its master.
     pub(crate) fn terminal(master: OwnedFd, open_stdin: bool) -> io::Result<Self> {
-        let stdin = open_stdin
-            .then(|| Stdin::new(master.try_clone()?))
-            .transpose()?;
+        let stdin = open_stdin.then(|| Stdin::new(master.try_clone()?)).transpose()?;
         let outputs = vec![Output::new(master.try_clone()?, Stream::Stdout)?];
-        Ok(Self {
-            stdin,
-            outputs,
-            terminal: Some(master),
-        })
+        Ok(Self { stdin, outputs, terminal: Some(master) })
     }
 
     /// Whether it is a terminal.
@@ -123,18 +96,12 @@ impl Streams {
 
     /// Whether the container has not taken all its input yet.
     pub(crate) fn input_waits(&self) -> bool {
-        self.stdin
-            .as_ref()
-            .is_some_and(|stdin| !stdin.queue.is_empty())
+        self.stdin.as_ref().is_some_and(|stdin| !stdin.queue.is_empty())
     }
 
     /// Passes on waiting input, as far as the container takes it now.
     pub(crate) fn push_input(&mut self) {
-        if self
-            .stdin
-            .as_mut()
-            .is_some_and(|stdin| stdin.push().is_break())
-        {
+        if self.stdin.as_mut().is_some_and(|stdin| stdin.push().is_break()) {
             self.stdin = None;
         }
     }
@@ -160,11 +127,7 @@ impl Output {
 impl Stdin {
     fn new(fd: OwnedFd) -> io::Result<Self> {
         set_nonblocking(&fd)?;
-        Ok(Self {
-            fd,
-            queue: Vec::new(),
-            ends: false,
-        })
+        Ok(Self { fd, queue: Vec::new(), ends: false })
     }
 
     /// Breaks when there is no more to pass on, or nobody to take it.
@@ -195,11 +158,7 @@ impl Stdin {
 fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
     let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
-    let theirs = open(
-        path.as_str(),
-        OFlag::O_RDWR | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
+    let theirs = open(path.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     Ok((reader, theirs))
 }
 

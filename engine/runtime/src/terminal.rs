@@ -7,12 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Sets a terminal's size (TIOCSWINSZ, ioctl_tty(2)).
 pub(crate) fn set_window_size(terminal: BorrowedFd, columns: u16, rows: u16) -> io::Result<()> {
-    let size = libc::winsize {
-        ws_row: rows,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the kernel reads one winsize.
     Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })?;
     Ok(())
@@ -20,12 +15,7 @@ pub(crate) fn set_window_size(terminal: BorrowedFd, columns: u16, rows: u16) -> 
 
 /// A terminal's columns and rows (TIOCGWINSZ); `None` for what is no terminal, or one that does not know.
 pub(crate) fn window_size(terminal: BorrowedFd) -> Option<(u16, u16)> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the kernel writes one winsize.
     let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
     (result == 0 && size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))

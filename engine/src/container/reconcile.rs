@@ -19,8 +19,8 @@ impl Engine {
                 result => result?,
             }
         }
-        for id in names_in(&self.paths().trash())? {
-            remove_tree(&self.paths().trash().join(id))?;
+        for id in names_in(&self.paths().removed())? {
+            remove_tree(&self.paths().removed().join(id))?;
         }
         Ok(())
     }

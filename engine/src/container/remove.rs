@@ -96,14 +96,19 @@ impl Engine {
 
     /// Removes a container whose lock is held and that holds nothing. It is gone with the rename; its files follow.
     fn delete(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
-        let trash = self.paths().trash();
-        files::create_private_directory(&trash)?;
-        let grave = trash.join(&record.id);
+        let removed = self.paths().removed();
+        files::create_private_directory(&removed)?;
+        let grave = removed.join(&record.id);
         fs::rename(record.directory(), &grave).map_err(|source| Error::file(record.directory(), source))?;
         if let Some(config) = config {
             names::release(self.paths(), &config.name, &record.id)?;
         }
-        remove_tree(&grave)
+        remove_tree(&grave)?;
+        if !self.is_system_root() && record::ids(self.paths())?.is_empty() {
+            // Roots come and go; what they share with nobody goes with their last container.
+            self.remove_parent_cgroup()?;
+        }
+        Ok(())
     }
 }
 

@@ -102,9 +102,9 @@ impl Engine {
 
     pub(super) fn start_locked(&self, record: Record, lock: Lock) -> Result<Vec<String>> {
         let waiting = self.launch(record, lock)?;
-        let warnings = waiting.warnings.clone();
+        let mut warnings = waiting.warnings.clone();
         drop(self.let_go(waiting, None)?);
-        self.reconcile()?;
+        warnings.extend(self.reconcile_others());
         Ok(warnings)
     }
 
@@ -126,9 +126,14 @@ impl Engine {
         if matches!(outcome, Outcome::Exited(_)) {
             self.clean_up(&id)?;
             client.cleaned_up();
-            self.reconcile()?;
+            self.reconcile_others().iter().for_each(|warning| eprintln!("WARNING: {warning}"));
         }
         Ok(outcome.into())
+    }
+
+    /// What went wrong with other containers is worth a word, but this one runs all the same.
+    fn reconcile_others(&self) -> Option<String> {
+        self.reconcile().err().map(|error| format!("what was left behind could not be cleaned up: {error}"))
     }
 
     /// Joins the streams of a running container.

@@ -189,6 +189,19 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Removes it unless there are cgroups or processes in it.
+    pub fn remove_if_empty(&self) -> Result<()> {
+        for hierarchy in self.layout.hierarchies() {
+            let directory = hierarchy.directory(&self.path);
+            match fs::remove_dir(&directory) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+                result => result.map_err(Error::at("remove", directory))?,
+            }
+        }
+        Ok(())
+    }
+
     /// Its directory in the hierarchy of a controller.
     fn directory_of(&self, controller: &str) -> Option<PathBuf> {
         self.layout

@@ -48,12 +48,7 @@ pub fn launch(
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| cannot_start(program, &error))?;
-    Ok(Launching {
-        stream,
-        socket: socket.to_owned(),
-        inbox: Inbox::default(),
-        starter,
-    })
+    Ok(Launching { stream, socket: socket.to_owned(), inbox: Inbox::default(), starter })
 }
 
 impl Launching {
@@ -72,30 +67,20 @@ impl Launching {
     /// Lets the container's program run, and takes part in its streams from their first byte on if `attach` is given.
     pub fn go(mut self, attach: Option<Attach>) -> Result<MonitorClient, StartError> {
         let mut frames = Vec::new();
-        attach
-            .into_iter()
-            .for_each(|attach| Request::Attach(attach).encode(&mut frames));
+        attach.into_iter().for_each(|attach| Request::Attach(attach).encode(&mut frames));
         Request::Go.encode(&mut frames);
-        self.stream
-            .write_all(&frames)
-            .map_err(|error| lost(&error))?;
+        self.stream.write_all(&frames).map_err(|error| lost(&error))?;
         if attach.is_some() {
             self.expect(|reply| matches!(reply, Reply::Done))?;
         }
         self.expect(|reply| matches!(reply, Reply::Started))?;
-        Ok(MonitorClient {
-            stream: self.stream,
-            socket: self.socket,
-            inbox: self.inbox,
-        })
+        Ok(MonitorClient { stream: self.stream, socket: self.socket, inbox: self.inbox })
     }
 
     fn expect(&mut self, wanted: impl Fn(&Reply) -> bool) -> Result<(), StartError> {
-        let result = receive(&mut self.stream, &mut self.inbox, |reply| {
-            match wanted(&reply) {
-                true => Some(Ok(())),
-                false => failure(reply).map(Err),
-            }
+        let result = receive(&mut self.stream, &mut self.inbox, |reply| match wanted(&reply) {
+            true => Some(Ok(())),
+            false => failure(reply).map(Err),
         });
         result.map_err(|error| lost(&error))?
     }
@@ -103,28 +88,16 @@ impl Launching {
 
 fn failure(reply: Reply) -> Option<StartError> {
     match reply {
-        Reply::Failed { exit_code, message } => Some(StartError {
-            exit_code,
-            message: message.to_owned(),
-        }),
-        Reply::Refused(message) => Some(StartError {
-            exit_code: 125,
-            message: message.to_owned(),
-        }),
+        Reply::Failed { exit_code, message } => Some(StartError { exit_code, message: message.to_owned() }),
+        Reply::Refused(message) => Some(StartError { exit_code: 125, message: message.to_owned() }),
         _ => None,
     }
 }
 
 fn cannot_start(program: &Path, error: &io::Error) -> StartError {
-    StartError {
-        exit_code: 125,
-        message: format!("cannot start the monitor {}: {error}", program.display()),
-    }
+    StartError { exit_code: 125, message: format!("cannot start the monitor {}: {error}", program.display()) }
 }
 
 fn lost(error: &io::Error) -> StartError {
-    StartError {
-        exit_code: 125,
-        message: format!("the container's monitor ended before the container ran: {error}"),
-    }
+    StartError { exit_code: 125, message: format!("the container's monitor ended before the container ran: {error}") }
 }

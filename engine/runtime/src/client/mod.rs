@@ -53,15 +53,9 @@ enum Answer {
 impl MonitorClient {
     /// Connects to the socket that the container's `monitor.json` names.
     pub fn connect(socket: &Path) -> Result<Self, Error> {
-        let stream = UnixStream::connect(socket).map_err(|source| Error::NoMonitor {
-            socket: socket.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            stream,
-            socket: socket.to_owned(),
-            inbox: Inbox::default(),
-        })
+        let stream =
+            UnixStream::connect(socket).map_err(|source| Error::NoMonitor { socket: socket.to_owned(), source })?;
+        Ok(Self { stream, socket: socket.to_owned(), inbox: Inbox::default() })
     }
 
     /// Takes part in the container's standard streams; from now on only [`crate::relay::attach`] can use this client.
@@ -76,8 +70,7 @@ impl MonitorClient {
 
     /// Sends a signal, then SIGKILL after the time-out if there is one, and waits for the end; the exit code.
     pub fn stop(&mut self, signal: i32, timeout: Option<Duration>) -> Result<i32, Error> {
-        let timeout_ms =
-            timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+        let timeout_ms = timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self.call_for_exit(Request::Stop { signal, timeout_ms })
     }
 
@@ -128,9 +121,7 @@ impl MonitorClient {
             Reply::Done => Some(Ok(Answer::Done)),
             Reply::Exited { code } => Some(Ok(Answer::Exited(code))),
             Reply::Refused(why) => Some(Err(Error::Refused(why.to_owned()))),
-            Reply::Status(json) => serde_json::from_str(json)
-                .ok()
-                .map(|state| Ok(Answer::State(state))),
+            Reply::Status(json) => serde_json::from_str(json).ok().map(|state| Ok(Answer::State(state))),
             _ => None,
         });
         answer.map_err(|source| self.lost(source))?
@@ -143,10 +134,7 @@ impl MonitorClient {
     }
 
     fn lost(&self, source: io::Error) -> Error {
-        Error::Lost {
-            socket: self.socket.clone(),
-            source,
-        }
+        Error::Lost { socket: self.socket.clone(), source }
     }
 
     fn unexpected(&self) -> Error {
@@ -155,11 +143,7 @@ impl MonitorClient {
 }
 
 /// Waits for one reply and reads it; `None` from `read` means that it is not one that may come here.
-fn receive<T>(
-    stream: &mut UnixStream,
-    inbox: &mut Inbox,
-    read: impl FnOnce(Reply) -> Option<T>,
-) -> io::Result<T> {
+fn receive<T>(stream: &mut UnixStream, inbox: &mut Inbox, read: impl FnOnce(Reply) -> Option<T>) -> io::Result<T> {
     loop {
         if let Some(frame) = inbox.next_frame()? {
             return read(Reply::decode(frame)?).ok_or_else(unexpected_reply);
@@ -173,8 +157,5 @@ fn receive<T>(
 }
 
 fn unexpected_reply() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "it gave an answer that does not fit the question",
-    )
+    io::Error::new(io::ErrorKind::InvalidData, "it gave an answer that does not fit the question")
 }

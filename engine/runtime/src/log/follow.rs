@@ -32,16 +32,10 @@ impl Follower {
     pub fn new(directory: &Path, log: &Path) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         // All for both: a directory has one watch, and these may be the same directory.
-        let events =
-            AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+        let events = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
         inotify.add_watch(log.parent().unwrap_or(directory), events)?;
         inotify.add_watch(directory, events)?;
-        let mut follower = Self {
-            directory: directory.to_owned(),
-            inotify,
-            monitor: None,
-            over: false,
-        };
+        let mut follower = Self { directory: directory.to_owned(), inotify, monitor: None, over: false };
         follower.look_at_state()?;
         Ok(follower)
     }
@@ -52,21 +46,14 @@ impl Follower {
             return Ok(Wake::Ended);
         }
         let mut sources = vec![PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN)];
-        sources.extend(
-            self.monitor
-                .as_ref()
-                .map(|monitor| PollFd::new(monitor.as_fd(), PollFlags::POLLIN)),
-        );
+        sources.extend(self.monitor.as_ref().map(|monitor| PollFd::new(monitor.as_fd(), PollFlags::POLLIN)));
         sources.extend(cancel.map(|cancel| PollFd::new(cancel, PollFlags::POLLIN)));
         while let Err(error) = poll(&mut sources, PollTimeout::NONE) {
             if error != Errno::EINTR {
                 return Err(error.into());
             }
         }
-        let ready: Vec<bool> = sources
-            .iter()
-            .map(|source| source.any().unwrap_or(true))
-            .collect();
+        let ready: Vec<bool> = sources.iter().map(|source| source.any().unwrap_or(true)).collect();
         if cancel.is_some() && ready.last() == Some(&true) {
             return Ok(Wake::Cancelled);
         }
@@ -82,11 +69,7 @@ impl Follower {
         let mut written = false;
         loop {
             match self.inotify.read_events() {
-                Ok(events) => {
-                    written |= events
-                        .iter()
-                        .any(|event| event.name.as_deref() == Some(State::FILE.as_ref()))
-                }
+                Ok(events) => written |= events.iter().any(|event| event.name.as_deref() == Some(State::FILE.as_ref())),
                 Err(Errno::EAGAIN) => return Ok(written),
                 Err(error) => return Err(error.into()),
             }
@@ -96,9 +79,7 @@ impl Follower {
     /// The log is over when no monitor writes it. Its last records are there before the state says so.
     fn look_at_state(&mut self) -> io::Result<()> {
         let monitor = State::load(&self.directory)?.and_then(|state| state.monitor);
-        self.monitor = monitor
-            .filter(|monitor| monitor.is_alive())
-            .and_then(|monitor| monitor.open().ok());
+        self.monitor = monitor.filter(|monitor| monitor.is_alive()).and_then(|monitor| monitor.open().ok());
         self.over = self.monitor.is_none();
         Ok(())
     }

@@ -25,25 +25,17 @@ pub(super) fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     for chunk in bytes.utf8_chunks() {
         escape_text(out, chunk.valid());
-        chunk
-            .invalid()
-            .iter()
-            .for_each(|_| out.extend_from_slice("\u{fffd}".as_bytes()));
+        chunk.invalid().iter().for_each(|_| out.extend_from_slice("\u{fffd}".as_bytes()));
     }
 }
 
 fn escape_text(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|&byte| ESCAPES[usize::from(byte)] != 0)
-    {
+    while let Some(at) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {
         out.extend_from_slice(&rest[..at]);
         let byte = rest[at];
         match ESCAPES[usize::from(byte)] {
-            b'u' => {
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)])
-            }
+            b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]),
             letter => out.extend_from_slice(&[b'\\', letter]),
         }
         rest = &rest[at + 1..];

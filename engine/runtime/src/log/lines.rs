@@ -52,17 +52,9 @@ impl Lines {
 /// Where to cut so that no UTF-8 character is torn: before a last one that is incomplete.
 fn character_boundary(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(3);
-    let start = bytes[tail..]
-        .iter()
-        .rposition(|&byte| byte >= 0xc0)
-        .map(|at| tail + at);
+    let start = bytes[tail..].iter().rposition(|&byte| byte >= 0xc0).map(|at| tail + at);
     match start {
-        Some(start)
-            if std::str::from_utf8(&bytes[start..])
-                .is_err_and(|error| error.error_len().is_none()) =>
-        {
-            start
-        }
+        Some(start) if std::str::from_utf8(&bytes[start..]).is_err_and(|error| error.error_len().is_none()) => start,
         _ => bytes.len(),
     }
 }
@@ -83,20 +75,14 @@ mod tests {
 
     #[test]
     fn lines_are_records_and_the_rest_at_the_end_too() {
-        assert_eq!(
-            cut(&[b"a\nb", b"c\n\nd"]),
-            [&b"a\n"[..], b"bc\n", b"\n", b"d"]
-        );
+        assert_eq!(cut(&[b"a\nb", b"c\n\nd"]), [&b"a\n"[..], b"bc\n", b"\n", b"d"]);
         assert!(cut(&[b""]).is_empty());
     }
 
     #[test]
     fn a_long_line_comes_in_pieces_of_16_kib() {
         let line = [vec![b'x'; MAX_RECORD], b"\nnext\n".to_vec()].concat();
-        assert_eq!(
-            cut(&[&line]),
-            [vec![b'x'; MAX_RECORD], b"\n".to_vec(), b"next\n".to_vec()]
-        );
+        assert_eq!(cut(&[&line]), [vec![b'x'; MAX_RECORD], b"\n".to_vec(), b"next\n".to_vec()]);
     }
 
     #[test]

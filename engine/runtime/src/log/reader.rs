@@ -46,13 +46,7 @@ impl Reader {
     /// Opens the log whose newest file is at `path`, which need not exist yet.
     pub fn open(path: &Path, query: Query) -> io::Result<Self> {
         let file = first_file(path, query.tail)?.map(buffered);
-        Ok(Self {
-            path: path.to_owned(),
-            query,
-            file,
-            line: Vec::new(),
-            past_until: false,
-        })
+        Ok(Self { path: path.to_owned(), query, file, line: Vec::new(), past_until: false })
     }
 
     /// The next record; `None` when there is none for now, or no wanted one ever again ([`Self::is_past_until`]).
@@ -177,11 +171,7 @@ struct Record<'a> {
 
 fn parse(line: &[u8]) -> Option<Entry> {
     let record: Record = serde_json::from_slice(line).ok()?;
-    Some(Entry {
-        stream: record.stream,
-        time: record.time.parse().ok()?,
-        message: record.log.into_owned(),
-    })
+    Some(Entry { stream: record.stream, time: record.time.parse().ok()?, message: record.log.into_owned() })
 }
 
 #[cfg(test)]
@@ -198,24 +188,13 @@ mod tests {
     fn log(max_size: u64, max_files: u32) -> Log {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("container.log");
-        let writer = Writer::open(LogConfig {
-            path: path.clone(),
-            max_size,
-            max_files,
-        })
-        .expect("opens");
-        Log {
-            _directory: directory,
-            path,
-            writer,
-        }
+        let writer = Writer::open(LogConfig { path: path.clone(), max_size, max_files }).expect("opens");
+        Log { _directory: directory, path, writer }
     }
 
     fn say(log: &mut Log, numbers: std::ops::Range<u32>) {
         for number in numbers {
-            log.writer
-                .write(Stream::Stdout, format!("{number}\n").as_bytes())
-                .expect("written");
+            log.writer.write(Stream::Stdout, format!("{number}\n").as_bytes()).expect("written");
         }
     }
 
@@ -229,24 +208,10 @@ mod tests {
     fn reads_all_and_tails_across_rotated_files() {
         let mut log = log(1000, 4);
         say(&mut log, 0..30);
-        let read = |tail| {
-            rest(
-                &mut Reader::open(
-                    &log.path,
-                    Query {
-                        tail,
-                        ..Query::default()
-                    },
-                )
-                .expect("opens"),
-            )
-        };
+        let read = |tail| rest(&mut Reader::open(&log.path, Query { tail, ..Query::default() }).expect("opens"));
         assert_eq!(read(None), (0..30).collect::<Vec<_>>());
         for tail in [0, 1, 12, 29, 30, 99] {
-            assert_eq!(
-                read(Some(tail)),
-                (30u32.saturating_sub(tail as u32)..30).collect::<Vec<_>>()
-            );
+            assert_eq!(read(Some(tail)), (30u32.saturating_sub(tail as u32)..30).collect::<Vec<_>>());
         }
     }
 
@@ -257,10 +222,7 @@ mod tests {
             let mut reader = Reader::open(&log.path, Query::default()).expect("opens");
             for round in 0..20 {
                 say(&mut log, round * 3..round * 3 + 3);
-                assert_eq!(
-                    rest(&mut reader),
-                    (round * 3..round * 3 + 3).collect::<Vec<_>>()
-                );
+                assert_eq!(rest(&mut reader), (round * 3..round * 3 + 3).collect::<Vec<_>>());
             }
         }
     }
@@ -269,21 +231,9 @@ mod tests {
     fn a_log_that_is_not_there_yet_is_empty() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("container.log");
-        let mut reader = Reader::open(
-            &path,
-            Query {
-                tail: Some(5),
-                ..Query::default()
-            },
-        )
-        .expect("opens");
+        let mut reader = Reader::open(&path, Query { tail: Some(5), ..Query::default() }).expect("opens");
         assert_eq!(reader.next_entry().expect("readable"), None);
-        let mut writer = Writer::open(LogConfig {
-            path,
-            max_size: 1000,
-            max_files: 1,
-        })
-        .expect("opens");
+        let mut writer = Writer::open(LogConfig { path, max_size: 1000, max_files: 1 }).expect("opens");
         writer.write(Stream::Stderr, b"7\n").expect("written");
         assert_eq!(rest(&mut reader), [7]);
     }
@@ -293,31 +243,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("container.log");
         let line = |second: u32| {
-            format!(
-                "{{\"log\":\"{second}\\n\",\"stream\":\"stdout\",\"time\":\"2024-05-01T10:00:{second:02}Z\"}}\n"
-            )
+            format!("{{\"log\":\"{second}\\n\",\"stream\":\"stdout\",\"time\":\"2024-05-01T10:00:{second:02}Z\"}}\n")
         };
-        let text = (10..20)
-            .map(line)
-            .collect::<String>()
-            .replace("\"time\":\"2024-05-01T10:00:14Z\"}", "");
+        let text = (10..20).map(line).collect::<String>().replace("\"time\":\"2024-05-01T10:00:14Z\"}", "");
         std::fs::write(&path, text).expect("written");
-        let time = |second: u32| {
-            Some(
-                format!("2024-05-01T10:00:{second}Z")
-                    .parse()
-                    .expect("a time"),
-            )
-        };
-        let mut reader = Reader::open(
-            &path,
-            Query {
-                since: time(12),
-                until: time(16),
-                tail: None,
-            },
-        )
-        .expect("opens");
+        let time = |second: u32| Some(format!("2024-05-01T10:00:{second}Z").parse().expect("a time"));
+        let mut reader = Reader::open(&path, Query { since: time(12), until: time(16), tail: None }).expect("opens");
         assert_eq!(rest(&mut reader), [12, 13, 15, 16]);
         assert!(reader.is_past_until());
     }

@@ -61,29 +61,18 @@ mod tests {
     #[test]
     fn counts_from_the_end() {
         let three = file("one\ntwo\nthree\n");
-        let expected = [
-            (0, Start::Here(14)),
-            (1, Start::Here(8)),
-            (2, Start::Here(4)),
-            (3, Start::Here(0)),
-            (5, Start::Older(2)),
-        ];
+        let expected =
+            [(0, Start::Here(14)), (1, Start::Here(8)), (2, Start::Here(4)), (3, Start::Here(0)), (5, Start::Older(2))];
         for (count, start) in expected {
             assert_eq!(start_of_last(&three, count).expect("readable"), start);
         }
-        assert_eq!(
-            start_of_last(&file(""), 3).expect("readable"),
-            Start::Older(3)
-        );
+        assert_eq!(start_of_last(&file(""), 3).expect("readable"), Start::Older(3));
     }
 
     #[test]
     fn crosses_blocks() {
         let line = format!("{}\n", "x".repeat(999));
         let long = file(&line.repeat(1000));
-        assert_eq!(
-            start_of_last(&long, 900).expect("readable"),
-            Start::Here(100_000)
-        );
+        assert_eq!(start_of_last(&long, 900).expect("readable"), Start::Here(100_000));
     }
 }

@@ -36,13 +36,7 @@ impl Writer {
             file.write_all(b"\n")?;
             size += 1;
         }
-        Ok(Self {
-            config,
-            file,
-            size,
-            batch: Batch::default(),
-            lines: Default::default(),
-        })
+        Ok(Self { config, file, size, batch: Batch::default(), lines: Default::default() })
     }
 
     /// Adds what a stream said just now. All complete records are written when this returns.
@@ -55,11 +49,7 @@ impl Writer {
         self.add(stream, |lines, emit| lines.end(emit))
     }
 
-    fn add(
-        &mut self,
-        stream: Stream,
-        cut: impl FnOnce(&mut Lines, &mut dyn FnMut(&[u8])),
-    ) -> io::Result<()> {
+    fn add(&mut self, stream: Stream, cut: impl FnOnce(&mut Lines, &mut dyn FnMut(&[u8]))) -> io::Result<()> {
         self.batch.time = format!("{:.9}", jiff::Timestamp::now());
         let mut lines = std::mem::take(&mut self.lines[stream as usize]);
         let mut result = Ok(());
@@ -156,11 +146,7 @@ mod tests {
 
     fn writer(max_size: u64, max_files: u32) -> (tempfile::TempDir, Writer) {
         let directory = tempfile::tempdir().expect("a directory");
-        let config = LogConfig {
-            path: directory.path().join("container.log"),
-            max_size,
-            max_files,
-        };
+        let config = LogConfig { path: directory.path().join("container.log"), max_size, max_files };
         let writer = Writer::open(config).expect("opens");
         (directory, writer)
     }
@@ -179,14 +165,8 @@ mod tests {
         ];
         assert_eq!(text.lines().count(), shapes.len());
         for (line, shape) in text.lines().zip(shapes) {
-            let time = line
-                .strip_prefix(shape)
-                .and_then(|rest| rest.strip_suffix("\"}"))
-                .expect("Docker's shape");
-            assert!(
-                time.len() == 30 && time.parse::<jiff::Timestamp>().is_ok(),
-                "{time}"
-            );
+            let time = line.strip_prefix(shape).and_then(|rest| rest.strip_suffix("\"}")).expect("Docker's shape");
+            assert!(time.len() == 30 && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
         }
     }
 
@@ -195,24 +175,15 @@ mod tests {
         for max_files in [1, 3] {
             let (directory, mut writer) = writer(4096, max_files);
             for number in 0..1000 {
-                writer
-                    .write(
-                        Stream::Stdout,
-                        format!("line {number}\nand more\n").as_bytes(),
-                    )
-                    .expect("written");
+                writer.write(Stream::Stdout, format!("line {number}\nand more\n").as_bytes()).expect("written");
             }
-            let files: Vec<_> = fs::read_dir(directory.path())
-                .expect("readable")
-                .flatten()
-                .collect();
+            let files: Vec<_> = fs::read_dir(directory.path()).expect("readable").flatten().collect();
             assert_eq!(files.len(), max_files as usize);
             for file in files {
                 let text = fs::read_to_string(file.path()).expect("readable");
                 assert!(text.len() <= 4096 && text.ends_with("\"}\n"));
             }
-            let newest =
-                fs::read_to_string(directory.path().join("container.log")).expect("readable");
+            let newest = fs::read_to_string(directory.path().join("container.log")).expect("readable");
             assert!(newest.lines().last().expect("a line").contains("and more"));
         }
     }
@@ -224,11 +195,6 @@ mod tests {
         let mut writer = Writer::open(earlier.config.clone()).expect("opens");
         writer.write(Stream::Stdout, b"next\n").expect("written");
         let text = fs::read_to_string(&earlier.config.path).expect("readable");
-        assert!(
-            text.lines()
-                .nth(1)
-                .expect("a line")
-                .starts_with("{\"log\":\"next")
-        );
+        assert!(text.lines().nth(1).expect("a line").starts_with("{\"log\":\"next"));
     }
 }

@@ -17,10 +17,7 @@ pub(super) struct Attached<'a> {
 impl<'a> Attached<'a> {
     pub(super) fn new(client: &'a mut MonitorClient) -> io::Result<Self> {
         client.stream.set_nonblocking(true)?;
-        Ok(Self {
-            client,
-            outbox: Vec::new(),
-        })
+        Ok(Self { client, outbox: Vec::new() })
     }
 
     /// Sends what the monitor takes now. One that has gone is noticed where its replies are read.

@@ -8,9 +8,7 @@ pub struct DetachKeys(Vec<u8>);
 
 /// A sequence that cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "detach key {0:?} is unknown: give single characters or ctrl-@ to ctrl-_ (ctrl-a …), separated by commas"
-)]
+#[error("detach key {0:?} is unknown: give single characters or ctrl-@ to ctrl-_ (ctrl-a …), separated by commas")]
 pub struct InvalidDetachKeys(String);
 
 impl Default for DetachKeys {
@@ -27,17 +25,13 @@ impl FromStr for DetachKeys {
         if text.is_empty() {
             return Ok(Self(Vec::new()));
         }
-        let keys = text
-            .split(',')
-            .map(|key| key_byte(key).ok_or_else(|| InvalidDetachKeys(key.to_owned())));
+        let keys = text.split(',').map(|key| key_byte(key).ok_or_else(|| InvalidDetachKeys(key.to_owned())));
         keys.collect::<Result<_, _>>().map(Self)
     }
 }
 
 fn key_byte(key: &str) -> Option<u8> {
-    let control = key
-        .get(..5)
-        .filter(|prefix| prefix.eq_ignore_ascii_case("ctrl-"));
+    let control = key.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("ctrl-"));
     match (control, key.as_bytes()) {
         (Some(_), &[.., letter]) if key.len() == 6 => {
             let letter = letter.to_ascii_uppercase();
@@ -65,10 +59,7 @@ pub(super) struct Matcher<'a> {
 
 impl<'a> Matcher<'a> {
     pub(super) fn new(keys: &'a DetachKeys) -> Self {
-        Self {
-            keys: &keys.0,
-            matched: 0,
-        }
+        Self { keys: &keys.0, matched: 0 }
     }
 
     /// Takes input in and gives out what is no part of the sequence. A beginning of it is held back until it is clear
@@ -99,10 +90,7 @@ impl<'a> Matcher<'a> {
     /// The longest shorter beginning of the sequence that what is matched ends with.
     fn fallback(&self) -> usize {
         let matched = &self.keys[..self.matched];
-        (0..self.matched)
-            .rev()
-            .find(|&length| matched.ends_with(&self.keys[..length]))
-            .unwrap_or(0)
+        (0..self.matched).rev().find(|&length| matched.ends_with(&self.keys[..length])).unwrap_or(0)
     }
 }
 
@@ -141,22 +129,10 @@ mod tests {
     #[test]
     fn a_beginning_that_was_none_is_passed_on() {
         let default = DetachKeys::default();
-        assert_eq!(
-            typed(&default, b"ls\x10x", 1),
-            (b"ls\x10x".to_vec(), Typed::On)
-        );
-        assert_eq!(
-            typed(&default, b"a\x10\x10\x11rest", 2),
-            (b"a\x10".to_vec(), Typed::Detach)
-        );
-        assert_eq!(
-            typed(&keys("a,a,b"), b"aaab", 1),
-            (b"a".to_vec(), Typed::Detach)
-        );
-        assert_eq!(
-            typed(&keys(""), b"\x10\x11", 1),
-            (b"\x10\x11".to_vec(), Typed::On)
-        );
+        assert_eq!(typed(&default, b"ls\x10x", 1), (b"ls\x10x".to_vec(), Typed::On));
+        assert_eq!(typed(&default, b"a\x10\x10\x11rest", 2), (b"a\x10".to_vec(), Typed::Detach));
+        assert_eq!(typed(&keys("a,a,b"), b"aaab", 1), (b"a".to_vec(), Typed::Detach));
+        assert_eq!(typed(&keys(""), b"\x10\x11", 1), (b"\x10\x11".to_vec(), Typed::On));
     }
 
     proptest! {

@@ -4,9 +4,14 @@ use super::{Outcome, Peer, READ, Screen};
 use crate::process;
 use crate::sandbox::Stdio;
 use crate::streams::{Chunk, Streams};
-use nix::poll::{PollFd, PollFlags};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 /// How much is read at most after the end: something the process left behind may go on writing.
 const LAST_READS: usize = 128;
@@ -31,40 +36,65 @@ impl Execed {
 
     /// A process on pipes.
     pub fn on_pipes(pidfd: OwnedFd, Pipes(streams): Pipes) -> Self {
-        Self {
-            pidfd,
-            streams,
-            ended: None,
-        }
+        Self { pidfd, streams, ended: None }
     }
 
     /// A process on a terminal, by that one's master.
     pub fn on_terminal(pidfd: OwnedFd, master: OwnedFd, stdin: bool) -> io::Result<Self> {
-        Ok(Self {
-            pidfd,
-            streams: Streams::terminal(master, stdin)?,
-            ended: None,
-        })
+        Ok(Self { pidfd, streams: Streams::terminal(master, stdin)?, ended: None })
     }
 
     /// Reads each output once; whether any had something.
     fn show(&mut self, screen: &mut Screen) -> io::Result<bool> {
         let mut buffer = [0; READ];
         let (mut any, mut result) = (false, Ok(()));
-        self.streams
-            .outputs
-            .retain(|output| match output.read(&mut buffer) {
-                Chunk::Bytes(count) => {
-                    any = true;
-                    if result.is_ok() {
-                        result = screen.print(output.stream, &buffer[..count]);
-                    }
-                    true
+        self.streams.outputs.retain(|output| match output.read(&mut buffer) {
+            Chunk::Bytes(count) => {
+                any = true;
+                if result.is_ok() {
+                    result = screen.print(output.stream, &buffer[..count]);
                 }
-                Chunk::Empty => true,
-                Chunk::End => false,
-            });
+                true
+            }
+            Chunk::Empty => true,
+            Chunk::End => false,
+        });
         result.map(|()| any)
+    }
+
+    /// Leaves the process running: a child of ours goes on taking its output, so that neither a hang-up nor a full pipe
+    /// ends it. The caller has one thread.
+    pub(super) fn leave(mut self) -> io::Result<()> {
+        // SAFETY: the process has only this thread.
+        match unsafe { fork() }? {
+            ForkResult::Parent { .. } => Ok(()),
+            ForkResult::Child => {
+                let left = self.hold();
+                // SAFETY: `_exit` runs no destructors, all of which are the parent's business.
+                unsafe { libc::_exit(i32::from(left.is_err())) }
+            }
+        }
+    }
+
+    /// Takes output until the process ends.
+    fn hold(&mut self) -> io::Result<()> {
+        setsid()?;
+        chdir("/")?;
+        let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+        dup2_stdin(&null)?;
+        dup2_stdout(&null)?;
+        dup2_stderr(&null)?;
+        let mut buffer = [0; READ];
+        while !process::wait_ended(self.pidfd.as_fd(), Some(Duration::ZERO))? {
+            let mut fds = vec![PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+            fds.extend(self.streams.outputs.iter().map(|output| PollFd::new(output.fd.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.streams.outputs.retain(|output| !matches!(output.read(&mut buffer), Chunk::End));
+        }
+        Ok(())
     }
 }
 
@@ -82,9 +112,7 @@ impl Peer for Execed {
     fn work(&mut self, screen: &mut Screen) -> io::Result<Option<Outcome>> {
         self.streams.push_input();
         // The end is looked for before the output, so that what is read after it is all there is.
-        if self.ended.is_none()
-            && process::wait_ended(self.pidfd.as_fd(), Some(std::time::Duration::ZERO))?
-        {
+        if self.ended.is_none() && process::wait_ended(self.pidfd.as_fd(), Some(Duration::ZERO))? {
             self.ended = Some((process::reap(self.pidfd.as_fd())?, LAST_READS));
         }
         while screen.is_clear() {

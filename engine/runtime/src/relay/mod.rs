@@ -27,21 +27,10 @@ use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
 /// Signals that mean the user wants something of the process, not of the relay.
-const FORWARDED: [Signal; 6] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-];
+const FORWARDED: [Signal; 6] =
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
 /// Signals that end the relay itself, after which the terminal has to be as it was.
-const ENDING: [Signal; 4] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-];
+const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 /// How much is read at once.
 const READ: usize = 16 * 1024;
 
@@ -75,9 +64,13 @@ pub fn attach(client: &mut MonitorClient, options: &Options) -> io::Result<Outco
     relay(&mut Attached::new(client)?, options)
 }
 
-/// Relays for a process that [`crate::sandbox::exec`] started, and reaps it.
+/// Relays for a process that [`crate::sandbox::exec`] started, and reaps it; or leaves it running when the user leaves.
 pub fn exec(mut process: Execed, options: &Options) -> io::Result<Outcome> {
-    relay(&mut process, options)
+    let outcome = relay(&mut process, options)?;
+    if outcome == Outcome::Detached {
+        process.leave()?;
+    }
+    Ok(outcome)
 }
 
 /// The other side: a monitor's connection, or pipes and a pidfd.
@@ -190,11 +183,7 @@ impl<P: Peer> Relay<'_, P> {
             Err(error) => return Err(error.into()),
         }
         let any = |fds: &[PollFd]| fds.iter().any(|fd| fd.any().unwrap_or(true));
-        Ok(Ready {
-            signals: any(&fds[..1]),
-            input: any(&fds[1..screen_at]),
-            screen: any(&fds[screen_at..peer_at]),
-        })
+        Ok(Ready { signals: any(&fds[..1]), input: any(&fds[1..screen_at]), screen: any(&fds[screen_at..peer_at]) })
     }
 
     /// Acts on signals that came; the one that ends the relay, if any.

@@ -59,10 +59,7 @@ impl Screen {
 
 fn is_writable(stream: Stream) -> bool {
     let mut fds = [PollFd::new(descriptor(stream), PollFlags::POLLOUT)];
-    matches!(
-        nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO),
-        Ok(1)
-    )
+    matches!(nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO), Ok(1))
 }
 
 fn descriptor(stream: Stream) -> BorrowedFd<'static> {
