@@ -185,7 +185,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("env");
         fs::write(&file, "# comment\n\nA=1\nPATH\nNOT_SET_ANYWHERE\n").unwrap();
-        let variables = environment(&[file.clone()], &["B=2".to_owned(), "NOT_SET_ANYWHERE".to_owned()]).unwrap();
+        let variables = environment(std::slice::from_ref(&file), &["B=2".to_owned(), "NOT_SET_ANYWHERE".to_owned()]).unwrap();
         assert_eq!(variables[0], "A=1");
         assert!(variables[1].starts_with("PATH=/"));
         assert_eq!(variables[2..], ["B=2", "NOT_SET_ANYWHERE"]);
