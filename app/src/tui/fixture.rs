@@ -192,7 +192,14 @@ pub fn trace() -> Arc<Snapshot> {
     Arc::new(Snapshot { title: "publish 8088 → web:80".into(), taps, journeys, lost: 0 })
 }
 
-fn journey(number: usize, flags: &str, back: bool, change: Option<&(usize, Change)>, latency: &str, note: &str) -> Arc<Journey> {
+fn journey(
+    number: usize,
+    flags: &str,
+    back: bool,
+    change: Option<&(usize, Change)>,
+    latency: &str,
+    note: &str,
+) -> Arc<Journey> {
     let hop = |index| LadderHop {
         seen: Seen::Yes,
         change: change.filter(|(at, _)| *at == index).map(|(_, change)| change.clone()),

@@ -114,7 +114,8 @@ fn a_shell() {
     golden("shell", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);
         press(&mut model, "e");
-        let text = b"/ # ip addr show eth0\r\n2: \x1b[36meth0@if12\x1b[0m: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\r\n/ # ";
+        let text =
+            b"/ # ip addr show eth0\r\n2: \x1b[36meth0@if12\x1b[0m: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\r\n/ # ";
         update(&mut model, Msg::ShellOutput(ShellId(0), text.to_vec()));
         model
     });

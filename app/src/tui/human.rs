@@ -75,9 +75,15 @@ mod tests {
 
     #[test]
     fn three_figures_are_enough() {
-        assert_eq!(["0 B", "1023 B", "1.0 K", "12 M"], [0, 1023, 1024, 12 << 20].map(memory).each_ref().map(|s| s.as_str()));
+        assert_eq!(
+            ["0 B", "1023 B", "1.0 K", "12 M"],
+            [0, 1023, 1024, 12 << 20].map(memory).each_ref().map(|s| s.as_str())
+        );
         assert_eq!([size(4_420_000), size(221_000_000), size(1_500)], ["4.4 MB", "221 MB", "1.5 kB"]);
-        assert_eq!([offset(424_000), offset(24_100), offset(1_240_000), offset(800)], ["424 µs", "24 µs", "1.2 ms", "0.8 µs"]);
+        assert_eq!(
+            [offset(424_000), offset(24_100), offset(1_240_000), offset(800)],
+            ["424 µs", "24 µs", "1.2 ms", "0.8 µs"]
+        );
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! From crossterm's events to the widgets' keys.
 
-use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use crossterm::event::{KeyCode as Code, MouseButton as Button};
+use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use porthole_widgets::key::{Key, KeyCode, Modifiers, Mouse, MouseButton, MouseKind};
 
 /// A key press; `None` for releases and for keys that nothing here knows.

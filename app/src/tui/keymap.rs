@@ -201,7 +201,8 @@ mod tests {
     #[test]
     fn a_user_replaces_keys_and_learns_of_clashes() {
         let mut keymap = Keymap::defaults();
-        let problems = keymap.load("[containers]\nstop = \"ctrl-x\"\nstart = \"t\"\nfly = \"f\"\n[moon]\n[log]\nfollow = \"blue\"\n");
+        let problems = keymap
+            .load("[containers]\nstop = \"ctrl-x\"\nstart = \"t\"\nfly = \"f\"\n[moon]\n[log]\nfollow = \"blue\"\n");
         assert_eq!(problems.len(), 4, "{problems:?}");
         assert!(problems.iter().any(|problem| problem == "[containers] t is both `trace` and `start`"), "{problems:?}");
         let chord: Chord = "ctrl-x".parse().expect("a key");

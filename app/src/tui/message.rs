@@ -1,7 +1,7 @@
 //! What reaches [`super::update`], and what it asks for in return. Both are plain data.
 
-use super::source::{Container, Image, LogLine, Networks, Since, Usage};
 use super::model::trace::{TraceUpdate, TraceWanted};
+use super::source::{Container, Image, LogLine, Networks, Since, Usage};
 use porthole_widgets::key::{Key, Mouse};
 use std::path::PathBuf;
 

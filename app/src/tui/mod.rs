@@ -16,6 +16,7 @@ mod keymap;
 mod layout;
 mod message;
 mod model;
+mod screen;
 mod session;
 mod signals;
 mod source;

@@ -193,6 +193,9 @@ mod tests {
     #[test]
     fn columns_align() {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        assert_eq!(align(&[row(["PID", "TTY", "CMD"]), row(["1234", "?", "sleep 10"])]), "PID   TTY  CMD\n1234  ?    sleep 10");
+        assert_eq!(
+            align(&[row(["PID", "TTY", "CMD"]), row(["1234", "?", "sleep 10"])]),
+            "PID   TTY  CMD\n1234  ?    sleep 10"
+        );
     }
 }

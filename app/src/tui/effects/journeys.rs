@@ -32,7 +32,8 @@ impl Journeys {
         let summary = engine.container(container).ok();
         let pair = summary.as_ref().and_then(|summary| networks.pairs.get(summary.host_interface.as_ref()?)).copied();
         let ports = summary.iter().flat_map(|summary| &summary.ports);
-        let published = ports.map(|port| format!("publish {} → {container}:{}", port.host_port, port.container_port)).next();
+        let published =
+            ports.map(|port| format!("publish {} → {container}:{}", port.host_port, port.container_port)).next();
         let address = summary.and_then(|summary| summary.address).map(|address| address.to_string());
         Self {
             title: published.unwrap_or_else(|| container.to_owned()),
@@ -101,7 +102,12 @@ fn convert(journey: &capture::Journey, number: usize) -> Journey {
         inner: inner.map(|end| end.to_string()).unwrap_or_default(),
         back,
         hops: (0..taps).map(|tap| sighting(journey, tap, back)).collect(),
-        latency: journey.hops.last().filter(|last| last.offset > 0).map(|last| human::offset(last.offset)).unwrap_or_default(),
+        latency: journey
+            .hops
+            .last()
+            .filter(|last| last.offset > 0)
+            .map(|last| human::offset(last.offset))
+            .unwrap_or_default(),
         note: note(journey),
     };
     Journey {

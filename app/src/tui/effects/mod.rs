@@ -67,7 +67,9 @@ impl Effects {
                 let Some(wanted) = wanted else { return };
                 self.details = details::begin(self.engine.clone(), self.messages.clone(), generation, wanted);
             }
-            Effect::Run { job, argv } => self.spawn("command", move |_, messages| commands::run(job, &argv, None, messages)),
+            Effect::Run { job, argv } => {
+                self.spawn("command", move |_, messages| commands::run(job, &argv, None, messages))
+            }
             Effect::RunInto { job, argv, path } => {
                 self.spawn("command", move |_, messages| commands::run(job, &argv, Some(&path), messages));
             }
@@ -84,17 +86,8 @@ impl Effects {
     /// Tells of every change of the state directory, by inotify: nothing is polled.
     pub fn watch(&self) {
         self.spawn("watch", |engine, messages| {
-            let told = |error: porthole_engine::Error| messages.blocking_send(Msg::Complaint(error.to_string()));
-            let mut watcher = match engine.watch() {
-                Ok(watcher) => watcher,
-                Err(error) => return drop(told(error)),
-            };
-            loop {
-                match watcher.wait() {
-                    Ok(()) if messages.blocking_send(Msg::Changed).is_ok() => {}
-                    Ok(()) => return,
-                    Err(error) => return drop(told(error)),
-                }
+            if let Err(error) = watch(engine, messages) {
+                let _ = messages.blocking_send(Msg::Complaint(error.to_string()));
             }
         });
     }
@@ -135,6 +128,17 @@ impl Effects {
     fn spawn(&self, name: &str, work: impl FnOnce(&Engine, &Sender<Msg>) + Send + 'static) {
         let (engine, messages) = (self.engine.clone(), self.messages.clone());
         spawn(name, &self.messages, move || work(&engine, &messages));
+    }
+}
+
+/// Tells of changes for as long as somebody listens.
+fn watch(engine: &Engine, messages: &Sender<Msg>) -> porthole_engine::Result<()> {
+    let mut watcher = engine.watch()?;
+    loop {
+        watcher.wait()?;
+        if messages.blocking_send(Msg::Changed).is_err() {
+            return Ok(());
+        }
     }
 }
 

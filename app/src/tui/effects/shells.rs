@@ -111,7 +111,8 @@ impl Terminals {
 fn relay(shell: ShellId, mut master: File, token: &Token, messages: &Sender<Msg>) {
     let mut buffer = vec![0; CHUNK];
     loop {
-        let mut sources = [PollFd::new(master.as_fd(), PollFlags::POLLIN), PollFd::new(token.as_fd(), PollFlags::POLLIN)];
+        let mut sources =
+            [PollFd::new(master.as_fd(), PollFlags::POLLIN), PollFd::new(token.as_fd(), PollFlags::POLLIN)];
         match poll(&mut sources, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             Err(_) => return,

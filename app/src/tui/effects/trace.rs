@@ -66,11 +66,8 @@ impl Tracer {
             }
         };
         self.running = Some(guard);
-        let thread = Thread {
-            engine: self.engine.clone(),
-            messages: self.messages.clone(),
-            shared: Arc::clone(&self.shared),
-        };
+        let thread =
+            Thread { engine: self.engine.clone(), messages: self.messages.clone(), shared: Arc::clone(&self.shared) };
         spawn("trace", &self.messages, move || thread.run(&container, &token));
     }
 
@@ -109,7 +106,8 @@ impl Thread {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let session = self.engine.trace(&Target::Container(container.to_owned())).map_err(|error| text(&error))?;
         let mut journeys = Journeys::of(&self.engine, container);
-        let heard = self.tell(TraceUpdate::Snapshot(journeys.convert(&session.snapshot()))) && self.tell(TraceUpdate::Ready);
+        let heard =
+            self.tell(TraceUpdate::Snapshot(journeys.convert(&session.snapshot()))) && self.tell(TraceUpdate::Ready);
         while heard && changed(&session, token) {
             session.acknowledge();
             let snapshot = session.snapshot();

@@ -12,7 +12,7 @@ pub enum Modal {
     /// A question.
     Confirm(Confirm),
     /// A line being typed.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
     /// Finding an action by its name; its items are in the order of the registry.
     Palette(Box<Palette>),
     /// A page to read.

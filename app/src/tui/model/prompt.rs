@@ -110,8 +110,7 @@ mod tests {
 
     fn prompt(line: &str, offers: &[&str]) -> Prompt {
         let mut prompt = Prompt::new(Purpose::Command, line);
-        prompt.offers =
-            offers.iter().map(|text| Offer { text: (*text).to_owned(), about: String::new() }).collect();
+        prompt.offers = offers.iter().map(|text| Offer { text: (*text).to_owned(), about: String::new() }).collect();
         prompt
     }
 

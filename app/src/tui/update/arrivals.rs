@@ -2,10 +2,10 @@
 
 use super::{lab, prompts};
 use crate::tui::message::{Effect, Generation, Ran};
+use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail;
 use crate::tui::model::modal::{Modal, Page};
-use crate::tui::model::{Load, Model};
 use crate::tui::source::{Container, Image, LogLine, Networks, Usage};
 
 pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> Vec<Effect> {
@@ -54,7 +54,7 @@ pub fn networks(model: &mut Model, result: Result<Networks, String>) -> Vec<Effe
 
 pub fn usage(model: &mut Model, usages: Vec<(String, Usage)>) -> Vec<Effect> {
     for (id, usage) in usages {
-        model.loads.entry(id).or_insert_with(Load::default).add(usage, model.now);
+        model.loads.entry(id).or_default().add(usage, model.now);
     }
     Vec::new()
 }

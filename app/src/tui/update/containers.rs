@@ -2,13 +2,13 @@
 
 use super::{confirm, prompts, shells, trace};
 use crate::tui::actions::Action;
+use crate::tui::human;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::Then;
 use crate::tui::model::prompt::Purpose;
 use crate::tui::model::{Focus, Model, Screen};
 use crate::tui::source::{Container, Phase};
-use crate::tui::human;
 
 pub fn view(model: &mut Model, view: View) -> Vec<Effect> {
     if model.screen == Screen::Containers && model.has_detail() {
@@ -59,7 +59,11 @@ pub fn remove(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
     let up: Vec<&&Container> = targets.iter().filter(|container| container.is_up()).collect();
     for container in &up {
-        effects.push(format!("{} is up for {}: it is killed.", container.name, human::duration(container.age(model.now))));
+        effects.push(format!(
+            "{} is up for {}: it is killed.",
+            container.name,
+            human::duration(container.age(model.now))
+        ));
     }
     effects.push("What was written into it and its log are deleted; image and bind mounts stay.".to_owned());
     let sharers = sharers(model, &names);
@@ -89,7 +93,9 @@ pub fn shell(model: &mut Model) -> Vec<Effect> {
     let Some(container) = model.containers.selected() else { return Vec::new() };
     let name = container.name.clone();
     match container.phase {
-        Phase::Running => shells::open(model, &name, argv(&["exec", "-it"], vec![name.clone(), "sh".to_owned()]), false),
+        Phase::Running => {
+            shells::open(model, &name, argv(&["exec", "-it"], vec![name.clone(), "sh".to_owned()]), false)
+        }
         Phase::Paused => refuse(model, format!("{name} is paused: p lets it go on")),
         _ => refuse(model, format!("{name} does not run: S starts it")),
     }

@@ -24,7 +24,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         FocusPrevious => moves::cycle(model, false),
         NextView => containers::view(model, model.detail.view.next()),
         PreviousView => containers::view(model, model.detail.view.previous()),
-        Zoom => done(model.zoomed = !model.zoomed),
+        Zoom => quiet(model, |model| model.zoomed = !model.zoomed),
         Back => moves::back(model),
         FocusShell => shells::focus(model),
         NextShell => shells::step(model, true),
@@ -34,24 +34,24 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         LabDown => lab::down(model),
         Command => prompts::open(model, Purpose::Command, ""),
         Palette => prompts::open_palette(model),
-        CommandLog => done(model.modal = Some(Modal::Page(Page::Commands { selected: 0 }))),
+        CommandLog => quiet(model, |model| model.modal = Some(Modal::Page(Page::Commands { selected: 0 }))),
         NextTheme => next_theme(model),
         ToggleMouse => toggle_mouse(model),
         Redraw => vec![Effect::Redraw],
         Suspend => vec![Effect::Suspend],
-        Help => done(model.modal = Some(Modal::Page(Page::Help(HelpState::default())))),
+        Help => quiet(model, |model| model.modal = Some(Modal::Page(Page::Help(HelpState::default())))),
         Quit => confirm::quit(model),
 
         Filter => prompts::open_filter(model),
-        Mark => done(match model.screen {
+        Mark => quiet(model, |model| match model.screen {
             Screen::Images => model.images.toggle_mark(),
             _ => model.containers.toggle_mark(),
         }),
-        Sort => done(match model.screen {
+        Sort => quiet(model, |model| match model.screen {
             Screen::Images => model.images.sort_next(5),
             _ => model.containers.sort_next(3),
         }),
-        ReverseSort => done(match model.screen {
+        ReverseSort => quiet(model, |model| match model.screen {
             Screen::Images => model.images.reverse(),
             _ => model.containers.reverse(),
         }),
@@ -71,7 +71,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ToggleExited => containers::toggle_exited(model),
         CopyId => containers::copy_id(model),
 
-        InspectImage => done(model.focus = Focus::Detail),
+        InspectImage => quiet(model, |model| model.focus = Focus::Detail),
         RunImage => images::run(model),
         TagImage => images::tag(model),
         LoadArchive => prompts::open(model, Purpose::Command, "load -i "),
@@ -81,13 +81,13 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         TraceContainer => containers::trace(model),
         OpenContainer => containers::open(model),
 
-        HopLeft => done(model.trace.step_hop(-1)),
-        HopRight => done(model.trace.step_hop(1)),
-        Freeze => done(model.trace.toggle_freeze()),
-        FollowConnection => done(model.trace.toggle_follow()),
+        HopLeft => quiet(model, |model| model.trace.step_hop(-1)),
+        HopRight => quiet(model, |model| model.trace.step_hop(1)),
+        Freeze => quiet(model, |model| model.trace.toggle_freeze()),
+        FollowConnection => quiet(model, |model| model.trace.toggle_follow()),
         SavePackets => trace::save(model),
-        Bytes => done(model.trace.bytes = !model.trace.bytes),
-        Rules => done(model.trace.rules_hidden = !model.trace.rules_hidden),
+        Bytes => quiet(model, |model| model.trace.bytes = !model.trace.bytes),
+        Rules => quiet(model, |model| model.trace.rules_hidden = !model.trace.rules_hidden),
         StopTrace => trace::stop(model),
         TraceAgain => trace::again(model),
 
@@ -110,7 +110,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ShellPageUp => shells::scroll(model, true),
         ShellPageDown => shells::scroll(model, false),
         Yes => confirm::yes(model),
-        No | CloseOverlay => done(model.modal = None),
+        No | CloseOverlay => quiet(model, |model| model.modal = None),
         Accept => prompts::accept(model),
         Cancel => prompts::cancel(model),
         Complete => prompts::complete(model),
@@ -119,7 +119,9 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-fn done((): ()) -> Vec<Effect> {
+/// Changes the model, and asks for nothing outside.
+fn quiet(model: &mut Model, change: impl FnOnce(&mut Model)) -> Vec<Effect> {
+    change(model);
     Vec::new()
 }
 
@@ -148,6 +150,10 @@ pub fn set_theme(model: &mut Model, name: &str) {
 
 fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
     model.mouse = !model.mouse;
-    model.say(if model.mouse { "the mouse works here" } else { "the mouse belongs to the terminal: select and copy its way" });
+    model.say(if model.mouse {
+        "the mouse works here"
+    } else {
+        "the mouse belongs to the terminal: select and copy its way"
+    });
     vec![Effect::CaptureMouse(model.mouse)]
 }

@@ -24,7 +24,7 @@ pub fn open(model: &mut Model, purpose: Purpose, text: &str) -> Vec<Effect> {
     if purpose == Purpose::Command {
         prompt.input.set_history(model.history.clone());
     }
-    model.modal = Some(Modal::Prompt(prompt));
+    model.modal = Some(Modal::Prompt(Box::new(prompt)));
     changed(model)
 }
 

@@ -1,9 +1,9 @@
 //! What keys and arrivals do to the model, and what is asked for in return. No engine, no terminal.
 
 use super::*;
-use crate::tui::message::Generation;
 use crate::tui::actions::{Action, REGISTRY};
 use crate::tui::fixture::{self, press, screen, workstation};
+use crate::tui::message::Generation;
 use crate::tui::message::{Details, Ran, ShellId};
 use crate::tui::model::Screen;
 use crate::tui::model::commands::Outcome;
@@ -34,7 +34,10 @@ fn end(model: &mut Model, effects: &[Effect], code: i32, stderr: &str) -> Vec<Ef
 }
 
 fn details(effects: &[Effect]) -> Vec<&Details> {
-    effects.iter().filter_map(|effect| if let Effect::Details(_, Some(details)) = effect { Some(details) } else { None }).collect()
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Details(_, Some(details)) = effect { Some(details) } else { None })
+        .collect()
 }
 
 #[test]
@@ -157,7 +160,10 @@ fn a_shell_that_ends_well_closes_and_one_that_fails_can_be_read() {
 #[test]
 fn the_command_line_takes_what_a_shell_takes() {
     let mut model = model();
-    assert_eq!(lines(&press(&mut model, ":run -d --name 'a b' lab httpd -f<enter>")), ["run -d --name a b lab httpd -f"]);
+    assert_eq!(
+        lines(&press(&mut model, ":run -d --name 'a b' lab httpd -f<enter>")),
+        ["run -d --name a b lab httpd -f"]
+    );
     let interactive = press(&mut model, ":porthole exec -it db sh<enter>");
     assert!(matches!(interactive.as_slice(), [Effect::OpenShell { .. }, ..]));
     press(&mut model, "<ctrl-]>:stop 'web<enter>");
@@ -295,7 +301,10 @@ fn arrival() -> impl Strategy<Value = Msg> {
     let modifiers = prop_oneof![5 => Just(Modifiers::NONE), 1 => Just(Modifiers::CTRL), 1 => Just(Modifiers::SHIFT)];
     let key = (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(Key { code, modifiers }));
     let kind = prop::sample::select(vec![
-        MouseKind::Down(MouseButton::Left), MouseKind::ScrollUp, MouseKind::ScrollDown, MouseKind::Drag(MouseButton::Left),
+        MouseKind::Down(MouseButton::Left),
+        MouseKind::ScrollUp,
+        MouseKind::ScrollDown,
+        MouseKind::Drag(MouseButton::Left),
     ]);
     let mouse = (kind, 0u16..220, 0u16..60)
         .prop_map(|(kind, column, row)| Msg::Mouse(Mouse { kind, column, row, modifiers: Modifiers::NONE }));

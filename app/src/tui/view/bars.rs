@@ -14,11 +14,13 @@ use ratatui::widgets::Widget;
 
 /// Draws the line with the tabs, and notes where they lie.
 pub fn header(model: &mut Model, area: Rect, buf: &mut Buffer) {
-    let tabs: Vec<Tab> = Screen::ALL.iter().map(|(screen, title)| Tab::new(key(model, open(*screen)), *title)).collect();
+    let tabs: Vec<Tab> =
+        Screen::ALL.iter().map(|(screen, title)| Tab::new(key(model, open(*screen)), *title)).collect();
     let active = Screen::ALL.iter().position(|(screen, _)| *screen == model.screen).unwrap_or(0);
     let summary = summary(model);
     let bar = StatusBar::new(&model.theme, "porthole", &tabs, active).summary(&summary);
-    let hit = |x| bar.tab_at(area, Position::new(x, area.y)).map(|tab| (Rect { x, width: 1, ..area }, Screen::ALL[tab].0));
+    let hit =
+        |x| bar.tab_at(area, Position::new(x, area.y)).map(|tab| (Rect { x, width: 1, ..area }, Screen::ALL[tab].0));
     let places = (area.x..area.right()).filter_map(hit).collect();
     bar.render(area, buf);
     model.places.tabs = places;
@@ -40,16 +42,17 @@ fn key(model: &Model, action: Action) -> String {
 /// `docker0 172.17.0.1/16 · 3 up · 1 exited`.
 fn summary(model: &Model) -> String {
     let bridge = model.networks.as_ref().and_then(|networks| networks.bridge.as_ref());
-    let mut facts: Vec<String> = bridge.map(|bridge| format!("{} {}", bridge.name, bridge.address)).into_iter().collect();
+    let mut facts: Vec<String> =
+        bridge.map(|bridge| format!("{} {}", bridge.name, bridge.address)).into_iter().collect();
     let containers = model.containers.all();
-    let counts: [(&str, fn(&Phase) -> bool); 4] = [
-        ("up", |phase| matches!(phase, Phase::Running)),
-        ("paused", |phase| matches!(phase, Phase::Paused)),
-        ("restarting", |phase| matches!(phase, Phase::Restarting)),
-        ("exited", |phase| matches!(phase, Phase::Exited | Phase::Dead)),
+    let groups = [
+        ("up", [Phase::Running].as_slice()),
+        ("paused", &[Phase::Paused]),
+        ("restarting", &[Phase::Restarting]),
+        ("exited", &[Phase::Exited, Phase::Dead]),
     ];
-    for (name, counts) in counts {
-        let count = containers.iter().filter(|container| counts(&container.phase)).count();
+    for (name, phases) in groups {
+        let count = containers.iter().filter(|container| phases.contains(&container.phase)).count();
         if count > 0 {
             facts.push(format!("{count} {name}"));
         }

@@ -48,9 +48,8 @@ struct ContainerRows<'a> {
 impl ContainerRows<'_> {
     /// Columns as wide as what they hold; when space is short ports go first, then image and use.
     fn columns(&self) -> Vec<Column> {
-        let widest = |text: &dyn Fn(&Container) -> usize| {
-            self.list.all().iter().map(text).max().unwrap_or(0).min(40) as u16
-        };
+        let widest =
+            |text: &dyn Fn(&Container) -> usize| self.list.all().iter().map(text).max().unwrap_or(0).min(40) as u16;
         let arrow = self.theme.glyphs().arrow;
         let name = widest(&|container| container.name.chars().count());
         let image = widest(&|container| container.image.chars().count());

@@ -16,7 +16,12 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     Panel::new(&model.theme).title(&title).status(&status).focused(focused).render(area, buf);
     let (inside, detail) = (inner(area), &mut model.detail);
     if let Some(problem) = detail.problem.as_ref().filter(|_| detail.text.is_empty()) {
-        let line = Rect { x: inside.x + 1.min(inside.width), width: inside.width.saturating_sub(2), height: inside.height.min(1), ..inside };
+        let line = Rect {
+            x: inside.x + 1.min(inside.width),
+            width: inside.width.saturating_sub(2),
+            height: inside.height.min(1),
+            ..inside
+        };
         put(buf, line, problem, model.theme.bad());
         return;
     }

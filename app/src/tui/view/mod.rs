@@ -69,7 +69,10 @@ fn outline(model: &Model, area: Rect, buf: &mut Buffer) {
     let joints = [borders.tee_left, borders.tee_right, borders.tee_up, borders.tee_down, borders.cross];
     let area = area.intersection(buf.area);
     for position in area.positions() {
-        let inside = position.x > area.x && position.x + 1 < area.right() && position.y > area.y && position.y + 1 < area.bottom();
+        let inside = position.x > area.x
+            && position.x + 1 < area.right()
+            && position.y > area.y
+            && position.y + 1 < area.bottom();
         let symbol = buf[position].symbol();
         if !inside && (lines.contains(&symbol) || joints.contains(&symbol)) {
             buf[position].set_style(model.theme.border(true));

@@ -13,11 +13,16 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     let focused = model.focus == Focus::List;
     let topology = topology(model);
     let count = topology.ports.len();
-    let status = if count == 1 { "1 container on the bridge".to_owned() } else { format!("{count} containers on the bridge") };
+    let status =
+        if count == 1 { "1 container on the bridge".to_owned() } else { format!("{count} containers on the bridge") };
     Panel::new(&model.theme).title("Networks").status(&status).focused(focused).render(area, buf);
     let inside = inner(area);
     // A blank line above keeps the picture off the frame.
-    let room = Rect { y: inside.y + u16::from(inside.height > 8), height: inside.height - u16::from(inside.height > 8), ..inside };
+    let room = Rect {
+        y: inside.y + u16::from(inside.height > 8),
+        height: inside.height - u16::from(inside.height > 8),
+        ..inside
+    };
     if count > 0 && model.topology.window.selected().is_none() {
         model.topology.window.select(Some(0));
     }

@@ -106,7 +106,9 @@ fn commands(model: &Model, selected: usize, body: Rect, buf: &mut Buffer) {
         put(buf, Rect { height: 1, ..inside }, "  nothing was run yet", theme.muted());
     }
     let skip = (selected + 1).saturating_sub(usize::from(inside.height));
-    for (line, (index, entry)) in model.commands.entries().rev().enumerate().skip(skip).take(usize::from(inside.height)).enumerate() {
+    for (line, (index, entry)) in
+        model.commands.entries().rev().enumerate().skip(skip).take(usize::from(inside.height)).enumerate()
+    {
         let place = Rect { y: inside.y + line as u16, height: 1, ..inside };
         command(theme, entry, index == selected, place, buf);
     }
@@ -131,7 +133,13 @@ fn command(theme: &Theme, entry: &Entry, selected: bool, place: Rect, buf: &mut 
     if let Outcome::Failed(_, problem) = &entry.outcome {
         let left = part(4 + used + 2);
         if width(problem) > 0 && left.width > 10 {
-            put_right(buf, left, &fit(problem, usize::from(left.width), glyphs.ellipsis), theme.muted(), glyphs.ellipsis);
+            put_right(
+                buf,
+                left,
+                &fit(problem, usize::from(left.width), glyphs.ellipsis),
+                theme.muted(),
+                glyphs.ellipsis,
+            );
         }
     }
 }

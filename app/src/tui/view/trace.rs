@@ -91,7 +91,9 @@ fn empty(trace: &TracePane) -> String {
     match (trace.lab, trace.state, &trace.problem) {
         (_, _, Some(problem)) => problem.clone(),
         (LabStep::Up(_), ..) => "setting up the lab".to_owned(),
-        (_, TraceState::None, _) => "no trace yet: L traces one request to the lab, t in the list traces a container".to_owned(),
+        (_, TraceState::None, _) => {
+            "no trace yet: L traces one request to the lab, t in the list traces a container".to_owned()
+        }
         (_, TraceState::Opening, _) => "opening taps".to_owned(),
         (_, TraceState::Live, _) => {
             format!("waiting for packets of {}", trace.subject.as_deref().unwrap_or_default())
@@ -131,7 +133,12 @@ fn draw_hop(model: &Model, journey: Option<&Journey>, area: Rect, buf: &mut Buff
     if trace.bytes && !hop.bytes.is_empty() {
         HexView::new(theme, &hop.bytes).render(inside, buf);
     } else if hop.offset.is_empty() {
-        let line = Rect { x: inside.x + 1.min(inside.width), width: inside.width.saturating_sub(1), height: inside.height.min(1), ..inside };
+        let line = Rect {
+            x: inside.x + 1.min(inside.width),
+            width: inside.width.saturating_sub(1),
+            height: inside.height.min(1),
+            ..inside
+        };
         put(buf, line, "not seen here", theme.unseen());
     } else {
         DetailCard::new(theme, &hop.facts).render(inside, buf);
@@ -174,7 +181,8 @@ fn draw_rules(theme: &Theme, journey: Option<&Journey>, area: Rect, buf: &mut Bu
         }
     }
     if rules.is_empty() && inside.height > 0 {
-        let place = Rect { x: inside.x + 1.min(inside.width), width: inside.width.saturating_sub(1), height: 1, ..inside };
+        let place =
+            Rect { x: inside.x + 1.min(inside.width), width: inside.width.saturating_sub(1), height: 1, ..inside };
         let text = "none: the connection's entry (conntrack) did what was to be done";
         put(buf, place, &fit(text, usize::from(place.width), ellipsis), theme.muted());
     }
