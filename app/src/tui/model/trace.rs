@@ -146,6 +146,7 @@ pub struct TracePane {
     /// Indices of the packets that show.
     rows: Vec<usize>,
     tail: bool,
+    hop_chosen: bool,
 }
 
 impl TracePane {
@@ -231,6 +232,7 @@ impl TracePane {
     pub fn step_hop(&mut self, by: isize) {
         let taps = self.shown().map_or(0, |shown| shown.taps.len());
         self.ladder.step_hop(by, taps);
+        self.hop_chosen = true;
     }
 
     /// Selects what lies under the mouse.
@@ -238,6 +240,7 @@ impl TracePane {
         let way = self.shown().map(|shown| Way { taps: &shown.taps, ..Way::default() });
         if let Some(tap) = way.and_then(|way| way.hit(places.way, at)) {
             self.ladder.select_hop(tap);
+            self.hop_chosen = true;
         } else if let Some(row) = self.ladder.hit(at) {
             self.ladder.window.select(Some(row));
             self.tail = false;
@@ -255,9 +258,10 @@ impl TracePane {
             None if self.tail => last,
             None => last.map(|_| 0),
         });
-        let first = self.rows.is_empty() && !rows.is_empty();
         self.rows = rows;
-        if first && let Some(hop) = self.selected().and_then(|journey| journey.rewritten()) {
+        // Until somebody chooses a hop it is the one that is worth a look.
+        let worth = self.selected().filter(|_| !self.hop_chosen).and_then(|journey| journey.rewritten());
+        if let Some(hop) = worth {
             self.ladder.select_hop(hop);
         }
     }

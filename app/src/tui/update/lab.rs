@@ -34,6 +34,10 @@ pub fn ran(model: &mut Model, ended: usize, problem: Option<String>) -> Vec<Effe
         }
         LabStep::Up(job) | LabStep::Sending(job) if job == ended => {
             model.trace.lab = LabStep::Idle;
+            if problem.is_none() {
+                // The packets say it better.
+                model.toast = None;
+            }
             model.trace.problem = problem;
             Vec::new()
         }
