@@ -38,7 +38,7 @@ pub fn trace(engine: &Engine, arguments: TraceArgs) -> Outcome {
     if arguments.command.is_empty() {
         printer.follow(&interrupts, None, deadline)?;
     } else {
-        let mut child = start(&arguments.command)?;
+        let mut child = start(&arguments.command, arguments.json)?;
         let pidfd = ProcessId::of(child.id().cast_signed()).and_then(|process| process.open());
         printer.follow(&interrupts, Some(pidfd?), deadline)?;
         exit_code = end(&mut child)?;
@@ -58,11 +58,16 @@ fn catch_interrupts() -> io::Result<SignalFd> {
     Ok(SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?)
 }
 
-fn start(words: &[String]) -> Result<Child, Failure> {
+/// Starts the command. Where standard output is JSON for a program, what the command says goes to standard error.
+fn start(words: &[String], json: bool) -> Result<Child, Failure> {
     // Our own name means ourselves, wherever the shell would look for it.
     let program = if words[0] == "porthole" { "/proc/self/exe" } else { &words[0] };
-    let child = Command::new(program).args(&words[1..]).spawn();
-    child.map_err(|error| {
+    let mut command = Command::new(program);
+    command.args(&words[1..]);
+    if json {
+        command.stdout(io::stderr().as_fd().try_clone_to_owned()?);
+    }
+    command.spawn().map_err(|error| {
         let exit_code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
         Failure::new(format!("{}: {error}", words[0]), exit_code)
     })

@@ -53,6 +53,14 @@ pub enum Error {
         /// What was being written.
         path: PathBuf,
     },
+    /// The caller may not touch the store.
+    #[error("cannot {action} {path}: permission denied; the image store belongs to root: run it as root or with sudo")]
+    Denied {
+        /// The verb: "open", "rename", …
+        action: &'static str,
+        /// The object.
+        path: PathBuf,
+    },
     /// A system call failed.
     #[error("cannot {action} {path}: {source}")]
     Io {
@@ -78,9 +86,10 @@ impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
     fn at(self, action: &'static str, path: &Path) -> Result<T> {
         self.map_err(|source| {
             let (source, path) = (source.into(), path.to_owned());
-            match is_full(&source) {
-                true => Error::Full { path },
-                false => Error::Io { action, path, source },
+            match source.kind() {
+                _ if is_full(&source) => Error::Full { path },
+                io::ErrorKind::PermissionDenied => Error::Denied { action, path },
+                _ => Error::Io { action, path, source },
             }
         })
     }

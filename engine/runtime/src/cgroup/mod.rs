@@ -70,6 +70,11 @@ impl Error {
     fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { action, path: path.into(), source }
     }
+
+    /// Whether the cgroup, or the file in it, is not there: ENODEV is what an open file of a removed cgroup says.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::File { source, .. } if matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)))
+    }
 }
 
 impl From<Error> for io::Error {

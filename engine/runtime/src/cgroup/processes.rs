@@ -40,8 +40,16 @@ impl Cgroup {
         }
     }
 
-    /// Signals all its processes at once: none can fork away or end and leave its number to another meanwhile.
+    /// Signals all its processes at once: none can fork away or end and leave its number to another meanwhile. A cgroup
+    /// that does not exist, or is removed meanwhile, has none.
     pub fn kill_all(&self, signal: i32) -> Result<()> {
+        match self.kill_existing(signal) {
+            Err(error) if error.is_gone() => Ok(()),
+            result => result,
+        }
+    }
+
+    fn kill_existing(&self, signal: i32) -> Result<()> {
         if signal == libc::SIGKILL && self.kill_by_kernel()? {
             // On v1, a frozen process does not even die.
             return match self.layout {
@@ -125,9 +133,7 @@ impl Cgroup {
 /// The processes in a directory of a hierarchy and in those below it; none if it does not exist.
 pub(super) fn list(directory: &Path) -> Result<Vec<i32>> {
     let text = match read(directory, "cgroup.procs") {
-        Err(Error::File { source, .. }) if matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)) => {
-            return Ok(Vec::new());
-        }
+        Err(error) if error.is_gone() => return Ok(Vec::new()),
         text => text?,
     };
     // 0 stands for a process outside the reader's PID namespace.
