@@ -110,6 +110,15 @@ fn a_command_line_with_offers() {
 }
 
 #[test]
+fn the_palette() {
+    golden("palette", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "<ctrl-p>st");
+        model
+    });
+}
+
+#[test]
 fn a_shell() {
     golden("shell", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);

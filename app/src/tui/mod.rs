@@ -94,6 +94,7 @@ async fn open(engine: Engine, theme: Theme) -> Result<(), Error> {
     let (messages, inbox) = mpsc::channel(INBOX);
     let (keymap, problems) = keymap();
     let mut model = Model::new(size, now(), theme, keymap);
+    model.utc_offset = human::utc_offset();
     model.grammar = Rc::new(Grammar::new(&crate::cli::command()));
     if let Some(problem) = problems.first() {
         model.complain(problem);

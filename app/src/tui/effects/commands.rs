@@ -33,7 +33,8 @@ fn output(argv: &[String], into: Option<&Path>) -> io::Result<Output> {
     command.args(argv).stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped());
     if let Some(path) = into {
         // What is there already is not written over.
-        command.stdout(File::create_new(path)?);
+        let file = File::create_new(path)?;
+        command.stdout(file.try_clone()?).stderr(file);
     }
     command.spawn()?.wait_with_output()
 }

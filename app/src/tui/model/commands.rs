@@ -47,7 +47,7 @@ impl CommandLog {
     /// Notes one whose output goes into a file.
     pub fn start_into(&mut self, argv: &[String], path: &Path, now: i64) -> usize {
         let path = words::quote(&path.to_string_lossy());
-        self.note(format!("porthole {} > {path}", words::join(argv)), now)
+        self.note(format!("porthole {} > {path} 2>&1", words::join(argv)), now)
     }
 
     fn note(&mut self, line: String, now: i64) -> usize {

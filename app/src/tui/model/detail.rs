@@ -87,8 +87,8 @@ impl Default for Detail {
 
 impl Detail {
     /// Empties the text for another subject. How a log is looked at outlives the change.
-    pub fn clear(&mut self, times: Option<bool>) {
-        let (wrap, utc_offset) = (self.text.wrap(), crate::tui::human::utc_offset());
+    pub fn clear(&mut self, times: Option<bool>, utc_offset: i32) {
+        let wrap = self.text.wrap();
         self.text = LogView::new(LIMITS);
         self.text.set_wrap(wrap);
         self.text.set_utc_offset(utc_offset);

@@ -114,6 +114,8 @@ pub struct Model {
     pub size: (u16, u16),
     /// Nanoseconds since 1970, as of the last message.
     pub now: i64,
+    /// The local time's distance from UTC, in seconds.
+    pub utc_offset: i32,
     /// The open page.
     pub screen: Screen,
     /// Which pane has the keys.
@@ -170,6 +172,7 @@ impl Model {
         Self {
             size,
             now,
+            utc_offset: 0,
             screen: Screen::Containers,
             focus: Focus::List,
             zoomed: false,
@@ -200,7 +203,7 @@ impl Model {
         use Layer::*;
         match (&self.modal, self.focus, self.screen) {
             (Some(Modal::Confirm(_)), ..) => &[Confirm],
-            (Some(Modal::Prompt(_) | Modal::Palette(_)), ..) => &[Prompt],
+            (Some(Modal::Prompt(_) | Modal::Palette(..)), ..) => &[Prompt],
             (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Text, Move],
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
             (None, Focus::Shell, _) => &[Shell],

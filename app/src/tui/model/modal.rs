@@ -1,6 +1,7 @@
 //! What lies above the panes and takes all keys.
 
 use super::prompt::Prompt;
+use crate::tui::actions::Action;
 use crate::tui::message::ShellId;
 use porthole_widgets::confirm;
 use porthole_widgets::help::HelpState;
@@ -13,8 +14,8 @@ pub enum Modal {
     Confirm(Confirm),
     /// A line being typed.
     Prompt(Box<Prompt>),
-    /// Finding an action by its name; its items are in the order of the registry.
-    Palette(Box<Palette>),
+    /// Finding an action by its name: the items, and the action of each.
+    Palette(Box<Palette>, Vec<Action>),
     /// A page to read.
     Page(Page),
 }

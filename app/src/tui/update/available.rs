@@ -1,6 +1,7 @@
 //! Which actions make sense now: the key bar shows no others.
 
 use crate::tui::actions::{Action, Layer};
+use crate::tui::model::modal::Modal;
 use crate::tui::model::{Model, Screen};
 use crate::tui::source::{Container, Phase};
 
@@ -28,6 +29,7 @@ pub fn available(model: &Model, action: Action) -> bool {
         SearchNext | SearchPrevious => model.text().is_some_and(|text| text.search_text().is_some()),
         LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
         LabDown => model.containers.all().iter().any(|container| container.name == "web"),
+        Complete | Earlier | Later => !matches!(model.modal, Some(Modal::Palette(..))),
         NextShell | PreviousShell | CloseShell | FocusShell => !model.shells.is_empty(),
         _ => match action.spec().layer {
             Layer::Containers | Layer::Networks => model.current().is_some(),

@@ -10,13 +10,13 @@ pub fn follow(model: &mut Model) -> Option<Effect> {
     if wanted == model.detail.wanted {
         return None;
     }
-    let detail = &mut model.detail;
+    let (detail, utc_offset) = (&mut model.detail, model.utc_offset);
     let same_page = same_subject(wanted.as_ref(), detail.wanted.as_ref());
     detail.wanted = wanted.clone();
     detail.generation = Generation(detail.generation.0 + 1);
     detail.problem = None;
     if !same_page {
-        detail.clear(matches!(wanted, Some(Details::Log { .. })).then_some(detail.times));
+        detail.clear(matches!(wanted, Some(Details::Log { .. })).then_some(detail.times), utc_offset);
         detail.loading = wanted.is_some();
     }
     Some(Effect::Details(detail.generation, wanted))

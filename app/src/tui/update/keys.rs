@@ -8,7 +8,7 @@ use crate::tui::model::{Focus, Model};
 use porthole_widgets::key::Key;
 
 pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
-    if let Some(Modal::Palette(_)) = &model.modal {
+    if let Some(Modal::Palette(..)) = &model.modal {
         return prompts::palette_key(model, key);
     }
     if let Some(action) = model.keymap.action(model.layers(), Chord(key)) {

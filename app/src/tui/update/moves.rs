@@ -127,7 +127,7 @@ pub fn cycle(model: &mut Model, forward: bool) -> Vec<Effect> {
 
 /// One step back: whatever was opened or narrowed last.
 pub fn back(model: &mut Model) -> Vec<Effect> {
-    if model.toast.take().is_some() {
+    if model.toast.take_if(|toast| toast.bad).is_some() {
     } else if model.focus == Focus::Detail && model.detail.text.search_text().is_some() {
         model.detail.text.clear_search();
     } else if model.focus == Focus::Detail && model.detail.text.filter_text().is_some() {

@@ -1,9 +1,8 @@
 //! Lines being typed: opened, edited, taken.
 
-use super::{perform, shells, texts};
-use crate::tui::actions::REGISTRY;
+use super::{available, perform, shells, texts};
+use crate::tui::actions::{Action, REGISTRY, Spec};
 use crate::tui::complete::{self, Grammar};
-use crate::tui::keymap::Keymap;
 use crate::tui::message::Effect;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::prompt::{Prompt, Purpose};
@@ -43,22 +42,23 @@ pub fn open_grep(model: &mut Model) -> Vec<Effect> {
     open(model, Purpose::Grep, &filter)
 }
 
+/// Offers the actions that make sense where one is.
 pub fn open_palette(model: &mut Model) -> Vec<Effect> {
-    let item = |spec: &'static crate::tui::actions::Spec| PaletteItem {
-        name: format!("{} {}", spec.layer.name(), spec.name.replace('-', " ")),
+    let layers = model.layers();
+    let here = |spec: &&Spec| layers.contains(&spec.layer) && available(model, spec.action);
+    let specs: Vec<&Spec> = REGISTRY.iter().filter(here).collect();
+    let item = |spec: &&Spec| PaletteItem {
+        name: spec.name.replace('-', " "),
         about: spec.command.map_or_else(|| spec.about.to_owned(), |command| format!("{}: {command}", spec.about)),
-        key: key_text(&model.keymap, spec.action),
+        key: model.keymap.chords(spec.action).next().map(|chord| chord.to_string()).unwrap_or_default(),
     };
-    model.modal = Some(Modal::Palette(Box::new(Palette::new(REGISTRY.iter().map(item).collect()))));
+    let palette = Box::new(Palette::new(specs.iter().map(item).collect()));
+    model.modal = Some(Modal::Palette(palette, specs.iter().map(|spec| spec.action).collect()));
     Vec::new()
 }
 
-fn key_text(keymap: &Keymap, action: crate::tui::actions::Action) -> String {
-    keymap.chords(action).next().map(|chord| chord.to_string()).unwrap_or_default()
-}
-
 pub fn palette_key(model: &mut Model, key: Key) -> Vec<Effect> {
-    let Some(Modal::Palette(palette)) = &mut model.modal else { return Vec::new() };
+    let Some(Modal::Palette(palette, actions)) = &mut model.modal else { return Vec::new() };
     match palette.key(key) {
         PaletteEvent::Open => Vec::new(),
         PaletteEvent::Closed => {
@@ -66,8 +66,9 @@ pub fn palette_key(model: &mut Model, key: Key) -> Vec<Effect> {
             Vec::new()
         }
         PaletteEvent::Chosen(index) => {
+            let action = actions[index];
             model.modal = None;
-            perform::perform(model, REGISTRY[index].action)
+            perform::perform(model, action)
         }
     }
 }
@@ -191,12 +192,12 @@ fn command(model: &mut Model, line: &str) -> Vec<Effect> {
     }
     match argv.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => Vec::new(),
-        ["q" | "quit" | "q!"] => perform::perform(model, crate::tui::actions::Action::Quit),
+        ["q" | "quit" | "q!"] => perform::perform(model, Action::Quit),
         ["help"] => {
             model.modal = Some(Modal::Page(Page::Help(HelpState::default())));
             Vec::new()
         }
-        ["theme"] => perform::perform(model, crate::tui::actions::Action::NextTheme),
+        ["theme"] => perform::perform(model, Action::NextTheme),
         ["theme", name] => {
             let name = (*name).to_owned();
             perform::set_theme(model, &name);

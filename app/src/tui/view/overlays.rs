@@ -30,7 +30,7 @@ pub fn draw(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
         None => {}
         Some(Modal::Confirm(confirm)) => ConfirmDialog::new(&model.theme, &confirm.dialog).render(body, buf),
         Some(Modal::Prompt(prompt)) => offers(&model.theme, prompt, body, buf),
-        Some(Modal::Palette(palette)) => PaletteView::new(&model.theme, "Actions").render(screen, buf, palette),
+        Some(Modal::Palette(palette, _)) => PaletteView::new(&model.theme, "Actions").render(screen, buf, palette),
         Some(Modal::Page(Page::Help(state))) => {
             HelpOverlay::new(&model.theme, &help(model)).render(body, buf, state);
         }
