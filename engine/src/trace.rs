@@ -26,12 +26,13 @@ const INSIDE: &str = "eth0";
 
 impl Engine {
     /// Opens the taps that a packet passes on its way to the target, in the order in which one from outside does, and
-    /// begins to follow packets.
-    pub fn trace(&self, target: &Target) -> Result<Session> {
+    /// begins to follow packets. Of what was seen, so many bytes are kept; then the oldest goes.
+    pub fn trace(&self, target: &Target, memory: usize) -> Result<Session> {
         let containers = self.traced(target)?;
         let taps = self.taps(&containers)?;
         let focus = containers.iter().flat_map(|container| focus(container, target)).collect();
-        Ok(Session::start(SessionConfig::new(taps, focus, Netns::Host))?)
+        let config = SessionConfig { memory, ..SessionConfig::new(taps, focus, Netns::Host) };
+        Ok(Session::start(config)?)
     }
 
     fn traced(&self, target: &Target) -> Result<Vec<ContainerSummary>> {

@@ -1,4 +1,4 @@
-//! Short messages in the upper right corner.
+//! Short messages in the lower right corner, where they hide the least.
 
 use porthole_themes::Theme;
 use ratatui_core::buffer::Buffer;
@@ -58,7 +58,8 @@ impl Widget for Toasts<'_> {
                 ToastKind::Bad => (glyphs.cross, theme.bad()),
             };
             let width = cells(&toast.text).saturating_add(6).min(area.width.min(70));
-            let place = Rect { x: area.right() - width, y: area.y + 3 * index as u16, width, height: 3 };
+            let y = area.bottom() - 3 * (index as u16 + 1);
+            let place = Rect { x: area.right() - width, y, width, height: 3 };
             Panel::new(theme).popup().render(place, buf);
             let mut pen = Pen::new(buf, inner(place), glyphs.ellipsis);
             pen.skip(1).text(glyph, style).skip(1).text(&toast.text, theme.text());

@@ -10,6 +10,7 @@ mod image;
 mod inspect;
 pub mod internal;
 mod lab;
+mod limits;
 mod logs;
 mod options;
 mod output;
@@ -23,6 +24,7 @@ pub use arguments::{Command, command};
 use clap::Parser;
 use porthole_engine::{Engine, Error, Paths};
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What a command ends with: an exit code, or a line to tell and an exit code.
@@ -76,7 +78,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Tells one line and ends with a code.
 pub fn fail(message: &str, exit_code: i32) -> ExitCode {
-    eprintln!("porthole: {message}");
+    // With nobody left to tell, the exit code still says it.
+    let _ = writeln!(std::io::stderr(), "porthole: {message}");
     code(exit_code)
 }
 

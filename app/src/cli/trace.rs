@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// How long after the command no packet must come for the trace to end.
 const QUIET: Duration = Duration::from_millis(300);
+/// How many bytes of packets are kept for the file.
+const MEMORY: usize = 256 << 20;
 /// However busy, it ends so long after the command.
 const LONGEST_QUIET: Duration = Duration::from_secs(5);
 
@@ -30,9 +32,10 @@ pub fn trace(engine: &Engine, arguments: TraceArgs) -> Outcome {
     };
     // Blocked before the session starts its threads, so that an interrupt reaches us as something to read.
     let interrupts = catch_interrupts()?;
-    let session = engine.trace(&target)?;
+    let session = engine.trace(&target, MEMORY)?;
     let deadline = arguments.timeout.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
-    let mut printer = Printer { session: &session, json: arguments.json, limit: arguments.count, seen: Vec::new(), printed: 0 };
+    let mut printer =
+        Printer { session: &session, json: arguments.json, limit: arguments.count, seen: Vec::new(), printed: 0 };
     printer.announce()?;
     let mut exit_code = 0;
     if arguments.command.is_empty() {

@@ -21,10 +21,10 @@ use crate::error::Error;
 use crate::journey::{Hop, Journey};
 use crate::session::Snapshot;
 
-/// The end of a session.
+/// What a session has seen.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The last snapshot, in which every journey is complete.
+    /// The last snapshot. At the end of a session every journey in it is complete.
     pub snapshot: Arc<Snapshot>,
     written: Vec<Written>,
     snaplen: u32,

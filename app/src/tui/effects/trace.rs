@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
+/// How many bytes of packets are kept: a page shows the newest, and the workstation stays small.
+const MEMORY: usize = 12 << 20;
 /// A busy trace is looked at so often.
 const PAUSE: Duration = Duration::from_millis(80);
 
@@ -33,9 +35,7 @@ pub struct Tracer {
 struct Shared {
     /// Set when another trace has taken its place: nobody wants to hear of it any more.
     replaced: AtomicBool,
-    /// Where to write what was seen, once the trace has ended.
-    save: Mutex<Option<PathBuf>>,
-    /// What was seen by a trace that has ended.
+    /// What was seen so far.
     recording: Mutex<Option<Recording>>,
 }
 
@@ -71,19 +71,14 @@ impl Tracer {
         spawn("trace", &self.messages, move || thread.run(&container, &token));
     }
 
-    /// Saves what was seen. A trace that runs is ended for that: only then is every packet's journey known in full.
-    fn save(&mut self, path: PathBuf) {
+    /// Saves what was seen so far. A trace that runs goes on.
+    fn save(&self, path: PathBuf) {
         let shared = Arc::clone(&self.shared);
-        if self.running.is_some() {
-            *shared.save.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
-            self.running = None;
-            return;
-        }
         let messages = self.messages.clone();
         spawn("trace", &self.messages, move || {
-            let recording = shared.recording.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(recording) = &*recording {
-                let _ = messages.blocking_send(Msg::Trace(TraceUpdate::Saved(write(recording, &path))));
+            let recording = shared.recording.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(recording) = recording {
+                let _ = messages.blocking_send(Msg::Trace(TraceUpdate::Saved(write(&recording, &path))));
             }
         });
     }
@@ -104,13 +99,15 @@ impl Thread {
     /// Traces until it is to end, and keeps what was seen.
     fn trace(&self, container: &str, token: &Token) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let session = self.engine.trace(&Target::Container(container.to_owned())).map_err(|error| text(&error))?;
+        let session =
+            self.engine.trace(&Target::Container(container.to_owned()), MEMORY).map_err(|error| text(&error))?;
         let mut journeys = Journeys::of(&self.engine, container);
         let heard =
             self.tell(TraceUpdate::Snapshot(journeys.convert(&session.snapshot()))) && self.tell(TraceUpdate::Ready);
         while heard && changed(&session, token) {
             session.acknowledge();
             let snapshot = session.snapshot();
+            self.keep(session.recording());
             if !self.tell(TraceUpdate::Snapshot(journeys.convert(&snapshot))) {
                 break;
             }
@@ -123,12 +120,13 @@ impl Thread {
         }
         let recording = session.finish();
         self.tell(TraceUpdate::Snapshot(journeys.convert(&recording.snapshot)));
-        let save = self.shared.save.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(path) = save {
-            self.tell(TraceUpdate::Saved(write(&recording, &path)));
-        }
-        *self.shared.recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording);
+        self.keep(recording);
         Ok(())
+    }
+
+    /// Keeps what there is to save.
+    fn keep(&self, recording: Recording) {
+        *self.shared.recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording);
     }
 
     /// Sends news, unless another trace has taken this one's place; whether to go on.

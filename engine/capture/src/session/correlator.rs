@@ -124,7 +124,7 @@ impl Publisher<'_> {
             self.publish(correlator, active);
         } else {
             let mut state = self.shared.state();
-            state.open = correlator.open();
+            state.settled = !self.pending && correlator.open() == 0;
             if active {
                 state.active = Instant::now();
             }
@@ -146,7 +146,7 @@ impl Publisher<'_> {
         };
         let mut state = self.shared.state();
         let old = std::mem::replace(&mut state.snapshot, Arc::new(snapshot));
-        state.open = correlator.open();
+        state.settled = correlator.open() == 0;
         if active {
             state.active = Instant::now();
         }

@@ -109,7 +109,7 @@ pub struct Until {
     pub journeys: Option<u64>,
     /// This moment.
     pub deadline: Option<Instant>,
-    /// No packet for this long, and no journey still open.
+    /// No packet for this long from the call on, and no journey still open.
     pub idle: Option<Duration>,
 }
 
@@ -155,8 +155,8 @@ struct State {
     snapshot: Arc<Snapshot>,
     /// When something last came in.
     active: Instant,
-    /// How many journeys can still grow.
-    open: usize,
+    /// Whether no journey can still grow and the snapshot has them all.
+    settled: bool,
 }
 
 impl Shared {
@@ -208,7 +208,7 @@ impl Session {
         let interest = Interest { focus: config.focus, arp: config.arp };
         let correlator = Correlator::new(Arc::clone(&names), places.collect(), interest, budget);
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { snapshot: first_snapshot(&names), active: Instant::now(), open: 0 }),
+            state: Mutex::new(State { snapshot: first_snapshot(&names), active: Instant::now(), settled: true }),
             changed: Condvar::new(),
             notify: event_descriptor()?,
         });
@@ -262,6 +262,8 @@ impl Session {
 
     /// Waits.
     pub fn wait(&self, until: Until) -> Waited {
+        // What was sent just before the call may still be on its way through the threads.
+        let begun = Instant::now();
         let mut state = self.shared.state();
         loop {
             let now = Instant::now();
@@ -271,11 +273,11 @@ impl Session {
             if until.deadline.is_some_and(|deadline| now >= deadline) {
                 return Waited::Deadline;
             }
-            let idle = until.idle.map(|idle| state.active + idle);
-            if state.open == 0 && idle.is_some_and(|idle| now >= idle) {
+            let idle = until.idle.map(|idle| state.active.max(begun) + idle);
+            if state.settled && idle.is_some_and(|idle| now >= idle) {
                 return Waited::Idle;
             }
-            let idle = idle.filter(|_| state.open == 0);
+            let idle = idle.filter(|_| state.settled);
             let next = [until.deadline, idle].into_iter().flatten().min();
             state = match next {
                 Some(next) => {
@@ -294,10 +296,15 @@ impl Session {
         }
     }
 
+    /// What has been recorded so far; the last journeys may still grow.
+    pub fn recording(&self) -> Recording {
+        Recording::new(self.snapshot(), self.written.clone(), self.snaplen)
+    }
+
     /// Ends the session with all that it has recorded.
     pub fn finish(mut self) -> Recording {
         self.stop();
-        Recording::new(self.snapshot(), std::mem::take(&mut self.written), self.snaplen)
+        self.recording()
     }
 
     /// Stops the threads in the order of the data: what the taps and the socket still hold is read first.
