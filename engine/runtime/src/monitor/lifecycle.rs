@@ -6,7 +6,7 @@ use super::peer::Peer;
 use super::supervisor::{Phase, Supervisor};
 use crate::process::ProcessId;
 use crate::protocol::{Reply, WaitCondition};
-use crate::state::{self, Status};
+use crate::state::{self, State, Status};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -37,33 +37,39 @@ impl Supervisor {
         if self.restarts.possible() {
             self.network = prepared.keep_network()?;
         }
-        match prepared.start() {
-            Ok(running) => {
-                self.now_running(running)?;
-                self.peers[launcher].send(Reply::Started);
-            }
+        match prepared.start().and_then(|running| self.now_running(running)) {
+            Ok(()) => self.peers[launcher].send(Reply::Started),
             Err(failure) => self.fail_launch(launcher, failure),
         }
         Ok(())
     }
 
     /// Starts the container again, with new streams in its old network.
-    pub(super) fn start_again(&mut self) -> io::Result<()> {
+    pub(super) fn start_again(&mut self) {
         daemon::expose();
-        match Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start) {
-            Ok(running) => self.now_running(running)?,
-            Err(failure) => self.fail(failure),
+        let started = Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start);
+        if let Err(failure) = started.and_then(|running| self.now_running(running)) {
+            self.fail(failure);
         }
-        Ok(())
     }
 
-    fn now_running(&mut self, running: Running) -> io::Result<()> {
+    /// Writes down that the container runs. One that nobody could find again must not run.
+    fn now_running(&mut self, running: Running) -> Result<(), Failure> {
         self.state.status = Status::Running;
         self.state.init = Some(running.process);
-        self.state.started_at = Some(state::now());
+        let before = self.state.started_at.replace(state::now());
+        if let Err(error) = self.state.save(&self.config.directory) {
+            // Both fail only for one that has ended.
+            let _ = running.kill().and_then(|()| running.finish());
+            self.state.init = None;
+            self.state.status = Status::Created;
+            self.state.started_at = before;
+            let path = self.config.directory.join(State::FILE);
+            return Err(Failure { exit_code: 125, message: format!("{}: {error}", path.display()) });
+        }
         self.phase = Phase::Running(running);
         self.settle_at = Some(Instant::now() + SETTLED);
-        self.state.save(&self.config.directory)
+        Ok(())
     }
 
     pub(super) fn container_ended(&mut self) -> io::Result<()> {
@@ -81,21 +87,20 @@ impl Supervisor {
         self.state.finished_at = Some(state::now());
         match self.restarts.after_exit(code, uptime) {
             Some(delay) => self.wait_to_restart(code, delay),
-            None => {
-                self.end(code);
-                Ok(())
-            }
+            None => self.end(code),
         }
+        Ok(())
     }
 
-    fn wait_to_restart(&mut self, code: i32, delay: Duration) -> io::Result<()> {
+    fn wait_to_restart(&mut self, code: i32, delay: Duration) {
         if let Phase::Running(running) = &self.phase {
             running.clear();
         }
         self.phase = Phase::Waiting(Instant::now() + delay);
         self.state.status = Status::Restarting;
         self.state.restart_count = self.restarts.count;
-        self.state.save(&self.config.directory)?;
+        // On a full disk the record goes on to say that it runs, which it soon does again.
+        let _ = self.state.save(&self.config.directory);
         for peer in &mut self.peers {
             if peer.waits == Some(WaitCondition::NextExit) || peer.attach.is_some() {
                 peer.send(Reply::Exited { code });
@@ -103,7 +108,6 @@ impl Supervisor {
                 peer.waits = peer.waits.filter(|&condition| condition == WaitCondition::Final);
             }
         }
-        Ok(())
     }
 
     fn fail_launch(&mut self, launcher: usize, failure: Failure) {

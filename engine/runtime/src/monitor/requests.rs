@@ -98,7 +98,11 @@ impl Supervisor {
         match self.phase {
             Phase::Waiting(_) => self.end(self.state.exit_code.unwrap_or(0)),
             Phase::Ended { .. } => self.tell_if_ended(index),
-            _ => self.kill_at = timeout_ms.map(|timeout| Instant::now() + Duration::from_millis(timeout.into())),
+            _ => {
+                // Of several that ask, the least patient is served.
+                let kill_at = timeout_ms.map(|timeout| Instant::now() + Duration::from_millis(timeout.into()));
+                self.kill_at = self.kill_at.into_iter().chain(kill_at).min();
+            }
         }
     }
 
