@@ -43,8 +43,8 @@ impl Engine {
     /// All containers, or only those that run; the newest first. What killed processes left behind is cleaned up first.
     pub fn containers(&self, all: bool) -> Result<Vec<ContainerSummary>> {
         let (mut summaries, unsettled) = self.list()?;
-        if unsettled && rustix::process::geteuid().is_root() {
-            self.reconcile_all()?;
+        // Where it cannot be cleaned up, on a full disk say, the list is as true without.
+        if unsettled && rustix::process::geteuid().is_root() && self.reconcile_all().is_ok() {
             summaries = self.list()?.0;
         }
         summaries.retain(|summary| all || summary.is_running());

@@ -112,6 +112,13 @@ pub fn release(paths: &Paths, name: &str, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// Gives back whatever name a container has whose record cannot say.
+pub fn release_all(paths: &Paths, id: &str) -> Result<()> {
+    let directory = paths.names();
+    let entries = fs::read_dir(&directory).map_err(|source| Error::file(directory, source))?;
+    entries.flatten().try_for_each(|entry| release(paths, &entry.file_name().to_string_lossy(), id))
+}
+
 /// Whose the name is.
 pub fn lookup(paths: &Paths, name: &str) -> Result<Option<String>> {
     if !is_valid_name(name) {

@@ -48,7 +48,6 @@ impl Engine {
             return Ok(());
         }
         drop(lock);
-        self.settle(record, &live)?;
         self.clean_up(&record.id)
     }
 

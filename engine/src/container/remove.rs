@@ -3,9 +3,12 @@
 use super::config::{ContainerConfig, NetworkMode};
 use super::names;
 use super::record::{self, Record};
+use super::stop::wait_for_end;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files;
+use porthole_runtime::client::{self, MonitorClient};
+use porthole_runtime::state::State;
 use std::fs;
 use std::path::Path;
 
@@ -13,32 +16,64 @@ impl Engine {
     /// Removes a container; one that runs only by force, with SIGKILL.
     pub fn remove(&self, name: &str, force: bool) -> Result<()> {
         let record = self.find(name)?;
-        if is_active(&record)? {
-            if !force {
-                return Err(Error::RemoveRunning(record.existing_config()?.name));
-            }
-            match self.stop(&record.id, Some("KILL"), None) {
-                // It ended by itself, and may even have been removed for it.
-                Err(Error::NoSuchContainer(_)) => return Ok(()),
-                Err(error) if is_active(&record)? => return Err(error),
-                _ => {}
-            }
+        if force {
+            self.end_by_force(&record)?;
         }
         let _lock = match record.lock() {
             Err(Error::NoSuchContainer(_)) => return Ok(()),
             lock => lock?,
         };
-        if is_active(&record)? {
-            return Err(Error::RemoveRunning(record.existing_config()?.name));
-        }
-        let config = readable(record.config())?.flatten();
+        let config = match record.read() {
+            Ok(Some((config, live))) if record::is_active(live.state.status) => {
+                return Err(Error::RemoveRunning(config.name));
+            }
+            Ok(made) => made.map(|(config, _)| config),
+            // Nobody can tell whether it runs.
+            Err(error @ Error::Record { .. }) if !force => return Err(error),
+            Err(Error::Record { .. }) => record.config().ok().flatten(),
+            Err(error) => return Err(error),
+        };
         if self.paths().active(&record.id).exists() {
-            // Without a readable record nobody knows whether it runs.
-            let cgroup = self.cgroup_of(&record)?;
-            cgroup.kill_all(libc::SIGKILL).map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
             self.release(&record, config.as_ref())?;
         }
         self.delete(&record, config.as_ref())
+    }
+
+    /// Kills a container whatever its records and its monitor are like.
+    fn end_by_force(&self, record: &Record) -> Result<()> {
+        let stopped = match record.live() {
+            Ok(live) if !record::is_active(live.state.status) => return Ok(()),
+            Ok(live) => match self.stop(&record.id, Some("KILL"), None) {
+                Err(Error::Monitor { source: client::Error::Silent { .. }, .. }) => {
+                    // A monitor that hangs is of no use to anybody.
+                    if let Some(monitor) = live.state.monitor {
+                        // It fails only for one that has ended.
+                        let _ = monitor.send_signal(libc::SIGKILL);
+                        wait_for_end(monitor, None)?;
+                    }
+                    self.stop(&record.id, Some("KILL"), None)
+                }
+                stopped => stopped,
+            },
+            Err(error) => Err(error),
+        };
+        match stopped {
+            // It ended by itself, and may even have been removed for it.
+            Err(Error::NoSuchContainer(_)) => Ok(()),
+            // Its monitor is told first, or it would start the container again. If there is none, nobody needs to be told.
+            Err(Error::Record { .. }) => {
+                let monitor = MonitorClient::connect(&self.paths().socket(&record.id));
+                let _ = monitor.and_then(|mut monitor| monitor.stop(libc::SIGKILL, None));
+                self.kill_processes(record)
+            }
+            Err(error) if record.live().is_ok_and(|live| record::is_active(live.state.status)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn kill_processes(&self, record: &Record) -> Result<()> {
+        let killed = self.cgroup_of(record)?.kill_all(libc::SIGKILL);
+        killed.map_err(|source| Error::Cgroup { name: record.id.clone(), source })
     }
 
     /// Gives a container another name.
@@ -46,10 +81,10 @@ impl Engine {
         let record = self.find(name)?;
         let _lock = record.lock()?;
         let mut config = record.existing_config()?;
-        let old_name = std::mem::replace(&mut config.name, names::reserve(self.paths(), new_name, &record.id)?);
-        if old_name == config.name {
+        if new_name.strip_prefix('/').unwrap_or(new_name) == config.name {
             return Err(Error::InvalidOption("Renaming a container with the same name as its current name".to_owned()));
         }
+        let old_name = std::mem::replace(&mut config.name, names::reserve(self.paths(), new_name, &record.id)?);
         match record.write_config(&config) {
             Ok(()) => names::release(self.paths(), &old_name, &record.id),
             Err(error) => {
@@ -59,7 +94,7 @@ impl Engine {
         }
     }
 
-    /// Frees what a container that has ended held, and removes it if it was made to be.
+    /// Writes down the end of a container if nobody saw it, frees what it held, and removes it if it was made to be.
     pub fn clean_up(&self, id: &str) -> Result<()> {
         let record = Record::new(self.paths(), id);
         let _lock = match record.lock() {
@@ -70,6 +105,10 @@ impl Engine {
         if record::is_active(live.state.status) && !live.stale {
             // It was started again before we came to it.
             return Ok(());
+        }
+        if live.stale {
+            let finished_at = Some(jiff::Timestamp::now().to_string());
+            record.write_state(&State { finished_at, ..live.state })?;
         }
         let config = record.config()?;
         if self.paths().active(id).exists() {
@@ -100,8 +139,9 @@ impl Engine {
         files::create_private_directory(&removed)?;
         let grave = removed.join(&record.id);
         fs::rename(record.directory(), &grave).map_err(|source| Error::file(record.directory(), source))?;
-        if let Some(config) = config {
-            names::release(self.paths(), &config.name, &record.id)?;
+        match config {
+            Some(config) => names::release(self.paths(), &config.name, &record.id)?,
+            None => names::release_all(self.paths(), &record.id)?,
         }
         remove_tree(&grave)?;
         if !self.is_system_root() && record::ids(self.paths())?.is_empty() {
@@ -109,19 +149,6 @@ impl Engine {
             self.remove_parent_cgroup()?;
         }
         Ok(())
-    }
-}
-
-/// Whether a container has processes, as far as its records can be read.
-fn is_active(record: &Record) -> Result<bool> {
-    Ok(readable(record.live())?.is_some_and(|live| record::is_active(live.state.status)))
-}
-
-/// `None` for a damaged record: a container that cannot be read can still be removed.
-fn readable<T>(result: Result<T>) -> Result<Option<T>> {
-    match result {
-        Err(Error::Record { .. }) => Ok(None),
-        result => result.map(Some),
     }
 }
 

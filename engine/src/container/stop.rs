@@ -7,8 +7,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_runtime::cgroup::Cgroup;
 use porthole_runtime::client::WaitCondition;
-use porthole_runtime::process::{self, ProcessId};
-use porthole_runtime::state::{State, Status};
+use porthole_runtime::process::ProcessId;
+use porthole_runtime::state::Status;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
@@ -75,26 +75,49 @@ impl Engine {
     /// Asks a container to end, and kills it when it has not after the time-out (in seconds; negative: never).
     pub fn stop(&self, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<()> {
         let (record, config, live) = self.look_up(name)?;
+        if !record::is_active(live.state.status) {
+            return self.settle(&record, &live);
+        }
+        self.end(&record, &config, &live, signal, timeout)?;
+        self.clean_up(&record.id)
+    }
+
+    /// Stops a container if it runs, and starts it. One that is removed when it ends is not removed in between.
+    pub fn restart(&self, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<()> {
+        let (record, config, live) = self.look_up(name)?;
+        if !record::is_active(live.state.status) {
+            return self.start(name).map(drop);
+        }
+        // Whoever cleans up after the run that ends now has to wait, and then finds the next one.
+        let lock = record.lock()?;
+        let live = record.live()?;
+        if record::is_active(live.state.status) {
+            self.end(&record, &config, &live, signal, timeout)?;
+        }
+        self.start_locked(record, lock).map(drop)
+    }
+
+    /// Ends the processes of an active container, and frees nothing.
+    fn end(
+        &self,
+        record: &Record,
+        config: &ContainerConfig,
+        live: &Live,
+        signal: Option<&str>,
+        timeout: Option<i64>,
+    ) -> Result<()> {
         let signal = parse_signal(signal.or(config.stop_signal.as_deref()).unwrap_or("TERM"))?;
         let timeout = match timeout {
             None => Some(STOP_TIMEOUT),
             Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
         };
         match live.state.init {
-            _ if !record::is_active(live.state.status) => return self.settle(&record, &live),
-            Some(init) if live.monitor_lost => self.stop_without_monitor(&record, init, signal, timeout)?,
+            Some(init) if live.monitor_lost => self.end_without_monitor(record, init, signal, timeout),
             _ => {
-                let stopped = self.connect(&record, &config.name)?.stop(signal, timeout);
-                stopped.map_err(|source| monitor_error(&config, source))?;
+                let stopped = self.connect(record, &config.name)?.stop(signal, timeout);
+                stopped.map(drop).map_err(|source| monitor_error(config, source))
             }
         }
-        self.clean_up(&record.id)
-    }
-
-    /// Stops a container if it runs, and starts it.
-    pub fn restart(&self, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<()> {
-        self.stop(name, signal, timeout)?;
-        self.start(name).map(drop)
     }
 
     /// Sends a signal to a container's init.
@@ -172,7 +195,7 @@ impl Engine {
     }
 
     /// What the monitor would do, done from here.
-    fn stop_without_monitor(
+    fn end_without_monitor(
         &self,
         record: &Record,
         init: ProcessId,
@@ -188,17 +211,12 @@ impl Engine {
             cgroup.kill_all(libc::SIGKILL).map_err(|source| cgroup_error(&record.id, source))?;
             wait_for_end(init, None)?;
         }
-        self.settle(record, &record.live()?)
+        Ok(())
     }
 
     /// Writes down the end of a container that nobody saw, and frees what it held.
     pub(super) fn settle(&self, record: &Record, live: &Live) -> Result<()> {
-        if !live.stale {
-            return Ok(());
-        }
-        let finished_at = Some(jiff::Timestamp::now().to_string());
-        record.write_state(&State { finished_at, ..live.state.clone() })?;
-        self.clean_up(&record.id)
+        if live.stale { self.clean_up(&record.id) } else { Ok(()) }
     }
 
     fn without_monitor(&self, config: &ContainerConfig) -> Error {
@@ -214,9 +232,11 @@ fn cgroup_error(name: &str, source: porthole_runtime::cgroup::Error) -> Error {
 }
 
 /// Waits for a process that is not our child; true when it has ended.
-fn wait_for_end(init: ProcessId, timeout: Option<Duration>) -> Result<bool> {
-    match init.open() {
-        Ok(pidfd) => process::wait_ended(pidfd.as_fd(), timeout).map_err(|source| Error::file("pidfd", source)),
+pub(super) fn wait_for_end(process: ProcessId, timeout: Option<Duration>) -> Result<bool> {
+    match process.open() {
+        Ok(pidfd) => {
+            porthole_runtime::process::wait_ended(pidfd.as_fd(), timeout).map_err(|source| Error::file("pidfd", source))
+        }
         Err(_) => Ok(true),
     }
 }

@@ -7,6 +7,7 @@ pub use launch::{Launching, StartError, launch};
 
 use crate::protocol::{Inbox, Reply, Request};
 use crate::state::State;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -31,10 +32,21 @@ pub enum Error {
         /// What reading or writing said.
         source: io::Error,
     },
+    /// It is there and does not answer.
+    #[error(
+        "its monitor (process {pid}) does not answer: `kill -CONT {pid}` wakes one that was stopped, `porthole rm -f` ends it with the container"
+    )]
+    Silent {
+        /// The monitor.
+        pid: i32,
+    },
     /// It cannot be done in the container's present state.
     #[error("{0}")]
     Refused(String),
 }
+
+/// How long a monitor may take over what it does at once.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection to the monitor of a container.
 pub struct MonitorClient {
@@ -70,6 +82,8 @@ impl MonitorClient {
 
     /// Sends a signal, then SIGKILL after the time-out if there is one, and waits for the end; the exit code.
     pub fn stop(&mut self, signal: i32, timeout: Option<Duration>) -> Result<i32, Error> {
+        // One that hangs is found out now, not after the time-out.
+        self.status()?;
         let timeout_ms = timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self.call_for_exit(Request::Stop { signal, timeout_ms })
     }
@@ -109,13 +123,18 @@ impl MonitorClient {
     }
 
     fn call_for_exit(&mut self, request: Request) -> Result<i32, Error> {
-        match self.call(request)? {
+        match self.call_within(request, None)? {
             Answer::Exited(code) => Ok(code),
             _ => Err(self.unexpected()),
         }
     }
 
     fn call(&mut self, request: Request) -> Result<Answer, Error> {
+        self.call_within(request, Some(PATIENCE))
+    }
+
+    fn call_within(&mut self, request: Request, patience: Option<Duration>) -> Result<Answer, Error> {
+        self.stream.set_read_timeout(patience).map_err(|source| self.lost(source))?;
         self.send(request).map_err(|source| self.lost(source))?;
         let answer = receive(&mut self.stream, &mut self.inbox, |reply| match reply {
             Reply::Done => Some(Ok(Answer::Done)),
@@ -134,6 +153,11 @@ impl MonitorClient {
     }
 
     fn lost(&self, source: io::Error) -> Error {
+        if source.kind() == io::ErrorKind::WouldBlock
+            && let Ok(monitor) = getsockopt(&self.stream, PeerCredentials)
+        {
+            return Error::Silent { pid: monitor.pid() };
+        }
         Error::Lost { socket: self.socket.clone(), source }
     }
 
