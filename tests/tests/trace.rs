@@ -15,7 +15,8 @@ fn trace_of_a_request(host: &Host, flags: &str) -> Trace {
     host.ok("lab up");
     let output = host.porthole(&format!("trace --json {flags} -- porthole lab send"));
     output.ok();
-    let journeys: Vec<Value> = output.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let journeys: Vec<Value> =
+        output.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON alone")).collect();
     assert!(output.stderr.contains("seen on every tap"), "{}", output.stderr);
     let rules = host.tool("nft list tables");
     let table = rules.split_whitespace().find(|word| word.starts_with("porthole")).expect("our table").to_owned();
@@ -168,7 +169,8 @@ fn a_dropped_packet_is_called_so() {
     let table = host.tool("nft list tables").split_whitespace().last().unwrap().to_owned();
     host.tool(&format!("nft insert rule ip {table} FORWARD tcp dport 80 counter drop"));
     let output = host.porthole("trace --json --container web --timeout 2 -- porthole lab send");
-    let journeys: Vec<Value> = output.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let journeys: Vec<Value> =
+        output.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON alone")).collect();
     let first = journeys.first().expect("the SYN was seen");
     assert_eq!(first["dropped"], true, "{first}");
     let last = list(first, "rules").last().unwrap();

@@ -1,0 +1,89 @@
+//! Limits: what is asked for on the command line, the kernel enforces and `inspect` tells.
+
+use porthole_tests::Host;
+use serde_json::json;
+use std::path::Path;
+
+#[test]
+fn cpu_and_memory_limits_reach_the_kernel() {
+    let host = Host::new();
+    let limits = "-m 64m --memory-swap 96m --memory-reservation 32m -c 512 --cpu-quota 20000 --cpu-period 50000 \
+        --cpuset-cpus 0 --cpuset-mems 0";
+    host.ok(&format!("run -d --name limited {limits} box sleep 100"));
+    assert_eq!(host.cgroup("limited", "memory.limit_in_bytes", "memory.max"), (64 << 20).to_string());
+    assert_eq!(host.cgroup("limited", "memory.soft_limit_in_bytes", "memory.low"), (32 << 20).to_string());
+    assert!(["512", "20"].contains(&host.cgroup("limited", "cpu.shares", "cpu.weight").as_str()));
+    assert!(["20000", "20000 50000"].contains(&host.cgroup("limited", "cpu.cfs_quota_us", "cpu.max").as_str()));
+    assert_eq!(host.cgroup("limited", "cpuset.cpus", "cpuset.cpus"), "0");
+    let swap = host.cgroup("limited", "memory.memsw.limit_in_bytes", "memory.swap.max");
+    assert!([96 << 20, 32 << 20].contains(&swap.parse::<i64>().unwrap()), "{swap}");
+
+    let recorded = &host.inspect("limited")["HostConfig"];
+    for (name, value) in [
+        ("Memory", json!(64 << 20)),
+        ("MemorySwap", json!(96 << 20)),
+        ("MemoryReservation", json!(32 << 20)),
+        ("MemorySwappiness", json!(null)),
+        ("CpuShares", json!(512)),
+        ("CpuQuota", json!(20_000)),
+        ("CpuPeriod", json!(50_000)),
+        ("CpusetCpus", json!("0")),
+        ("CpusetMems", json!("0")),
+        ("ShmSize", json!(64 << 20)),
+    ] {
+        assert_eq!(recorded[name], value, "{name}");
+    }
+}
+
+#[test]
+fn a_container_says_what_its_processes_may() {
+    let host = Host::new();
+    let options = "--ulimit nofile=100:200 --ulimit core=0 --shm-size 2m --oom-score-adj 500";
+    let script = "ulimit -Sn; ulimit -Hn; ulimit -c; df -k /dev/shm | tail -1; cat /proc/self/oom_score_adj";
+    let said = host.ok(&format!("run --name said {options} box sh -c '{script}'"));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!([lines[0], lines[1], lines[2], lines[4]], ["100", "200", "0", "500"], "{said}");
+    assert_eq!(lines[3].split_whitespace().nth(1), Some("2048"), "{said}");
+    let recorded = &host.inspect("said")["HostConfig"];
+    assert_eq!(recorded["Ulimits"][0], json!({ "Name": "nofile", "Soft": 100, "Hard": 200 }));
+    assert_eq!((&recorded["ShmSize"], &recorded["OomScoreAdj"]), (&json!(2 << 20), &json!(500)));
+}
+
+#[test]
+fn a_device_is_throttled_and_weighed() {
+    let host = Host::new();
+    let Some(device) = ["/dev/vda", "/dev/sda", "/dev/loop0"].into_iter().find(|path| Path::new(path).exists()) else {
+        return;
+    };
+    let rates = format!("--device-read-bps {device}:1mb --device-write-iops {device}:100 --blkio-weight 300");
+    host.ok(&format!("run -d --name slow {rates} box sleep 100"));
+    assert!(host.cgroup("slow", "blkio.throttle.read_bps_device", "io.max").contains("1048576"));
+    assert!(host.cgroup("slow", "blkio.throttle.write_iops_device", "io.max").contains("100"));
+    let recorded = &host.inspect("slow")["HostConfig"];
+    assert_eq!(recorded["BlkioDeviceReadBps"], json!([{ "Path": device, "Rate": 1 << 20 }]));
+    assert_eq!(recorded["BlkioWeight"], 300);
+}
+
+#[test]
+fn contradictions_are_told_and_leave_nothing() {
+    let host = Host::new();
+    for (options, told) in [
+        ("--cpus 1 --cpu-quota 20000", "Conflicting options: Nano CPUs and CPU Quota cannot both be set."),
+        ("--cpus 1 --cpu-period 20000", "Conflicting options: Nano CPUs and CPU Period cannot both be set."),
+        ("--cpus 10000", "Range of CPUs is from 0.01 to"),
+        ("--cpu-shares 1", "minimum allowed cpu-shares is 2"),
+        ("--cpuset-cpus 4000", "Requested CPUs are not available - requested 4000"),
+        ("-m 64m --memory-swap 32m", "Minimum memoryswap limit should be larger than memory limit"),
+        ("--memory-swap 64m", "You should always set the Memory limit when using Memoryswap limit"),
+        ("-m 64m --memory-reservation 65m", "can not be less than memory reservation limit"),
+        ("--memory-swappiness 101", "valid memory swappiness range is 0-100"),
+        ("--oom-score-adj 1001", "range for oom score adj is [-1000, 1000]"),
+        ("--blkio-weight 5", "Range of blkio weight is from 10 to 1000"),
+        ("--ulimit nofile=5:4", "ulimit soft limit must be less than or equal to hard limit: 5 > 4"),
+        ("--device-read-bps /dev/null:1mb", "/dev/null is not a block device"),
+    ] {
+        let message = host.fails(125, &format!("run --rm {options} box true"));
+        assert!(message.contains(told), "{options}: {message}");
+    }
+    assert_eq!(host.ok("ps -aq"), "");
+}
