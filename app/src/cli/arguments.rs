@@ -1,5 +1,6 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
+use super::limits::{FixedLimitArgs, LimitArgs};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -144,15 +145,19 @@ pub struct ContainerArgs {
     /// Overwrite the default ENTRYPOINT of the image
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<String>,
-    /// Memory limit
-    #[arg(short = 'm', long, value_name = "BYTES")]
-    pub memory: Option<String>,
-    /// Number of CPUs
-    #[arg(long, value_name = "DECIMAL")]
-    pub cpus: Option<String>,
-    /// Tune container pids limit (set -1 for unlimited)
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
+    pub fixed_limits: FixedLimitArgs,
+    /// Tune host's OOM preferences (-1000 to 1000)
     #[arg(long, value_name = "INT", allow_hyphen_values = true)]
-    pub pids_limit: Option<i64>,
+    pub oom_score_adj: Option<i32>,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES")]
+    pub shm_size: Option<String>,
+    /// Ulimit options
+    #[arg(long, value_name = "TYPE=SOFT[:HARD]")]
+    pub ulimit: Vec<String>,
     /// Mount the container's root filesystem as read only
     #[arg(long)]
     pub read_only: bool,

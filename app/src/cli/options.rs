@@ -22,9 +22,14 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         cap_drop: arguments.cap_drop,
         read_only: arguments.read_only,
         tmpfs: arguments.tmpfs.iter().map(|text| split(text, ':')).collect(),
-        memory: arguments.memory.as_deref().map(units::parse_bytes).transpose().map_err(usage)?.filter(|n| *n != 0),
-        nano_cpus: arguments.cpus.as_deref().map(units::parse_cpus).transpose().map_err(usage)?.filter(|n| *n != 0),
-        pids_limit: arguments.pids_limit,
+        resources: arguments
+            .limits
+            .resources()
+            .and_then(|limits| arguments.fixed_limits.add_to(limits))
+            .map_err(usage)?,
+        oom_score_adj: arguments.oom_score_adj,
+        shm_size: arguments.shm_size.as_deref().map(units::parse_bytes).transpose().map_err(usage)?.filter(|n| *n != 0),
+        ulimits: arguments.ulimit.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(usage)?,
     };
     Ok(CreateOptions {
         image: arguments.image,
@@ -48,7 +53,8 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
 pub fn environment(files: &[PathBuf], words: &[String]) -> Result<Vec<String>, Failure> {
     let mut variables = Vec::new();
     for file in files {
-        let text = fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display()), 125))?;
+        let text =
+            fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display()), 125))?;
         for (number, line) in text.lines().enumerate() {
             let line = line.trim_start();
             if line.is_empty() || line.starts_with('#') {
@@ -105,7 +111,9 @@ fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
         ("no" | "always" | "unless-stopped", Some(_)) => {
             Err(format!("invalid restart policy {text}: maximum retry count can only be used with 'on-failure'"))
         }
-        _ => Err(format!("invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'")),
+        _ => Err(format!(
+            "invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )),
     }
 }
 
@@ -185,7 +193,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("env");
         fs::write(&file, "# comment\n\nA=1\nPATH\nNOT_SET_ANYWHERE\n").unwrap();
-        let variables = environment(std::slice::from_ref(&file), &["B=2".to_owned(), "NOT_SET_ANYWHERE".to_owned()]).unwrap();
+        let variables =
+            environment(std::slice::from_ref(&file), &["B=2".to_owned(), "NOT_SET_ANYWHERE".to_owned()]).unwrap();
         assert_eq!(variables[0], "A=1");
         assert!(variables[1].starts_with("PATH=/"));
         assert_eq!(variables[2..], ["B=2", "NOT_SET_ANYWHERE"]);

@@ -1,5 +1,7 @@
 //! `config.json`: what was asked of a container, joined with what its image says.
 
+use super::resources::Resources;
+use super::ulimit::Ulimit;
 use porthole_runtime::monitor::RestartPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,12 +76,14 @@ pub struct HostConfig {
     pub read_only: bool,
     /// tmpfs mounts: path and options.
     pub tmpfs: BTreeMap<String, String>,
-    /// Memory limit in bytes.
-    pub memory: Option<i64>,
-    /// CPU time in billionths of a CPU.
-    pub nano_cpus: Option<i64>,
-    /// How many tasks it may have.
-    pub pids_limit: Option<i64>,
+    /// How much it may use.
+    pub resources: Resources,
+    /// How likely the kernel kills its processes when the host runs out of memory, -1000 to 1000.
+    pub oom_score_adj: Option<i32>,
+    /// Size of /dev/shm in bytes; 64 MiB when nobody says.
+    pub shm_size: Option<i64>,
+    /// Limits of each of its processes.
+    pub ulimits: Vec<Ulimit>,
 }
 
 /// One `-v SOURCE:TARGET[:OPTIONS]`.
@@ -149,6 +153,13 @@ impl TryFrom<String> for NetworkMode {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
+    }
+}
+
+impl HostConfig {
+    /// Size of /dev/shm in bytes.
+    pub fn shm_size(&self) -> i64 {
+        self.shm_size.unwrap_or(64 << 20)
     }
 }
 

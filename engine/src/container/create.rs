@@ -14,9 +14,6 @@ use porthole_runtime::monitor::RestartPolicy;
 use std::fs;
 use std::io::ErrorKind;
 
-/// Docker's least memory limit, 6 MiB: below, a container cannot even start.
-const LEAST_MEMORY: i64 = 6 << 20;
-
 /// A container that was just made.
 #[derive(Debug)]
 pub struct Created {
@@ -123,8 +120,9 @@ fn check(options: &CreateOptions) -> Result<()> {
     if host.auto_remove && host.restart != RestartPolicy::No {
         return refuse("conflicting options: cannot specify both --restart and --rm");
     }
-    if host.memory.is_some_and(|memory| memory < LEAST_MEMORY) {
-        return refuse("Minimum memory limit allowed is 6MB");
+    host.resources.check()?;
+    if let Some(score @ (..-1000 | 1001..)) = host.oom_score_adj {
+        return refuse(&format!("Invalid value {score}, range for oom score adj is [-1000, 1000]"));
     }
     if !host.publish.is_empty() {
         match &host.network {

@@ -2,6 +2,8 @@
 
 use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
 use super::record::{Live, Record};
+use super::resources::{Resources, Throttle};
+use super::ulimit::Ulimit;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_network::{Endpoint, PublishedPort};
@@ -84,7 +86,7 @@ fn state(state: &State, monitor_lost: bool) -> Value {
 
 fn host_config(config: &ContainerConfig) -> Value {
     let host = &config.host;
-    json!({
+    let mut value = json!({
         "Binds": host.binds.iter().map(bind).collect::<Vec<_>>(),
         "NetworkMode": host.network,
         "PortBindings": port_bindings(host),
@@ -95,10 +97,43 @@ fn host_config(config: &ContainerConfig) -> Value {
         "CapDrop": host.cap_drop,
         "ReadonlyRootfs": host.read_only,
         "Tmpfs": host.tmpfs,
-        "Memory": host.memory.unwrap_or(0),
-        "NanoCpus": host.nano_cpus.unwrap_or(0),
-        "PidsLimit": host.pids_limit,
+        "OomScoreAdj": host.oom_score_adj.unwrap_or(0),
+        "ShmSize": host.shm_size(),
+        "Ulimits": host.ulimits.iter().map(ulimit).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(all), Value::Object(limits)) = (&mut value, resources(&host.resources)) {
+        all.extend(limits);
+    }
+    value
+}
+
+fn resources(resources: &Resources) -> Value {
+    let throttles = |list: &[Throttle]| {
+        list.iter().map(|throttle| json!({ "Path": throttle.path, "Rate": throttle.rate })).collect::<Vec<_>>()
+    };
+    json!({
+        "Memory": resources.memory.unwrap_or(0),
+        "MemorySwap": resources.memory_and_swap().unwrap_or(0),
+        "MemoryReservation": resources.memory_reservation.unwrap_or(0),
+        "MemorySwappiness": resources.memory_swappiness,
+        "OomKillDisable": resources.oom_kill_disable,
+        "NanoCpus": resources.nano_cpus.unwrap_or(0),
+        "CpuShares": resources.cpu_shares.unwrap_or(0),
+        "CpuQuota": resources.cpu_quota.unwrap_or(0),
+        "CpuPeriod": resources.cpu_period.unwrap_or(0),
+        "CpusetCpus": resources.cpuset_cpus.as_deref().unwrap_or_default(),
+        "CpusetMems": resources.cpuset_mems.as_deref().unwrap_or_default(),
+        "PidsLimit": resources.pids_limit,
+        "BlkioWeight": resources.blkio_weight.unwrap_or(0),
+        "BlkioDeviceReadBps": throttles(&resources.device_read_bps),
+        "BlkioDeviceWriteBps": throttles(&resources.device_write_bps),
+        "BlkioDeviceReadIOps": throttles(&resources.device_read_iops),
+        "BlkioDeviceWriteIOps": throttles(&resources.device_write_iops),
     })
+}
+
+fn ulimit(limit: &Ulimit) -> Value {
+    json!({ "Name": limit.name, "Soft": limit.soft, "Hard": limit.hard })
 }
 
 fn bind(bind: &Bind) -> String {

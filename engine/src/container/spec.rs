@@ -1,12 +1,13 @@
 //! From what was asked of a container to the OCI `Spec` of its process. Pure: what must be looked up comes in [`Facts`].
 
 use super::config::{Bind, ContainerConfig, NetworkMode};
+use super::ulimit::Ulimit;
 use super::user::User;
 use super::{capabilities, environment};
 use crate::error::{Error, Result};
 use oci_spec::runtime::{
-    Linux, LinuxCpu, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory, LinuxNamespace, LinuxNamespaceType,
-    LinuxPids, LinuxResources, Mount, Process, Root, Spec,
+    Linux, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, LinuxResources, Mount,
+    Process, Root, Spec,
 };
 use porthole_runtime::seccomp::DEFAULT_SECCOMP_ANNOTATION;
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub struct Facts<'a> {
     pub network_namespace: Option<PathBuf>,
     /// Its cgroup below every hierarchy.
     pub cgroup: String,
+    /// How much it may use.
+    pub resources: LinuxResources,
     /// The host's devices; only for a privileged container.
     pub devices: Vec<LinuxDevice>,
 }
@@ -47,15 +50,16 @@ const MASKED: [&str; 12] = [
 /// Docker's read-only paths (same source).
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-const CPU_PERIOD: u64 = 100_000;
-
 /// Makes the spec.
 pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
     let capabilities = capabilities::select(config.host.privileged, &config.host.cap_add, &config.host.cap_drop)
         .map_err(Error::InvalidOption)?;
     let env = environment::of_init(&config.env, &config.hostname, config.tty, &facts.user.home);
     let mut process = process(config.argv(), env, &config.working_dir, &facts.user, config.tty);
-    process.set_capabilities(Some(capabilities::of_process(capabilities, facts.user.uid)));
+    process
+        .set_capabilities(Some(capabilities::of_process(capabilities, facts.user.uid)))
+        .set_oom_score_adj(config.host.oom_score_adj)
+        .set_rlimits(Some(config.host.ulimits.iter().filter_map(Ulimit::to_oci).collect()));
 
     let mut root = Root::default();
     root.set_path("rootfs".into()).set_readonly(Some(config.host.read_only));
@@ -65,12 +69,14 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
         .set_root(Some(root))
         .set_hostname((!config.hostname.is_empty()).then(|| config.hostname.clone()))
         .set_mounts(Some(mounts(config, &facts)))
-        .set_linux(Some(linux(config, facts)));
-    if !config.host.privileged {
-        let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
-        spec.set_annotations(Some(HashMap::from([(key.to_owned(), value.to_owned())])));
-    }
+        .set_linux(Some(linux(config, facts)))
+        .set_annotations((!config.host.privileged).then(default_seccomp));
     Ok(spec)
+}
+
+fn default_seccomp() -> HashMap<String, String> {
+    let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
+    HashMap::from([(key.to_owned(), value.to_owned())])
 }
 
 /// A process with no capabilities yet.
@@ -96,7 +102,7 @@ fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Linux {
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(&config.host.network, facts.network_namespace)))
-        .set_resources(Some(resources(config)))
+        .set_resources(Some(resources(config, facts.resources)))
         .set_cgroups_path(Some(facts.cgroup.into()));
     if config.host.privileged {
         linux.set_masked_paths(None).set_readonly_paths(None).set_devices(Some(facts.devices));
@@ -137,28 +143,9 @@ fn namespace(kind: LinuxNamespaceType, path: Option<PathBuf>) -> LinuxNamespace 
     namespace
 }
 
-fn resources(config: &ContainerConfig) -> LinuxResources {
-    let host = &config.host;
-    let mut resources = LinuxResources::default();
-    resources.set_devices(Some(device_rules(host.privileged)));
-    if let Some(limit) = host.memory {
-        let mut memory = LinuxMemory::default();
-        // As Docker does: as much swap again as memory, unless the user says.
-        memory.set_limit(Some(limit)).set_swap(Some(limit.saturating_mul(2)));
-        resources.set_memory(Some(memory));
-    }
-    if let Some(nano) = host.nano_cpus {
-        let mut cpu = LinuxCpu::default();
-        let quota = nano.saturating_mul(CPU_PERIOD.cast_signed()) / 1_000_000_000;
-        cpu.set_quota(Some(quota)).set_period(Some(CPU_PERIOD));
-        resources.set_cpu(Some(cpu));
-    }
-    if let Some(limit) = host.pids_limit.filter(|limit| *limit != 0) {
-        let mut pids = LinuxPids::default();
-        pids.set_limit(limit);
-        resources.set_pids(Some(pids));
-    }
-    resources
+fn resources(config: &ContainerConfig, mut limits: LinuxResources) -> LinuxResources {
+    limits.set_devices(Some(device_rules(config.host.privileged)));
+    limits
 }
 
 /// Deny all, then what every container may use: moby's default list (daemon/pkg/oci/defaults.go).
@@ -194,6 +181,7 @@ fn device_rule(
 
 fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
     let read_only = if config.host.privileged { "rw" } else { "ro" };
+    let shm_size = format!("size={}", config.host.shm_size());
     let mut mounts = vec![
         mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -206,7 +194,7 @@ fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
         mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", read_only]),
         mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", read_only]),
         mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
-        mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+        mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm_size]),
     ];
     if config.host.network == NetworkMode::Host {
         // sysfs shows the network namespace it was mounted in, which here is not the container's to mount anew.
@@ -284,6 +272,7 @@ mod tests {
             network_files: Path::new("/c"),
             network_namespace: None,
             cgroup: "/porthole/ab".into(),
+            resources: LinuxResources::default(),
             devices: vec![],
         };
         serde_json::to_value(build(config, facts).unwrap()).unwrap()
@@ -317,15 +306,17 @@ mod tests {
     }
 
     #[test]
-    fn limits_become_resources() {
+    fn shared_memory_has_the_size_asked_for() {
         let mut config = config();
-        config.host.memory = Some(64 << 20);
-        config.host.nano_cpus = Some(1_500_000_000);
-        config.host.pids_limit = Some(20);
-        let resources = &built(&config)["linux"]["resources"];
-        assert_eq!(resources["memory"], serde_json::json!({ "limit": 64 << 20, "swap": 128 << 20 }));
-        assert_eq!(resources["cpu"]["quota"], 150_000);
-        assert_eq!(resources["pids"]["limit"], 20);
+        let size = |config: &ContainerConfig| {
+            let spec = built(config);
+            let mounts = spec["mounts"].as_array().unwrap();
+            let shm = mounts.iter().find(|mount| mount["destination"] == "/dev/shm").unwrap();
+            shm["options"].as_array().unwrap().last().unwrap().clone()
+        };
+        assert_eq!(size(&config), "size=67108864");
+        config.host.shm_size = Some(1 << 20);
+        assert_eq!(size(&config), "size=1048576");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::config::{ContainerConfig, NetworkMode};
 use super::record::{self, Record};
+use super::resources::Resources;
 use super::spec::{self, Facts};
 use super::user::UserDatabase;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Lock};
-use oci_spec::runtime::{LinuxDevice, Spec};
+use oci_spec::runtime::{LinuxDevice, LinuxResources, Spec};
 use porthole_network::{EndpointRequest, PortSpec};
 use porthole_runtime::client::{self, Attach, Launching, MonitorClient, StartError};
 use porthole_runtime::monitor::{LogConfig, MonitorConfig};
@@ -249,15 +250,13 @@ impl Engine {
 
     /// Undoes a start, and writes down why it failed.
     fn failed(&self, record: &Record, lock: Lock, error: Error) -> Error {
-        let undone = (|| {
-            let state = record.live()?.state;
-            let state = State { exit_code: Some(error.exit_code()), error: error.to_string(), ..state };
-            record.write_state(&state)?;
-            drop(lock);
-            self.clean_up(&record.id)
-        })();
+        let written = record.live().and_then(|live| {
+            let state = State { exit_code: Some(error.exit_code()), error: error.to_string(), ..live.state };
+            record.write_state(&state)
+        });
+        drop(lock);
         // The first failure is the one to tell. What could not be undone is marked active, and undone later.
-        drop(undone);
+        let _ = (written, self.clean_up(&record.id));
         error
     }
 
@@ -273,9 +272,17 @@ impl Engine {
             network_files: &network_files,
             network_namespace,
             cgroup: self.cgroup(&record.id),
+            resources: self.limits(record, &config.host.resources)?,
             devices: if config.host.privileged { super::devices::of_host()? } else { Vec::<LinuxDevice>::new() },
         };
         spec::build(config, facts)
+    }
+
+    /// The OCI form of a container's limits, on this host.
+    pub(super) fn limits(&self, record: &Record, resources: &Resources) -> Result<LinuxResources> {
+        // Only who limits memory cares; asking costs some system calls.
+        let limits_swap = resources.memory.is_none() || self.cgroup_of(record)?.limits_swap();
+        resources.to_oci(limits_swap)
     }
 
     /// Whose hosts and resolv.conf a container uses, and the network namespace that it joins.

@@ -93,14 +93,11 @@ fn enterable(cgroup: &Cgroup, spec: &Spec) -> Result<Entrance> {
     Ok(cgroup.entrance()?)
 }
 
-/// Lowering it takes CAP_SYS_RESOURCE; an engine without keeps what the init inherited.
+/// Lowering it takes CAP_SYS_RESOURCE.
 fn adjust_oom_score(process: &Process, pid: i32) -> Result<()> {
     let Some(score) = process.oom_score_adj() else { return Ok(()) };
     let path = format!("/proc/{pid}/oom_score_adj");
-    match std::fs::write(&path, score.to_string()) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
-        result => result.during(|| format!("write {score} to {path}")),
-    }
+    std::fs::write(&path, score.to_string()).during(|| format!("write {score} to {path}"))
 }
 
 impl Created {
