@@ -45,9 +45,7 @@ fn names_of(image: &ImageSummary) -> Vec<(String, String)> {
     if image.references.is_empty() {
         return vec![(none(), none())];
     }
-    let name = |reference: &Reference| {
-        (reference.repository(), reference.tag().map_or_else(none, ToOwned::to_owned))
-    };
+    let name = |reference: &Reference| (reference.repository(), reference.tag().map_or_else(none, ToOwned::to_owned));
     image.references.iter().map(name).collect()
 }
 
@@ -78,8 +76,12 @@ pub fn load(engine: &Engine, arguments: &LoadArgs) -> Outcome {
 /// `import`.
 pub fn import(engine: &Engine, arguments: ImportArgs) -> Outcome {
     let store = engine.images().map_err(Failure::from)?;
-    let reference: Option<Reference> =
-        arguments.reference.as_deref().map(str::parse).transpose().map_err(|error| Failure::new(format!("{error}"), 1))?;
+    let reference: Option<Reference> = arguments
+        .reference
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| Failure::new(format!("{error}"), 1))?;
     let mut config = ImportConfig { message: arguments.message.unwrap_or_default(), ..ImportConfig::default() };
     for instruction in &arguments.change {
         change::apply(&mut config, instruction).map_err(|error| Failure::new(error, 1))?;

@@ -19,7 +19,8 @@ pub fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
             }
         }
     }
-    let text = serde_json::to_string_pretty(&Value::Array(found)).map_err(|error| Failure::new(error.to_string(), 1))?;
+    let text =
+        serde_json::to_string_pretty(&Value::Array(found)).map_err(|error| Failure::new(error.to_string(), 1))?;
     output::line(&text)?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -29,9 +30,7 @@ fn inspect_one(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value,
         Some("image") => engine.inspect_image(name).map_err(|error| error.to_string()),
         Some(_) => engine.inspect(name).map_err(|error| error.to_string()),
         None => match engine.inspect(name) {
-            Err(Error::NoSuchContainer(_)) => {
-                engine.inspect_image(name).map_err(|_| format!("No such object: {name}"))
-            }
+            Err(Error::NoSuchContainer(_)) => engine.inspect_image(name).map_err(|_| format!("No such object: {name}")),
             result => result.map_err(|error| error.to_string()),
         },
     }

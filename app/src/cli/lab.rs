@@ -37,7 +37,13 @@ fn print(status: &Status) -> std::io::Result<()> {
     output::line(&match &status.container {
         Some(container) => {
             let address = container.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
-            format!("container  {}  {}  {}  {}", container.name, address, container.status_text(now), container.ports_text())
+            format!(
+                "container  {}  {}  {}  {}",
+                container.name,
+                address,
+                container.status_text(now),
+                container.ports_text()
+            )
         }
         None => "container  -".to_owned(),
     })?;

@@ -49,6 +49,8 @@ fn tail(text: &str) -> Result<Option<usize>, String> {
         "all" | "" => Ok(None),
         // Docker reads a negative number as all.
         _ if text.starts_with('-') => Ok(None),
-        _ => text.parse().map(Some).map_err(|_| format!("invalid value \"{text}\" for --tail: not a number, nor 'all'")),
+        _ => {
+            text.parse().map(Some).map_err(|_| format!("invalid value \"{text}\" for --tail: not a number, nor 'all'"))
+        }
     }
 }

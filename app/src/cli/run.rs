@@ -33,11 +33,8 @@ pub fn start(engine: &Engine, arguments: StartArgs) -> Outcome {
     };
     let container = engine.container(name)?;
     attach::check_terminal(arguments.interactive, container.tty)?;
-    let attachment = Attachment {
-        stdin: arguments.interactive,
-        detach_keys: arguments.detach_keys,
-        signal_proxy: !container.tty,
-    };
+    let attachment =
+        Attachment { stdin: arguments.interactive, detach_keys: arguments.detach_keys, signal_proxy: !container.tty };
     match engine.start_attached(name, &attachment) {
         Ok(finished) => attach::exit_code(finished),
         Err(error) => Ok(super::fail(&error.to_string(), code_of_start(&error))),
