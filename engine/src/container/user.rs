@@ -29,9 +29,9 @@ pub struct UserDatabase {
 
 impl UserDatabase {
     /// Reads the files of a container that does not run: in each directory of `roots`, the topmost first, until one has
-    /// the file. Symbolic links cannot lead out, nothing but regular files is read.
+    /// the file or hides those below. Symbolic links cannot lead out, nothing but regular files is read.
     pub fn of_layers(roots: &[PathBuf]) -> UserDatabase {
-        let read = |name: &str| roots.iter().find_map(|root| read_inside(root, Path::new(name))).unwrap_or_default();
+        let read = |name: &str| roots.iter().find_map(|root| look_in(root, Path::new(name))).unwrap_or_default();
         UserDatabase { passwd: read("etc/passwd"), group: read("etc/group") }
     }
 
@@ -115,6 +115,25 @@ fn parse_id(text: &str) -> Result<u32, String> {
     id.map(i32::cast_unsigned).ok_or_else(|| format!("uids and gids must be in range 0-2147483647: {text}"))
 }
 
+/// The file as this layer has it; empty when it only hides that of the layers below.
+fn look_in(root: &Path, name: &Path) -> Option<String> {
+    read_inside(root, name).or_else(|| hides(root, name).then(String::new))
+}
+
+/// Whether a layer covers a file of the layers below: by a whiteout or whatever else stands at its place or at that of
+/// its directory, or by a directory that is opaque (overlayfs.rst, "whiteouts and opaque directories").
+fn hides(root: &Path, name: &Path) -> bool {
+    let directory = name.parent().map_or_else(|| root.to_owned(), |parent| root.join(parent));
+    match std::fs::symlink_metadata(&directory) {
+        Ok(found) if found.is_dir() => {
+            let opaque = rustix::fs::lgetxattr(&directory, "trusted.overlay.opaque", &mut [0_u8; 1]);
+            opaque.is_ok() || std::fs::symlink_metadata(root.join(name)).is_ok()
+        }
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
 fn read_inside(root: &Path, name: &Path) -> Option<String> {
     let directory = File::open(root).ok()?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -159,6 +178,21 @@ mod tests {
             assert!(users.resolve(text).is_err(), "{text}");
         }
         assert!(users.resolve("nobody").unwrap_err().contains("no matching entries"));
+    }
+
+    #[test]
+    fn a_whiteout_hides_the_layers_below() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let (upper, lower) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let roots = [upper.path().to_owned(), lower.path().to_owned()];
+        std::fs::create_dir(lower.path().join("etc")).unwrap();
+        std::fs::write(lower.path().join("etc/passwd"), "www:x:33:33::/:\n").unwrap();
+        assert_eq!(UserDatabase::of_layers(&roots).resolve("www").unwrap().uid, 33);
+        std::fs::create_dir(upper.path().join("etc")).unwrap();
+        assert_eq!(UserDatabase::of_layers(&roots).resolve("www").unwrap().uid, 33);
+        let whiteout = upper.path().join("etc/passwd");
+        mknodat(CWD, &whiteout, FileType::CharacterDevice, Mode::empty(), 0).unwrap();
+        assert!(UserDatabase::of_layers(&roots).resolve("www").is_err());
     }
 
     #[test]
