@@ -20,7 +20,7 @@ use attached::Attached;
 use detach_keys::{Matcher, Typed};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{SigHandler, Signal, raise};
 use nix::unistd::read;
 use screen::Screen;
 use std::io::{self, IsTerminal};
@@ -31,6 +31,8 @@ const FORWARDED: [Signal; 6] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
 /// Signals that end the relay itself, after which the terminal has to be as it was.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+/// How often the user has to ask for the end of a process that does not heed it, until the relay ends alone.
+const INSISTENCE: u32 = 3;
 /// How much is read at once.
 const READ: usize = 16 * 1024;
 
@@ -59,7 +61,7 @@ pub enum Outcome {
 }
 
 /// Relays for a container whose monitor `client` is attached to, by [`MonitorClient::attach`] or
-/// [`crate::client::Launching::go`]. A broken pipe at standard output or error ends it with that error.
+/// [`crate::client::Launching::go`]. A broken pipe at standard output or error ends the process as SIGPIPE does.
 pub fn attach(client: &mut MonitorClient, options: &Options) -> io::Result<Outcome> {
     relay(&mut Attached::new(client)?, options)
 }
@@ -116,17 +118,26 @@ fn relay(peer: &mut impl Peer, options: &Options) -> io::Result<Outcome> {
             screen: Screen::new(),
             keys: Matcher::new(&options.detach_keys),
             input: options.stdin,
+            asked_to_end: 0,
         }
-        .run()?
+        .run()
     };
     match end {
-        End::Outcome(outcome) => Ok(outcome),
-        End::Killed(signal) => {
-            // With the handlers gone this ends the process as the sender meant it.
-            raise(Signal::try_from(signal)?)?;
-            Err(Errno::EINTR.into())
-        }
+        Ok(End::Outcome(outcome)) => Ok(outcome),
+        // A reader that has left ends this process as it ends any filter.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => die_of(libc::SIGPIPE),
+        Ok(End::Killed(signal)) => die_of(signal),
+        Err(error) => Err(error),
     }
+}
+
+/// Ends the process as the signal would have. The handlers of the relay are gone by now.
+fn die_of(signal: i32) -> io::Result<Outcome> {
+    let signal = Signal::try_from(signal)?;
+    // SAFETY: the default action runs no code of this process.
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) }?;
+    raise(signal)?;
+    Err(Errno::EINTR.into())
 }
 
 fn caught(options: &Options) -> Vec<Signal> {
@@ -145,6 +156,8 @@ struct Relay<'a, P> {
     keys: Matcher<'a>,
     /// Standard input has not ended.
     input: bool,
+    /// How many signals that ask for the end were passed on.
+    asked_to_end: u32,
 }
 
 impl<P: Peer> Relay<'_, P> {
@@ -192,6 +205,13 @@ impl<P: Peer> Relay<'_, P> {
             match (signal, self.options.terminal) {
                 (libc::SIGWINCH, _) => self.pass_size(),
                 (_, true) => return Some(signal),
+                (libc::SIGINT | libc::SIGTERM, false) => {
+                    self.asked_to_end += 1;
+                    if self.asked_to_end >= INSISTENCE {
+                        return Some(signal);
+                    }
+                    self.peer.signal(signal);
+                }
                 (_, false) => self.peer.signal(signal),
             }
         }
