@@ -14,6 +14,9 @@ use porthole_runtime::monitor::RestartPolicy;
 use std::fs;
 use std::io::ErrorKind;
 
+/// uname(2)'s names have room for so many bytes.
+const LONGEST_HOST_NAME: usize = 64;
+
 /// A container that was just made.
 #[derive(Debug)]
 pub struct Created {
@@ -87,9 +90,10 @@ impl Engine {
     }
 
     fn configure(&self, record: &Record, image: &Image, options: CreateOptions, name: String) -> Result<()> {
-        let config = combine(record.id.clone(), name, image, options)?;
-        if let NetworkMode::Container(other) = &config.host.network {
-            self.find(other)?;
+        let mut config = combine(record.id.clone(), name, image, options)?;
+        if let NetworkMode::Container(other) = &mut config.host.network {
+            // Its name may change, or become another's.
+            *other = self.find(other)?.id;
         }
         config.host.binds.iter().try_for_each(create_bind_source)?;
         for directory in ["upper", "work", "log"] {
@@ -134,6 +138,9 @@ fn check(options: &CreateOptions) -> Result<()> {
     }
     if options.hostname.is_some() && matches!(host.network, NetworkMode::Container(_)) {
         return refuse("conflicting options: hostname and the network mode");
+    }
+    if options.hostname.as_ref().is_some_and(|name| name.len() > LONGEST_HOST_NAME) {
+        return refuse(&format!("invalid hostname: the kernel allows at most {LONGEST_HOST_NAME} bytes"));
     }
     if let Some(signal) = &options.stop_signal {
         super::stop::parse_signal(signal)?;

@@ -18,7 +18,7 @@ use porthole_runtime::sandbox::RootSource;
 use porthole_runtime::state::{State, Status};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// A log file is rotated at this size, and so many are kept: as Docker's bounded `local` driver does.
@@ -201,12 +201,12 @@ impl Engine {
         let mut launching = client::launch(program, &[OsStr::new("monitor")], record.directory(), &socket)?;
         let init = launching.created()?;
         let warnings = match config.host.network {
-            NetworkMode::Bridge => self.connect_network(record, config, init, &ports)?,
-            NetworkMode::None => {
-                porthole_network::raise_loopback(open_netns(init)?.as_fd())?;
-                Vec::new()
-            }
             NetworkMode::Host | NetworkMode::Container(_) => Vec::new(),
+            NetworkMode::Bridge | NetworkMode::None => match open_netns(init) {
+                Ok(netns) => self.join_network(record, config, netns.as_fd(), &ports)?,
+                // An init that failed meanwhile has no namespace any more. Its monitor knows why.
+                Err(error) => return Err(launching.go(None).map_or_else(Error::from, |_| error)),
+            },
         };
         Ok((launching, warnings))
     }
@@ -222,15 +222,18 @@ impl Engine {
         File::create(&mark).map(drop).map_err(|source| Error::file(mark, source))
     }
 
-    fn connect_network(
+    fn join_network(
         &self,
         record: &Record,
         config: &ContainerConfig,
-        init: ProcessId,
+        netns: BorrowedFd<'_>,
         ports: &[PortSpec],
     ) -> Result<Vec<String>> {
-        let netns = open_netns(init)?;
-        let request = EndpointRequest { container: &record.id, name: &config.name, netns: netns.as_fd(), ports };
+        if config.host.network == NetworkMode::None {
+            porthole_network::raise_loopback(netns)?;
+            return Ok(Vec::new());
+        }
+        let request = EndpointRequest { container: &record.id, name: &config.name, netns, ports };
         let endpoint = self.network().connect(&request)?;
         files::write_json(&record.path("network.json"), &endpoint, Durability::Volatile)?;
         // In place, not by rename: the file may be bound into the container already.
