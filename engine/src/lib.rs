@@ -16,6 +16,7 @@ mod watch;
 
 pub use container::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
 pub use container::create::Created;
+pub use container::disk_usage::DiskUsage;
 pub use container::exec::ExecOptions;
 pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;

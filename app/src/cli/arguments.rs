@@ -277,6 +277,15 @@ pub struct PsArgs {
     /// Show the latest created container (includes all states)
     #[arg(short = 'l', long)]
     pub latest: bool,
+    /// Filter output based on conditions provided
+    #[arg(short = 'f', long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Format output: 'table', 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "TEMPLATE")]
+    pub format: Option<String>,
+    /// Display total file sizes
+    #[arg(short = 's', long)]
+    pub size: bool,
 }
 
 /// `logs`.
@@ -367,6 +376,12 @@ pub struct InspectArgs {
     /// Return JSON for specified type
     #[arg(long = "type", value_name = "container|image", value_parser = ["container", "image"])]
     pub kind: Option<String>,
+    /// Format output with a Go template, or 'json'
+    #[arg(short = 'f', long, value_name = "TEMPLATE")]
+    pub format: Option<String>,
+    /// Display total file sizes of containers
+    #[arg(short = 's', long)]
+    pub size: bool,
     /// Containers or images
     #[arg(required = true)]
     pub names: Vec<String>,

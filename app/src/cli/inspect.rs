@@ -1,17 +1,23 @@
 //! `inspect`.
 
 use super::arguments::InspectArgs;
+use super::template::Template;
 use super::{Failure, Outcome, output};
 use porthole_engine::{Engine, Error};
 use serde_json::Value;
 use std::process::ExitCode;
 
-/// Prints all that is known of containers and images, as Docker's JSON.
+/// Prints all that is known of containers and images, as Docker's JSON or by a template.
 pub fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
+    let failure = |error: &dyn ToString| Failure::new(error.to_string(), 1);
+    let template = match arguments.format.as_deref() {
+        None | Some("" | "json") => None,
+        Some(format) => Some(Template::parse(format).map_err(|error| failure(&error))?),
+    };
     let mut found = Vec::new();
     let mut failed = false;
     for name in &arguments.names {
-        match inspect_one(engine, name, arguments.kind.as_deref()) {
+        match inspect_one(engine, name, arguments) {
             Ok(value) => found.push(value),
             Err(error) => {
                 eprintln!("porthole: {error}");
@@ -19,19 +25,35 @@ pub fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
             }
         }
     }
-    let text =
-        serde_json::to_string_pretty(&Value::Array(found)).map_err(|error| Failure::new(error.to_string(), 1))?;
-    output::line(&text)?;
+    match template {
+        Some(template) => {
+            for value in &found {
+                output::line(&template.render(value).map_err(|error| failure(&error))?)?;
+            }
+        }
+        None if arguments.format.as_deref() == Some("json") => output::line(&Value::Array(found).to_string())?,
+        None => output::line(&format!("{:#}", Value::Array(found)))?,
+    }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn inspect_one(engine: &Engine, name: &str, kind: Option<&str>) -> Result<Value, String> {
-    match kind {
+fn inspect_one(engine: &Engine, name: &str, arguments: &InspectArgs) -> Result<Value, String> {
+    match arguments.kind.as_deref() {
         Some("image") => engine.inspect_image(name).map_err(|error| error.to_string()),
-        Some(_) => engine.inspect(name).map_err(|error| error.to_string()),
-        None => match engine.inspect(name) {
+        Some(_) => inspect_container(engine, name, arguments.size).map_err(|error| error.to_string()),
+        None => match inspect_container(engine, name, arguments.size) {
             Err(Error::NoSuchContainer(_)) => engine.inspect_image(name).map_err(|_| format!("No such object: {name}")),
             result => result.map_err(|error| error.to_string()),
         },
     }
+}
+
+fn inspect_container(engine: &Engine, name: &str, with_size: bool) -> Result<Value, Error> {
+    let mut value = engine.inspect(name)?;
+    if with_size {
+        let usage = engine.disk_usage(name)?;
+        value["SizeRw"] = usage.writable.into();
+        value["SizeRootFs"] = usage.total.into();
+    }
+    Ok(value)
 }

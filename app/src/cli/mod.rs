@@ -6,6 +6,8 @@ mod change;
 mod containers;
 mod create;
 mod exec;
+mod filters;
+mod format;
 mod image;
 mod inspect;
 pub mod internal;
@@ -14,7 +16,10 @@ mod limits;
 mod logs;
 mod options;
 mod output;
+mod ps;
+mod ps_filters;
 mod run;
+mod template;
 mod top;
 mod trace;
 pub mod workstation;
@@ -142,7 +147,7 @@ fn execute(command: Command) -> Outcome {
         Command::Wait(names) => containers::wait(&engine, names),
         Command::Rm(options) => containers::remove(&engine, options),
         Command::Rename(options) => containers::rename(&engine, &options),
-        Command::Ps(options) => containers::list(&engine, &options),
+        Command::Ps(options) => ps::list(&engine, &options),
         Command::Logs(options) => logs::logs(&engine, options),
         Command::Exec(options) => exec::exec(&engine, options),
         Command::Attach(options) => attach::attach(&engine, options),

@@ -18,6 +18,12 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     io::stdout().write_all(format_table(header, rows).as_bytes())
 }
 
+/// Prints a table whose first row is its header.
+pub fn aligned(rows: &[Vec<String>]) -> io::Result<()> {
+    let Some((header, rows)) = rows.split_first() else { return Ok(()) };
+    table(&header.iter().map(String::as_str).collect::<Vec<_>>(), rows)
+}
+
 fn format_table(header: &[&str], rows: &[Vec<String>]) -> String {
     let last = header.len() - 1;
     let mut widths: Vec<usize> = header.iter().map(|title| title.chars().count()).collect();

@@ -4,6 +4,7 @@ mod capabilities;
 pub mod config;
 pub mod create;
 mod devices;
+pub mod disk_usage;
 mod environment;
 pub mod exec;
 pub mod inspect;

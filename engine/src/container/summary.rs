@@ -1,6 +1,6 @@
 //! One line of `ps`, and what a list of containers shows.
 
-use super::config::ContainerConfig;
+use super::config::{Bind, ContainerConfig};
 use crate::error::Error;
 use crate::units::human_duration;
 use porthole_network::PublishedPort;
@@ -36,6 +36,10 @@ pub struct ContainerSummary {
     pub host_interface: Option<String>,
     /// Its published ports, while it runs.
     pub ports: Vec<PublishedPort>,
+    /// Ports that its image declares, `80/tcp`.
+    pub exposed_ports: Vec<String>,
+    /// Its mounts: where each comes from, and where it is seen.
+    pub mounts: Vec<(String, String)>,
     /// Its labels.
     pub labels: std::collections::BTreeMap<String, String>,
     /// Whether it has a terminal.
@@ -106,6 +110,8 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
         bridge: None,
         host_interface: None,
         ports: Vec::new(),
+        exposed_ports: Vec::new(),
+        mounts: Vec::new(),
         labels: std::collections::BTreeMap::new(),
         tty: false,
         id,
@@ -116,6 +122,7 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
 pub fn summarise(config: ContainerConfig, live: super::record::Live) -> ContainerSummary {
     let command = command_line(&config.argv());
     let endpoint = live.endpoint.as_ref();
+    let mount = |bind: &Bind| (bind.source.to_string_lossy().into_owned(), bind.target.clone());
     ContainerSummary {
         id: config.id,
         name: config.name,
@@ -130,6 +137,8 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live) -> Containe
         bridge: endpoint.map(|endpoint| endpoint.bridge.clone()),
         host_interface: endpoint.map(|endpoint| endpoint.host_interface.clone()),
         ports: live.endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
+        exposed_ports: config.exposed_ports,
+        mounts: config.host.binds.iter().map(mount).collect(),
         labels: config.labels,
         tty: config.tty,
     }
