@@ -210,6 +210,18 @@ mod tests {
     }
 
     #[test]
+    fn a_container_without_a_record_gives_back_its_name_and_no_other() {
+        let (_directory, paths) = paths();
+        container(&paths, "1111");
+        container(&paths, "2222");
+        reserve(&paths, "web", "1111").unwrap();
+        reserve(&paths, "db", "2222").unwrap();
+        release_all(&paths, "1111").unwrap();
+        assert_eq!(lookup(&paths, "web").unwrap(), None);
+        assert_eq!(lookup(&paths, "db").unwrap().as_deref(), Some("2222"));
+    }
+
+    #[test]
     fn a_name_left_behind_is_taken_over() {
         let (_directory, paths) = paths();
         container(&paths, "1111");
