@@ -12,6 +12,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// The longest path a socket can have (unix(7), without the final zero).
+const LONGEST_SOCKET: usize = 107;
+
 /// All that porthole does with containers, images and networks, over one state root. Cheap to make and to clone: it
 /// reads nothing until asked.
 #[derive(Clone, Debug)]
@@ -147,6 +150,9 @@ impl Engine {
     pub(crate) fn prepare(&self) -> Result<()> {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NeedsRoot("running containers".to_owned()));
+        }
+        if self.paths.socket(&"0".repeat(64)).as_os_str().len() > LONGEST_SOCKET {
+            return Err(Error::RootTooLong(self.paths.root().to_owned()));
         }
         for directory in [self.paths.containers(), self.paths.names(), self.paths.run().to_owned()] {
             if !directory.is_dir() {

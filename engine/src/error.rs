@@ -102,6 +102,9 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A socket's path may have 107 bytes, and the monitors' lie below the state root.
+    #[error("{} is too long a path for sockets in it: choose a shorter one with PORTHOLE_ROOT", .0.display())]
+    RootTooLong(PathBuf),
     /// This needs root.
     #[error("{0} needs root: run it as root or with sudo")]
     NeedsRoot(String),

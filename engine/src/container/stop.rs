@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use porthole_runtime::cgroup::Cgroup;
 use porthole_runtime::client::WaitCondition;
 use porthole_runtime::process::ProcessId;
-use porthole_runtime::state::Status;
+use porthole_runtime::state::{State, Status};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Engine {
         timeout: Option<i64>,
     ) -> Result<()> {
         let signal = parse_signal(signal.or(config.stop_signal.as_deref()).unwrap_or("TERM"))?;
-        let timeout = match timeout {
+        let timeout = match timeout.or(config.stop_timeout) {
             None => Some(STOP_TIMEOUT),
             Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
         };
@@ -155,7 +155,9 @@ impl Engine {
         let (record, config, live) = self.look_up(name)?;
         match live.state.status {
             Status::Paused if live.monitor_lost => {
-                self.cgroup_of(&record)?.thaw().map_err(|source| cgroup_error(&config.name, source))
+                let _lock = record.lock()?;
+                self.cgroup_of(&record)?.thaw().map_err(|source| cgroup_error(&config.name, source))?;
+                record.write_state(&State { status: Status::Running, ..live.state })
             }
             Status::Paused => {
                 let resumed = self.connect(&record, &config.name)?.resume();
