@@ -199,6 +199,19 @@ const INWARDS: [&str; 5] = ["outside", "uplink", "docker0", "veth", "web"];
 const OUTWARDS: [&str; 5] = ["web", "veth", "docker0", "uplink", "outside"];
 
 #[test]
+fn packets_after_a_long_silence_are_waited_for() {
+    let scene = Scene::new();
+    scene.serve(80);
+    let session = scene.session(vec![published()]);
+    std::thread::sleep(Duration::from_millis(300));
+    scene.get("c", (HOST, 8088));
+    idle(&session);
+    let snapshot = session.snapshot();
+    assert!(snapshot.journeys.len() >= 8, "{} journeys", snapshot.journeys.len());
+    assert!(snapshot.journeys.iter().all(|journey| journey.complete));
+}
+
+#[test]
 fn a_request_through_a_published_port() {
     let scene = Scene::new();
     scene.serve(80);

@@ -1,13 +1,14 @@
 //! The capture thread.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Input, signal};
+use super::control::{Control, Orders};
+use super::{Input, Reader};
 use crate::tap::{OpenTap, now};
 
 /// How many packets are taken from one tap before the next has its turn.
@@ -20,43 +21,6 @@ const BUSY: usize = 256;
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
 /// How often the counters of the taps are looked at while packets come.
 const COUNTERS: Duration = Duration::from_millis(100);
-
-/// Orders for the capture thread.
-#[derive(Clone)]
-pub(super) struct Control {
-    wake: Arc<OwnedFd>,
-    orders: Arc<Mutex<Orders>>,
-}
-
-#[derive(Default)]
-struct Orders {
-    close: Vec<usize>,
-    stop: bool,
-}
-
-impl Control {
-    pub(super) fn new(wake: OwnedFd) -> Self {
-        Control { wake: Arc::new(wake), orders: Arc::default() }
-    }
-
-    pub(super) fn stop(&self) {
-        self.order(|orders| orders.stop = true);
-    }
-
-    pub(super) fn close(&self, tap: usize) {
-        self.order(|orders| orders.close.push(tap));
-    }
-
-    fn order(&self, change: impl FnOnce(&mut Orders)) {
-        change(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner));
-        signal(&self.wake);
-    }
-
-    fn take(&self) -> Orders {
-        let _ = rustix::io::read(&*self.wake, &mut [0u8; 8]);
-        std::mem::take(&mut self.orders.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// A tap with what its counters said last.
 struct Counted {
@@ -74,7 +38,7 @@ pub(super) fn run(taps: Vec<OpenTap>, control: &Control, inputs: &Sender<Input>)
     // When the counters are to be looked at: only after packets came.
     let mut look: Option<Instant> = None;
     loop {
-        let woken = wait(&taps, &control.wake, look);
+        let woken = wait(&taps, control.wake(), look);
         let orders = if woken.orders { control.take() } else { Orders::default() };
         let gone = read(&mut taps, inputs, &mut look);
         if orders.stop || look.is_some_and(|look| Instant::now() >= look) {
@@ -88,6 +52,9 @@ pub(super) fn run(taps: Vec<OpenTap>, control: &Control, inputs: &Sender<Input>)
                 taps.remove(at).look(inputs);
                 let _ = inputs.send(Input::Closed { tap: index, reason });
             }
+        }
+        if orders.catch_up {
+            let _ = inputs.send(Input::CaughtUp(Reader::Capture));
         }
         if orders.stop {
             close(taps);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Input, Shared, Snapshot, TapStatus, signal};
+use super::control::Control;
+use super::{Input, Reader, Shared, Snapshot, TapStatus, signal};
 use crate::correlate::{Correlator, Event};
 use crate::decode::decode;
 use crate::packet::Sighting;
@@ -36,7 +37,12 @@ struct Publisher<'a> {
 }
 
 /// Joins what comes in until it is told to finish, or everybody who could tell is gone.
-pub(super) fn run(mut correlator: Correlator, inputs: Receiver<Input>, shared: &Arc<Shared>) {
+pub(super) fn run(
+    mut correlator: Correlator,
+    inputs: Receiver<Input>,
+    mut readers: Vec<(Reader, Control)>,
+    shared: &Arc<Shared>,
+) {
     let taps = shared.state().snapshot.taps.clone();
     let mut publisher = Publisher { shared, taps, failure: None, next: Instant::now(), pending: false };
     loop {
@@ -65,16 +71,38 @@ pub(super) fn run(mut correlator: Correlator, inputs: Receiver<Input>, shared: &
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
+        let asked = now();
+        if correlator.deadline().is_some_and(|deadline| deadline <= asked) && !gathered.finish {
+            // On a busy machine a reader may be far behind: a packet is unseen only if nobody has it still to read.
+            readers.retain(|(reader, _)| *reader != Reader::Listener || publisher.failure.is_none());
+            catch_up(&inputs, &readers, |input| publisher.take(input, &mut correlator, &mut gathered));
+        }
         let finish = gathered.finish;
         let active = !gathered.packets.is_empty();
         join(&mut correlator, gathered);
-        publisher.pending |= correlator.advance(now());
+        publisher.pending |= correlator.advance(asked);
         if finish {
             correlator.finish(now());
             publisher.publish(&correlator, active);
             return;
         }
         publisher.publish_if_due(&correlator, active);
+    }
+}
+
+/// Takes input until the readers have sent all that was there when they were asked, or the session finishes.
+fn catch_up(inputs: &Receiver<Input>, readers: &[(Reader, Control)], mut take: impl FnMut(Input)) {
+    readers.iter().for_each(|(_, control)| control.catch_up());
+    let mut behind: Vec<Reader> = readers.iter().map(|(reader, _)| *reader).collect();
+    while !behind.is_empty() {
+        let Ok(input) = inputs.recv() else { return };
+        match input {
+            Input::CaughtUp(reader) => behind.retain(|other| *other != reader),
+            Input::ListenerFailed(_) => behind.retain(|other| *other != Reader::Listener),
+            Input::Finish => behind.clear(),
+            _ => {}
+        }
+        take(input);
     }
 }
 
@@ -115,6 +143,7 @@ impl Publisher<'_> {
                 self.failure = Some(reason);
                 self.pending = true;
             }
+            Input::CaughtUp(_) => {}
             Input::Finish => gathered.finish = true,
         }
     }

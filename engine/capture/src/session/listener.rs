@@ -1,20 +1,20 @@
 //! The netlink thread.
 
-use std::os::fd::OwnedFd;
 use std::sync::mpsc::Sender;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::Input;
+use super::control::Control;
+use super::{Input, Reader};
 use crate::listen::Listener;
 
-/// Sends what the kernel tells until `stop` becomes readable.
-pub(super) fn run(mut listener: Listener, stop: &OwnedFd, inputs: &Sender<Input>) {
+/// Sends what the kernel tells until it is told to stop.
+pub(super) fn run(mut listener: Listener, control: &Control, inputs: &Sender<Input>) {
     loop {
-        let mut fds = [PollFd::new(listener.socket(), PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+        let mut fds = [PollFd::new(listener.socket(), PollFlags::IN), PollFd::new(control.wake(), PollFlags::IN)];
         // Interrupted by a signal: what is ready is found all the same.
         let _ = poll(&mut fds, None);
-        let stopping = !fds[1].revents().is_empty();
+        let orders = control.take();
         match listener.read() {
             Ok(events) if events.is_empty() => {}
             Ok(events) => {
@@ -28,7 +28,10 @@ pub(super) fn run(mut listener: Listener, stop: &OwnedFd, inputs: &Sender<Input>
                 return;
             }
         }
-        if stopping {
+        if orders.catch_up {
+            let _ = inputs.send(Input::CaughtUp(Reader::Listener));
+        }
+        if orders.stop {
             return;
         }
     }

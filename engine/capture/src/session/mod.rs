@@ -4,6 +4,7 @@
 //! All three sleep while nothing happens. Readers get snapshots and never wait for a thread.
 
 mod capture;
+mod control;
 mod correlator;
 mod listener;
 
@@ -24,6 +25,7 @@ use crate::listen::Listener;
 use crate::probe::Probe;
 use crate::recording::{Recording, Written};
 use crate::tap::{Captured, Limits, Netns, OpenTap, TapSpec, open_all};
+use control::Control;
 
 /// What a session does.
 #[derive(Clone, Debug)]
@@ -140,7 +142,16 @@ enum Input {
         reason: String,
     },
     ListenerFailed(String),
+    /// All that was there when it was asked has been sent.
+    CaughtUp(Reader),
     Finish,
+}
+
+/// A thread that reads from the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Capture,
+    Listener,
 }
 
 /// What is shared between the correlator and readers.
@@ -170,8 +181,8 @@ impl Shared {
 pub struct Session {
     shared: Arc<Shared>,
     inputs: Sender<Input>,
-    capture: Option<(capture::Control, JoinHandle<()>)>,
-    listener: Option<(Arc<OwnedFd>, JoinHandle<()>)>,
+    capture: Option<(Control, JoinHandle<()>)>,
+    listener: Option<(Control, JoinHandle<()>)>,
     correlator: Option<JoinHandle<()>>,
     probe: Option<Probe>,
     written: Vec<Written>,
@@ -227,19 +238,20 @@ impl Session {
         };
         // The session may already have ended if this fails, and then nobody is interested.
         let _ = inputs.send(Input::Events(connections));
-        session.correlator = Some(spawn("correlator", move || correlator::run(correlator, received, &shared))?);
-        let control = capture::Control::new(event_descriptor()?);
+        let (capturing, listening) = (Control::new(event_descriptor()?), Control::new(event_descriptor()?));
+        let readers = vec![(Reader::Capture, capturing.clone()), (Reader::Listener, listening.clone())];
+        let thread = spawn("correlator", move || correlator::run(correlator, received, readers, &shared))?;
+        session.correlator = Some(thread);
         let thread = spawn("capture", {
-            let (control, inputs) = (control.clone(), inputs.clone());
+            let (control, inputs) = (capturing.clone(), inputs.clone());
             move || capture::run(taps, &control, &inputs)
         })?;
-        session.capture = Some((control, thread));
-        let stop = Arc::new(event_descriptor()?);
+        session.capture = Some((capturing, thread));
         let thread = spawn("netfilter", {
-            let stop = Arc::clone(&stop);
-            move || listener::run(listener, &stop, &inputs)
+            let control = listening.clone();
+            move || listener::run(listener, &control, &inputs)
         })?;
-        session.listener = Some((stop, thread));
+        session.listener = Some((listening, thread));
         Ok(session)
     }
 
@@ -313,8 +325,8 @@ impl Session {
             control.stop();
             join(thread);
         }
-        if let Some((stop, thread)) = self.listener.take() {
-            signal(&stop);
+        if let Some((control, thread)) = self.listener.take() {
+            control.stop();
             join(thread);
         }
         self.probe = None;
