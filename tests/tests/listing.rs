@@ -73,3 +73,30 @@ fn lists_are_filtered() {
     assert!(host.fails(125, "ps -f web").contains("expected name=value"));
     assert_eq!(host.fails(1, "ps -f since=nobody"), "No such container: nobody");
 }
+
+#[test]
+fn images_are_formatted_and_filtered() {
+    let host = Host::new();
+    host.ok("tag box team/tool:1.2");
+    let listed = |words: &str| {
+        let names = host.ok(&format!("images {words} --format '{{{{.Repository}}}}:{{{{.Tag}}}}'"));
+        names.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(""), ["box:latest", "team/tool:1.2"]);
+    assert_eq!(listed("-f reference=team/*"), ["team/tool:1.2"]);
+    assert_eq!(listed("-f reference=*"), ["box:latest"]);
+    assert_eq!(listed("b?x"), ["box:latest"]);
+    assert_eq!(listed("-f dangling=true").len(), 0);
+    assert_eq!(listed("-f dangling=false").len(), 2);
+    assert_eq!(listed("-f label=none").len(), 0);
+    assert_eq!(listed("-f since=box").len(), 0);
+    assert_eq!(host.ok("images -q -f reference=box").len(), 12);
+    let header = host.ok("images --digests");
+    assert!(
+        header.lines().next().is_some_and(|line| line.split("  ").any(|title| title.trim() == "DIGEST")),
+        "{header}"
+    );
+    assert!(host.ok("images --format '{{json .}}' box").starts_with("{\"CreatedAt\":"));
+    assert!(host.fails(1, "images -f colour=red").starts_with("invalid filter 'colour'"));
+    assert_eq!(host.fails(1, "images -f dangling=maybe"), "invalid filter 'dangling=maybe'");
+}

@@ -1,53 +1,14 @@
 //! Commands on images.
 
-use super::arguments::{HistoryArgs, ImagesArgs, ImportArgs, LoadArgs, RmiArgs, TagArgs};
+use super::arguments::{HistoryArgs, ImportArgs, LoadArgs, RmiArgs, TagArgs};
 use super::{Failure, Outcome, change, output};
 use jiff::Timestamp;
-use porthole_engine::images::{ImageSummary, ImportConfig, Reference, Removal};
+use porthole_engine::images::{ImportConfig, Reference, Removal};
 use porthole_engine::{Engine, units};
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-
-/// `images`.
-pub fn list(engine: &Engine, arguments: &ImagesArgs) -> Outcome {
-    let images = engine.images().map_err(Failure::from)?.list().map_err(of_store)?;
-    let now = Timestamp::now();
-    let mut rows = Vec::new();
-    for image in &images {
-        for (repository, tag) in names_of(image) {
-            let wanted = arguments.repository.as_deref();
-            if wanted.is_none_or(|wanted| wanted == repository || wanted == format!("{repository}:{tag}")) {
-                rows.push((image, repository, tag));
-            }
-        }
-    }
-    let id = |image: &ImageSummary| {
-        if arguments.no_trunc { image.id.to_string() } else { image.id.short().to_owned() }
-    };
-    if arguments.quiet {
-        for (image, ..) in &rows {
-            output::line(&id(image))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let cells = |(image, repository, tag): &(&ImageSummary, String, String)| {
-        vec![repository.clone(), tag.clone(), id(image), age(image.created, now), units::human_size(image.size)]
-    };
-    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    output::table(&["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], &rows)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn names_of(image: &ImageSummary) -> Vec<(String, String)> {
-    let none = || "<none>".to_owned();
-    if image.references.is_empty() {
-        return vec![(none(), none())];
-    }
-    let name = |reference: &Reference| (reference.repository(), reference.tag().map_or_else(none, ToOwned::to_owned));
-    image.references.iter().map(name).collect()
-}
 
 /// `load`.
 pub fn load(engine: &Engine, arguments: &LoadArgs) -> Outcome {
@@ -155,7 +116,8 @@ pub fn history(engine: &Engine, arguments: &HistoryArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn age(created: Option<Timestamp>, now: Timestamp) -> String {
+/// How long ago an image was made.
+pub fn age(created: Option<Timestamp>, now: Timestamp) -> String {
     created.map_or_else(
         || "N/A".to_owned(),
         |created| {
@@ -165,6 +127,7 @@ fn age(created: Option<Timestamp>, now: Timestamp) -> String {
     )
 }
 
-fn of_store(error: porthole_engine::images::Error) -> Failure {
+/// A failure of the store, told as it is.
+pub fn of_store(error: porthole_engine::images::Error) -> Failure {
     Failure::new(error.to_string(), 1)
 }

@@ -9,6 +9,7 @@ mod exec;
 mod filters;
 mod format;
 mod image;
+mod image_list;
 mod inspect;
 pub mod internal;
 mod lab;
@@ -153,7 +154,7 @@ fn execute(command: Command) -> Outcome {
         Command::Attach(options) => attach::attach(&engine, options),
         Command::Top(options) => top::top(&engine, &options),
         Command::Inspect(options) => inspect::inspect(&engine, &options),
-        Command::Images(options) => image::list(&engine, &options),
+        Command::Images(options) => image_list::list(&engine, &options),
         Command::Load(options) => image::load(&engine, &options),
         Command::Import(options) => image::import(&engine, options),
         Command::Tag(options) => image::tag(&engine, &options),

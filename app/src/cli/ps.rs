@@ -5,7 +5,6 @@ use super::format::{Format, Row};
 use super::ps_filters::Selection;
 use super::{Outcome, output};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use porthole_engine::{ContainerSummary, DiskUsage, Engine, Error, units};
 use serde_json::{Map, Value};
 use std::process::ExitCode;
@@ -95,10 +94,6 @@ fn size(usage: DiskUsage) -> String {
     format!("{} (virtual {})", units::human_size(usage.writable), units::human_size(usage.total))
 }
 
-/// `2026-01-02 15:04:05 +0100 CET`, as Go writes a local time.
-pub fn created_at(nanoseconds: i64) -> String {
-    Timestamp::from_nanosecond(nanoseconds.into()).map_or_else(
-        |_| "N/A".to_owned(),
-        |time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string(),
-    )
+fn created_at(nanoseconds: i64) -> String {
+    Timestamp::from_nanosecond(nanoseconds.into()).map_or_else(|_| "N/A".to_owned(), output::local_time)
 }
