@@ -28,7 +28,7 @@ pub fn assert_none(when: &str, look: impl Fn() -> Vec<String>) {
 /// All that containers of a state root hold, of the kernel's and on disk.
 pub fn of_containers(root: &Path) -> Vec<String> {
     let mut left = Vec::new();
-    for directory in ["containers", "names", "active", "networks/bridge/leases", "trash"] {
+    for directory in ["containers", "names", "active", "networks/bridge/leases", "removed", "trash"] {
         left.extend(entries(&root.join(directory)));
     }
     left.extend(entries(&root.join("run")).into_iter().filter(|path| path.ends_with(".sock")));
