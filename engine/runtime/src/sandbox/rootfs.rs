@@ -9,8 +9,10 @@ use nix::unistd::{chdir, fchdir, pivot_root};
 use oci_spec::runtime::Spec;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{FsOpenFlags, fsconfig_create, fsconfig_set_string, fsopen};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The new root, mounted but not yet `/`.
@@ -123,10 +125,17 @@ fn overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> rustix::io::Result<M
     for layer in lower {
         fsconfig_set_string(&context, "lowerdir+", layer.as_path())?;
     }
-    fsconfig_set_string(&context, "upperdir", upper)?;
-    fsconfig_set_string(&context, "workdir", work)?;
+    fsconfig_set_string(&context, "upperdir", escaped(upper))?;
+    fsconfig_set_string(&context, "workdir", escaped(work))?;
     fsconfig_create(&context)?;
     Mount::of_context(context.as_fd(), 0)
+}
+
+/// Of these two, unlike of `lowerdir+`, the kernel takes a backslash as escaping the next byte (fs/overlayfs/params.c).
+fn escaped(path: &Path) -> OsString {
+    let bytes = path.as_os_str().as_bytes().iter();
+    let escape = |&byte: &u8| [(byte == b'\\').then_some(b'\\'), Some(byte)].into_iter().flatten();
+    OsString::from_vec(bytes.flat_map(escape).collect())
 }
 
 /// By mount(2), whose options fit one page: layers are named by descriptors, which are short.
@@ -143,4 +152,15 @@ fn mount_overlay_by_data(lower: &[PathBuf], upper: &Path, work: &Path) -> Result
     mount(Some("overlay"), upper, Some("overlay"), MsFlags::empty(), Some(data.as_str()))
         .during(|| format!("mount an overlay of {} layers on {}", layers.len(), upper.display()))?;
     open(upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backslashes_are_doubled_and_nothing_else() {
+        assert_eq!(escaped(Path::new("/a,b:c d/upper")), "/a,b:c d/upper");
+        assert_eq!(escaped(Path::new(r"/a\b\\")), r"/a\\b\\\\");
+    }
 }
