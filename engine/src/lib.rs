@@ -15,12 +15,14 @@ pub mod units;
 mod watch;
 
 pub use container::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
+pub use container::confinement::{Confinement, DeviceMapping, DeviceRule};
 pub use container::create::Created;
 pub use container::disk_usage::DiskUsage;
 pub use container::exec::ExecOptions;
 pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;
 pub use container::options::CreateOptions;
+pub use container::resolution::{HostAddress, Resolution};
 pub use container::resources::{Resources, Throttle};
 pub use container::start::{Attachment, Finished};
 pub use container::summary::ContainerSummary;

@@ -1,5 +1,6 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
+use super::confinement::{ConfinementArgs, ResolutionArgs};
 use super::limits::{FixedLimitArgs, LimitArgs};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -149,6 +150,10 @@ pub struct ContainerArgs {
     pub limits: LimitArgs,
     #[command(flatten)]
     pub fixed_limits: FixedLimitArgs,
+    #[command(flatten)]
+    pub confinement: ConfinementArgs,
+    #[command(flatten)]
+    pub resolution: ResolutionArgs,
     /// Tune host's OOM preferences (-1000 to 1000)
     #[arg(long, value_name = "INT", allow_hyphen_values = true)]
     pub oom_score_adj: Option<i32>,
@@ -179,6 +184,9 @@ pub struct ContainerArgs {
     /// Signal to stop the container
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
+    /// Timeout (in seconds) to stop a container
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub stop_timeout: Option<i64>,
     /// Set meta data on a container
     #[arg(short = 'l', long, value_name = "KEY[=VALUE]")]
     pub label: Vec<String>,

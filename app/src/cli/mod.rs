@@ -3,6 +3,7 @@
 mod arguments;
 mod attach;
 mod change;
+mod confinement;
 mod containers;
 mod create;
 mod exec;

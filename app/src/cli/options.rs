@@ -29,6 +29,8 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
             .map_err(usage)?,
         oom_score_adj: arguments.oom_score_adj,
         shm_size: arguments.shm_size.as_deref().map(units::parse_bytes).transpose().map_err(usage)?.filter(|n| *n != 0),
+        confinement: arguments.confinement.confinement().map_err(usage)?,
+        resolution: arguments.resolution.resolution().map_err(usage)?,
         ulimits: arguments.ulimit.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(usage)?,
     };
     Ok(CreateOptions {
@@ -45,6 +47,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         attach_stdin: attached,
         labels: labels(&arguments.label),
         stop_signal: arguments.stop_signal,
+        stop_timeout: arguments.stop_timeout,
         host,
     })
 }

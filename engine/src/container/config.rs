@@ -1,5 +1,7 @@
 //! `config.json`: what was asked of a container, joined with what its image says.
 
+use super::confinement::Confinement;
+use super::resolution::Resolution;
 use super::resources::Resources;
 use super::ulimit::Ulimit;
 use porthole_runtime::monitor::RestartPolicy;
@@ -48,6 +50,9 @@ pub struct ContainerConfig {
     pub exposed_ports: Vec<String>,
     /// The signal that asks it to end; SIGTERM when nobody says.
     pub stop_signal: Option<String>,
+    /// How many seconds it has to end before it is killed; negative: for ever, 10 when nobody says.
+    #[serde(default)]
+    pub stop_timeout: Option<i64>,
     /// What the user asked of the host.
     pub host: HostConfig,
 }
@@ -84,6 +89,10 @@ pub struct HostConfig {
     pub shm_size: Option<i64>,
     /// Limits of each of its processes.
     pub ulimits: Vec<Ulimit>,
+    /// What it may do.
+    pub confinement: Confinement,
+    /// How it resolves names.
+    pub resolution: Resolution,
 }
 
 /// One `-v SOURCE:TARGET[:OPTIONS]`.

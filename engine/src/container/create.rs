@@ -125,6 +125,8 @@ fn check(options: &CreateOptions) -> Result<()> {
         return refuse("conflicting options: cannot specify both --restart and --rm");
     }
     host.resources.check()?;
+    host.confinement.check(&host.network)?;
+    host.resolution.check(&host.network)?;
     if let Some(score @ (..-1000 | 1001..)) = host.oom_score_adj {
         return refuse(&format!("Invalid value {score}, range for oom score adj is [-1000, 1000]"));
     }
@@ -204,6 +206,7 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
         labels,
         exposed_ports: list(defaults.exposed_ports()),
         stop_signal: options.stop_signal.or_else(|| defaults.stop_signal().clone()),
+        stop_timeout: options.stop_timeout,
         host: options.host,
         id,
         name,

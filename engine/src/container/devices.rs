@@ -1,4 +1,4 @@
-//! The host's devices, for privileged containers.
+//! The host's devices, for containers that are given some or all of them.
 
 use crate::error::{Error, Result};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
@@ -35,6 +35,16 @@ fn collect(directory: &Path, devices: &mut Vec<LinuxDevice>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The device at a path of the host's.
+pub fn of_path(path: &Path) -> Result<LinuxDevice> {
+    let metadata = fs::metadata(path).map_err(|source| Error::file(path, source))?;
+    let kind = metadata.file_type();
+    if !kind.is_char_device() && !kind.is_block_device() {
+        return Err(Error::InvalidOption(format!("{} is not a device node", path.display())));
+    }
+    Ok(device(path, &metadata))
 }
 
 fn device(path: &Path, metadata: &fs::Metadata) -> LinuxDevice {

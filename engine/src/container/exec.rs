@@ -119,6 +119,7 @@ fn make_process(record: &Record, config: &ContainerConfig, options: &ExecOptions
     let privileged = host.privileged || options.privileged;
     let set = capabilities::select(privileged, &host.cap_add, &host.cap_drop).map_err(Error::InvalidOption)?;
     let mut process = spec::process(options.command.clone(), env, cwd, &user, options.tty);
+    spec::limit(&mut process, host);
     process.set_capabilities(Some(capabilities::of_process(set, user.uid)));
     Ok(process)
 }
@@ -128,5 +129,6 @@ fn find_user(record: &Record, config: &ContainerConfig, options: &ExecOptions) -
     let mut roots = vec![record.path("upper")];
     roots.extend(config.layers.iter().cloned());
     let wanted = options.user.as_deref().unwrap_or(&config.user);
-    UserDatabase::of_layers(&roots).resolve(wanted).map_err(Error::InvalidOption)
+    let groups = &config.host.confinement.groups;
+    UserDatabase::of_layers(&roots).resolve_with(wanted, groups).map_err(Error::InvalidOption)
 }

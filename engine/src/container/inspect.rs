@@ -1,7 +1,9 @@
 //! All that is known of a container or an image, in the shape of Docker's `inspect`.
 
 use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
+use super::confinement::{Confinement, DeviceMapping};
 use super::record::{Live, Record};
+use super::resolution::HostAddress;
 use super::resources::{Resources, Throttle};
 use super::ulimit::Ulimit;
 use crate::engine::Engine;
@@ -99,6 +101,15 @@ fn host_config(config: &ContainerConfig) -> Value {
         "Tmpfs": host.tmpfs,
         "OomScoreAdj": host.oom_score_adj.unwrap_or(0),
         "ShmSize": host.shm_size(),
+        "Sysctls": host.confinement.sysctls,
+        "Devices": host.confinement.devices.iter().map(device).collect::<Vec<_>>(),
+        "DeviceCgroupRules": host.confinement.device_rules,
+        "GroupAdd": host.confinement.groups,
+        "SecurityOpt": security_options(&host.confinement),
+        "Dns": host.resolution.servers,
+        "DnsSearch": host.resolution.search,
+        "DnsOptions": host.resolution.options,
+        "ExtraHosts": host.resolution.hosts.iter().map(further_host).collect::<Vec<_>>(),
         "Ulimits": host.ulimits.iter().map(ulimit).collect::<Vec<_>>(),
     });
     if let (Value::Object(all), Value::Object(limits)) = (&mut value, resources(&host.resources)) {
@@ -130,6 +141,27 @@ fn resources(resources: &Resources) -> Value {
         "BlkioDeviceReadIOps": throttles(&resources.device_read_iops),
         "BlkioDeviceWriteIOps": throttles(&resources.device_write_iops),
     })
+}
+
+fn device(mapping: &DeviceMapping) -> Value {
+    json!({
+        "PathOnHost": mapping.host,
+        "PathInContainer": mapping.container,
+        "CgroupPermissions": mapping.permissions,
+    })
+}
+
+fn security_options(confinement: &Confinement) -> Vec<&'static str> {
+    let options =
+        [(confinement.no_new_privileges, "no-new-privileges"), (confinement.seccomp_unconfined, "seccomp=unconfined")];
+    options.into_iter().filter_map(|(set, option)| set.then_some(option)).collect()
+}
+
+fn further_host((name, address): &(String, HostAddress)) -> String {
+    match address {
+        HostAddress::Is(address) => format!("{name}:{address}"),
+        HostAddress::Gateway => format!("{name}:host-gateway"),
+    }
 }
 
 fn ulimit(limit: &Ulimit) -> Value {
@@ -194,6 +226,7 @@ fn container_config(config: &ContainerConfig) -> Value {
         "Entrypoint": config.entrypoint,
         "Labels": config.labels,
         "StopSignal": config.stop_signal,
+        "StopTimeout": config.stop_timeout,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod capabilities;
 pub mod config;
+pub mod confinement;
 pub mod create;
 mod devices;
 pub mod disk_usage;
@@ -14,6 +15,7 @@ pub mod options;
 pub mod reconcile;
 pub mod record;
 pub mod remove;
+pub mod resolution;
 pub mod resources;
 pub mod spec;
 pub mod start;

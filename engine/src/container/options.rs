@@ -32,6 +32,8 @@ pub struct CreateOptions {
     pub labels: BTreeMap<String, String>,
     /// The signal that asks it to end.
     pub stop_signal: Option<String>,
+    /// How many seconds it has to end before it is killed; negative: for ever.
+    pub stop_timeout: Option<i64>,
     /// What it may use of the host.
     pub host: HostConfig,
 }

@@ -1,6 +1,6 @@
 //! From what was asked of a container to the OCI `Spec` of its process. Pure: what must be looked up comes in [`Facts`].
 
-use super::config::{Bind, ContainerConfig, NetworkMode};
+use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
 use super::ulimit::Ulimit;
 use super::user::User;
 use super::{capabilities, environment};
@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub resources: LinuxResources,
     /// The host's devices; only for a privileged container.
     pub devices: Vec<LinuxDevice>,
+    /// Devices that it was given one by one.
+    pub mapped_devices: Vec<LinuxDevice>,
 }
 
 /// Docker's masked paths (moby daemon/pkg/oci/defaults.go).
@@ -58,8 +60,8 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
     let mut process = process(config.argv(), env, &config.working_dir, &facts.user, config.tty);
     process
         .set_capabilities(Some(capabilities::of_process(capabilities, facts.user.uid)))
-        .set_oom_score_adj(config.host.oom_score_adj)
-        .set_rlimits(Some(config.host.ulimits.iter().filter_map(Ulimit::to_oci).collect()));
+        .set_oom_score_adj(config.host.oom_score_adj);
+    limit(&mut process, &config.host);
 
     let mut root = Root::default();
     root.set_path("rootfs".into()).set_readonly(Some(config.host.read_only));
@@ -70,13 +72,24 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
         .set_hostname((!config.hostname.is_empty()).then(|| config.hostname.clone()))
         .set_mounts(Some(mounts(config, &facts)))
         .set_linux(Some(linux(config, facts)))
-        .set_annotations((!config.host.privileged).then(default_seccomp));
+        .set_annotations(is_filtered(&config.host).then(default_seccomp));
     Ok(spec)
+}
+
+fn is_filtered(host: &HostConfig) -> bool {
+    !host.privileged && !host.confinement.seccomp_unconfined
 }
 
 fn default_seccomp() -> HashMap<String, String> {
     let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
     HashMap::from([(key.to_owned(), value.to_owned())])
+}
+
+/// What holds for each process of a container.
+pub fn limit(process: &mut Process, host: &HostConfig) {
+    process
+        .set_rlimits(Some(host.ulimits.iter().filter_map(Ulimit::to_oci).collect()))
+        .set_no_new_privileges(Some(host.confinement.no_new_privileges));
 }
 
 /// A process with no capabilities yet.
@@ -102,10 +115,12 @@ fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Linux {
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(&config.host.network, facts.network_namespace)))
-        .set_resources(Some(resources(config, facts.resources)))
+        .set_resources(Some(resources(config, facts.resources, &facts.mapped_devices)))
+        .set_devices(Some(facts.devices.into_iter().chain(facts.mapped_devices).collect()))
+        .set_sysctl(Some(config.host.confinement.sysctls.clone().into_iter().collect()))
         .set_cgroups_path(Some(facts.cgroup.into()));
     if config.host.privileged {
-        linux.set_masked_paths(None).set_readonly_paths(None).set_devices(Some(facts.devices));
+        linux.set_masked_paths(None).set_readonly_paths(None);
     } else {
         linux.set_masked_paths(Some(masked_paths())).set_readonly_paths(Some(READ_ONLY.map(str::to_owned).into()));
     }
@@ -143,8 +158,10 @@ fn namespace(kind: LinuxNamespaceType, path: Option<PathBuf>) -> LinuxNamespace 
     namespace
 }
 
-fn resources(config: &ContainerConfig, mut limits: LinuxResources) -> LinuxResources {
-    limits.set_devices(Some(device_rules(config.host.privileged)));
+fn resources(config: &ContainerConfig, mut limits: LinuxResources, mapped: &[LinuxDevice]) -> LinuxResources {
+    let mut rules = device_rules(config.host.privileged);
+    rules.extend(config.host.confinement.rules(mapped));
+    limits.set_devices(Some(rules));
     limits
 }
 
@@ -238,7 +255,6 @@ fn bind(bind: &Bind) -> Mount {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::HostConfig;
     use super::*;
 
     fn config() -> ContainerConfig {
@@ -261,6 +277,7 @@ mod tests {
             labels: Default::default(),
             exposed_ports: vec![],
             stop_signal: None,
+            stop_timeout: None,
             host: HostConfig::default(),
         }
     }
@@ -274,6 +291,7 @@ mod tests {
             cgroup: "/porthole/ab".into(),
             resources: LinuxResources::default(),
             devices: vec![],
+            mapped_devices: vec![],
         };
         serde_json::to_value(build(config, facts).unwrap()).unwrap()
     }

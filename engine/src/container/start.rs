@@ -237,7 +237,8 @@ impl Engine {
         let endpoint = self.network().connect(&request)?;
         files::write_json(&record.path("network.json"), &endpoint, Durability::Volatile)?;
         // In place, not by rename: the file may be bound into the container already.
-        let hosts = porthole_network::hosts_file(&config.hostname, Some(endpoint.address.into()), &[]);
+        let further = config.host.resolution.hosts(Some(endpoint.gateway.into()));
+        let hosts = porthole_network::hosts_file(&config.hostname, Some(endpoint.address.into()), &further);
         write_in_place(&record.path("hosts"), &hosts)?;
         Ok(endpoint.warnings)
     }
@@ -266,7 +267,9 @@ impl Engine {
     fn make_spec(&self, record: &Record, config: &ContainerConfig) -> Result<Spec> {
         let mut roots = vec![record.path("upper")];
         roots.extend(config.layers.iter().cloned());
-        let user = UserDatabase::of_layers(&roots).resolve(&config.user).map_err(Error::InvalidOption)?;
+        let user = UserDatabase::of_layers(&roots)
+            .resolve_with(&config.user, &config.host.confinement.groups)
+            .map_err(Error::InvalidOption)?;
         let (network_files, network_namespace) = self.shared_network(record, config)?;
         self.write_network_files(record, config)?;
         let facts = Facts {
@@ -276,6 +279,7 @@ impl Engine {
             network_namespace,
             cgroup: self.cgroup(&record.id),
             resources: self.limits(record, &config.host.resources)?,
+            mapped_devices: config.host.confinement.nodes()?,
             devices: if config.host.privileged { super::devices::of_host()? } else { Vec::<LinuxDevice>::new() },
         };
         spec::build(config, facts)
@@ -304,13 +308,19 @@ impl Engine {
 
     fn write_network_files(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
         write_in_place(&record.path("hostname"), &format!("{}\n", config.hostname))?;
+        let asked = &config.host.resolution;
         if *config.network() == NetworkMode::Host {
             let hosts = fs::read_to_string("/etc/hosts").map_err(|source| Error::file("/etc/hosts", source))?;
-            write_in_place(&record.path("hosts"), &hosts)?;
-            return write_in_place(&record.path("resolv.conf"), &host_resolv_conf()?);
+            let further = asked.hosts(None).into_iter().map(|(name, address)| format!("{address}\t{name}\n"));
+            write_in_place(&record.path("hosts"), &further.fold(hosts, |hosts, line| hosts + &line))?;
+            return write_in_place(&record.path("resolv.conf"), &asked.resolv_conf(host_resolv_conf()?));
         }
-        write_in_place(&record.path("hosts"), &porthole_network::hosts_file(&config.hostname, None, &[]))?;
-        write_in_place(&record.path("resolv.conf"), &porthole_network::resolv_conf(&host_resolv_conf()?))
+        write_in_place(
+            &record.path("hosts"),
+            &porthole_network::hosts_file(&config.hostname, None, &asked.hosts(None)),
+        )?;
+        let resolvers = asked.resolv_conf(porthole_network::resolv_conf(&host_resolv_conf()?));
+        write_in_place(&record.path("resolv.conf"), &resolvers)
     }
 
     fn monitor_config(&self, record: &Record, config: &ContainerConfig) -> Result<MonitorConfig> {

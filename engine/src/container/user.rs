@@ -51,6 +51,18 @@ impl UserDatabase {
         Ok(User { uid: entry.uid, gid, groups, home: home.to_owned() })
     }
 
+    /// Finds a user who is in further groups too.
+    pub fn resolve_with(&self, wanted: &str, groups: &[String]) -> Result<User, String> {
+        let mut user = self.resolve(wanted)?;
+        for group in groups {
+            let gid = self.find_group(group)?;
+            if !user.groups.contains(&gid) {
+                user.groups.push(gid);
+            }
+        }
+        Ok(user)
+    }
+
     fn find_user(&self, wanted: &str) -> Result<PasswdEntry<'_>, String> {
         let by_name = self.users().find(|entry| entry.name == Some(wanted));
         if let (Some(entry), false) = (by_name, is_number(wanted)) {

@@ -1,0 +1,137 @@
+//! What a container may do, and how it finds other hosts: the flags of `run` and `create`, and their reading.
+
+use clap::Args;
+use porthole_engine::{Confinement, HostAddress, Resolution};
+use std::net::IpAddr;
+
+/// Kernel parameters, devices, groups, privileges.
+#[derive(Debug, Default, Args)]
+pub struct ConfinementArgs {
+    /// Sysctl options
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub sysctl: Vec<String>,
+    /// Add a host device to the container
+    #[arg(long, value_name = "HOST[:CONTAINER[:PERMISSIONS]]")]
+    pub device: Vec<String>,
+    /// Add a rule to the cgroup allowed devices list
+    #[arg(long, value_name = "TYPE MAJOR:MINOR PERMISSIONS")]
+    pub device_cgroup_rule: Vec<String>,
+    /// Add additional groups to join
+    #[arg(long, value_name = "GROUP")]
+    pub group_add: Vec<String>,
+    /// Security options
+    #[arg(long, value_name = "no-new-privileges|seccomp=unconfined")]
+    pub security_opt: Vec<String>,
+}
+
+/// Hosts and resolvers.
+#[derive(Debug, Default, Args)]
+pub struct ResolutionArgs {
+    /// Add a custom host-to-IP mapping
+    #[arg(long, value_name = "HOST:IP|HOST:host-gateway")]
+    pub add_host: Vec<String>,
+    /// Set custom DNS servers
+    #[arg(long, value_name = "IP")]
+    pub dns: Vec<String>,
+    /// Set custom DNS search domains
+    #[arg(long, value_name = "DOMAIN")]
+    pub dns_search: Vec<String>,
+    /// Set DNS options
+    #[arg(long, value_name = "OPTION", visible_alias = "dns-opt")]
+    pub dns_option: Vec<String>,
+}
+
+impl ConfinementArgs {
+    /// Reads the flags.
+    pub fn confinement(self) -> Result<Confinement, String> {
+        let sysctl = |word: &String| {
+            let pair = word.split_once('=').filter(|(name, _)| !name.is_empty());
+            let (name, value) = pair.ok_or_else(|| format!("sysctl '{word}' is not of the form NAME=VALUE"))?;
+            Ok((name.to_owned(), value.to_owned()))
+        };
+        let mut confinement = Confinement {
+            sysctls: self.sysctl.iter().map(sysctl).collect::<Result<_, String>>()?,
+            devices: self.device.iter().map(|word| word.parse()).collect::<Result<_, String>>()?,
+            device_rules: self.device_cgroup_rule.iter().map(|word| word.parse()).collect::<Result<_, String>>()?,
+            groups: self.group_add,
+            ..Confinement::default()
+        };
+        for option in &self.security_opt {
+            let (name, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
+            match (name, value) {
+                ("no-new-privileges", "" | "true") => confinement.no_new_privileges = true,
+                ("no-new-privileges", "false") => confinement.no_new_privileges = false,
+                ("seccomp", "unconfined") => confinement.seccomp_unconfined = true,
+                ("seccomp", "builtin") => confinement.seccomp_unconfined = false,
+                ("seccomp", _) => {
+                    return Err(format!(
+                        "--security-opt {option}: use seccomp=unconfined or seccomp=builtin; profiles of one's own are not supported yet"
+                    ));
+                }
+                _ => return Err(format!("invalid --security-opt: {option:?}")),
+            }
+        }
+        Ok(confinement)
+    }
+}
+
+impl ResolutionArgs {
+    /// Reads the flags.
+    pub fn resolution(self) -> Result<Resolution, String> {
+        let server = |word: &String| word.parse().map_err(|_| format!("{word} is not an ip address"));
+        for word in self.dns_search.iter().chain(&self.dns_option) {
+            if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c.is_control()) {
+                return Err(format!("{word:?} is not one word of a resolv.conf"));
+            }
+        }
+        Ok(Resolution {
+            hosts: self.add_host.iter().map(|word| host(word)).collect::<Result<_, _>>()?,
+            servers: self.dns.iter().map(server).collect::<Result<_, String>>()?,
+            search: self.dns_search,
+            options: self.dns_option,
+        })
+    }
+}
+
+/// `NAME:ADDRESS`; an IPv6 address may stand in brackets.
+fn host(word: &str) -> Result<(String, HostAddress), String> {
+    let bad = || format!("bad format for add-host: {word:?}");
+    let (name, address) = word.split_once(['=', ':']).ok_or_else(bad)?;
+    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(bad());
+    }
+    if address == "host-gateway" {
+        return Ok((name.to_owned(), HostAddress::Gateway));
+    }
+    let plain = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+    let address: IpAddr = plain.parse().map_err(|_| format!("invalid IP address in add-host: {address:?}"))?;
+    Ok((name.to_owned(), HostAddress::Is(address)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_have_a_name_and_an_address() {
+        assert_eq!(host("db:10.0.0.2").unwrap().0, "db");
+        assert_eq!(host("v6=[::1]").unwrap().1, HostAddress::Is("::1".parse().unwrap()));
+        assert_eq!(host("up:host-gateway").unwrap().1, HostAddress::Gateway);
+        for word in ["", "db", ":10.0.0.2", "db:", "db:x", "d b:10.0.0.2"] {
+            assert!(host(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn security_options_are_read() {
+        let read = |word: &str| {
+            ConfinementArgs { security_opt: vec![word.to_owned()], ..ConfinementArgs::default() }.confinement()
+        };
+        assert!(read("no-new-privileges").unwrap().no_new_privileges);
+        assert!(read("no-new-privileges:true").unwrap().no_new_privileges);
+        assert!(read("seccomp=unconfined").unwrap().seccomp_unconfined);
+        for word in ["", "no-new-privileges=maybe", "seccomp=/profile.json", "apparmor=x"] {
+            assert!(read(word).is_err(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a container may do beyond its confinement, and how it resolves names: asked of the kernel from inside.
+
+use porthole_tests::Host;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn kernel_parameters_are_those_of_its_namespaces() {
+    let host = Host::new();
+    let read = "cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmni";
+    let set = "--sysctl net.core.somaxconn=77 --sysctl kernel.shmmni=99";
+    assert_eq!(host.ok(&format!("run --rm {set} box {read}")), "77\n99");
+    assert!(host.fails(125, "run --rm --sysctl kernel.panic=7 box true").contains("'kernel.panic' is not allowed"));
+    let message = host.fails(125, "run --rm --net host --sysctl net.core.somaxconn=7 box true");
+    assert!(message.contains("not allowed in host network namespace"), "{message}");
+    assert!(host.fails(125, "run --rm --sysctl net.core.nosuch=7 box true").contains("net.core.nosuch"));
+    assert_eq!(host.ok("ps -aq"), "");
+}
+
+#[test]
+fn a_device_is_there_and_may_be_used() {
+    let host = Host::new();
+    let look = "ls -l /dev/one /dev/kmsg";
+    let listed = host.ok(&format!("run --rm --device /dev/kmsg:/dev/one:r --device /dev/kmsg box {look}"));
+    assert_eq!(listed.lines().filter(|line| line.contains("1,  11")).count(), 2, "{listed}");
+    let write = "sh -c 'mknod /tmp/full c 1 11; : > /tmp/full'";
+    assert_ne!(host.porthole(&format!("run --rm box {write}")).code, 0, "it is no device of every container");
+    assert_ne!(host.porthole(&format!("run --rm --device /dev/kmsg:/dev/one:r box {write}")).code, 0, "for reading");
+    host.ok(&format!("run --rm --device-cgroup-rule 'c 1:11 rwm' box {write}"));
+    assert!(host.fails(125, "run --rm --device /dev/nosuch box true").contains("/dev/nosuch"));
+    assert!(host.fails(125, "run --rm --device /etc/passwd box true").contains("is not a device node"));
+}
+
+#[test]
+fn groups_and_privileges_are_those_asked_for() {
+    let host = Host::new();
+    assert_eq!(host.ok("run --rm -u app --group-add staff --group-add 77 box id -G"), "1001 50 77");
+    assert!(host.fails(125, "run --rm --group-add nosuch box true").contains("nosuch"));
+    let status = "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status";
+    assert_eq!(host.ok(&format!("run --rm box {status}")), "NoNewPrivs:\t0\nSeccomp:\t2");
+    let options = "--security-opt no-new-privileges --security-opt seccomp=unconfined";
+    host.ok(&format!("run -d --name free {options} box sleep 100"));
+    assert_eq!(host.ok(&format!("exec free {status}")), "NoNewPrivs:\t1\nSeccomp:\t0");
+    let recorded = &host.inspect("free")["HostConfig"]["SecurityOpt"];
+    assert_eq!(*recorded, json!(["no-new-privileges", "seccomp=unconfined"]));
+}
+
+#[test]
+fn names_are_resolved_as_asked() {
+    let host = Host::new();
+    let hosts = "--add-host db:10.9.8.7 --add-host up:host-gateway";
+    let dns = "--dns 9.9.9.9 --dns-search example.com --dns-option ndots:3";
+    let said = host.ok(&format!("run --name named {hosts} {dns} box cat /etc/hosts /etc/resolv.conf"));
+    for line in ["10.9.8.7\tdb", "nameserver 9.9.9.9", "search example.com", "options ndots:3"] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+    assert_eq!(said.matches("nameserver").count(), 1, "{said}");
+    assert!(said.lines().any(|line| line.starts_with("172.") && line.ends_with("\tup")), "{said}");
+    assert_eq!(host.inspect("named")["HostConfig"]["ExtraHosts"], json!(["db:10.9.8.7", "up:host-gateway"]));
+    host.ok("run -d --name other box sleep 100");
+    let message = host.fails(125, "run --rm --net container:other --dns 9.9.9.9 box true");
+    assert!(message.contains("conflicting options: dns and the network mode"), "{message}");
+}
+
+#[test]
+fn the_time_to_stop_is_its_own() {
+    let host = Host::new();
+    host.ok("run -d --name deaf --stop-timeout 1 box sh -c 'trap : TERM; echo ready; while true; do sleep 1; done'");
+    host.wait_for_log("deaf", "ready");
+    let start = Instant::now();
+    host.ok("stop deaf");
+    assert!((Duration::from_millis(900)..Duration::from_secs(8)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert_eq!(host.inspect("deaf")["Config"]["StopTimeout"], 1);
+}
