@@ -108,7 +108,14 @@ impl Host {
 
     /// Starts `porthole` on a terminal of its own.
     pub fn terminal(&self, line: &str) -> Terminal {
-        Terminal::start(self.command(line))
+        Terminal::start(self.command(line), 80, 24)
+    }
+
+    /// Opens the workstation on a terminal.
+    pub fn workstation(&self, columns: u16, rows: u16) -> Terminal {
+        let mut command = self.command("");
+        command.env("TERM", "xterm-256color");
+        Terminal::start(command, columns, rows)
     }
 
     /// Runs a command of the host's, such as `ip` or `nft`; what it printed.

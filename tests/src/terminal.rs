@@ -12,30 +12,31 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A pseudo-terminal of 80 columns and 24 rows with a command on it. What the command prints is gathered as it comes.
+/// A pseudo-terminal with a command on it. What the command prints is gathered as it comes.
 pub struct Terminal {
     child: Child,
     keyboard: File,
-    screen: Arc<Mutex<String>>,
+    output: Arc<Mutex<Vec<u8>>>,
+    size: (u16, u16),
     /// Held open, so that reading ends with us and not with the command.
     side: File,
 }
 
 impl Terminal {
-    pub(crate) fn start(mut command: Command) -> Terminal {
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    pub(crate) fn start(mut command: Command, columns: u16, rows: u16) -> Terminal {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let OpenptyResult { master, slave } = openpty(Some(&size), None).expect("a terminal");
         let side = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("the binary can be run");
-        let screen = Arc::new(Mutex::new(String::new()));
-        let (mut output, gathered) = (File::from(master.try_clone().expect("a descriptor")), Arc::clone(&screen));
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let (mut printed, gathered) = (File::from(master.try_clone().expect("a descriptor")), Arc::clone(&output));
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(length @ 1..) = output.read(&mut buffer) {
-                gathered.lock().expect("no panic").push_str(&String::from_utf8_lossy(&buffer[..length]));
+            while let Ok(length @ 1..) = printed.read(&mut buffer) {
+                gathered.lock().expect("no panic").extend_from_slice(&buffer[..length]);
             }
         });
-        Terminal { child, keyboard: File::from(master), screen, side: File::from(slave) }
+        Terminal { child, keyboard: File::from(master), output, size: (columns, rows), side: File::from(slave) }
     }
 
     /// Types something.
@@ -45,7 +46,30 @@ impl Terminal {
 
     /// All that was printed so far.
     pub fn screen(&self) -> String {
-        self.screen.lock().expect("no panic").clone()
+        String::from_utf8_lossy(&self.output.lock().expect("no panic")).into_owned()
+    }
+
+    /// What a person sees now, as lines of text.
+    pub fn picture(&self) -> String {
+        let (columns, rows) = self.size;
+        let mut parser = vt100::Parser::new(rows, columns, 0);
+        parser.process(&self.output.lock().expect("no panic"));
+        parser.screen().contents()
+    }
+
+    /// Waits until a person sees something.
+    #[track_caller]
+    pub fn expect_picture(&self, text: &str) {
+        let start = std::time::Instant::now();
+        while !self.picture().contains(text) {
+            assert!(start.elapsed().as_secs() < 20, "not within 20 s: {text:?} in\n{}", self.picture());
+            crate::wait::pause(20);
+        }
+    }
+
+    /// Sends the command a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
     }
 
     /// Waits until something was printed.

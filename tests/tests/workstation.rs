@@ -1,0 +1,132 @@
+//! The workstation: keys in, screen out, and the terminal given back whichever way it ends.
+
+use nix::sys::signal::Signal;
+use porthole_tests::{Host, Terminal, eventually};
+
+const LEAVE_SHELL: &str = "\x1d";
+const LEAVE_ALTERNATE_SCREEN: &str = "\x1b[?1049l";
+const SHOW_CURSOR: &str = "\x1b[?25h";
+
+/// The terminal is as it was: lines are edited, the screen of before is shown, with its cursor.
+#[track_caller]
+fn assert_given_back(terminal: &Terminal) {
+    assert!(terminal.is_cooked(), "keys are echoed again");
+    let printed = terminal.screen();
+    let left = printed.rfind(LEAVE_ALTERNATE_SCREEN).expect("the alternate screen is left");
+    assert!(!printed[left..].contains("\x1b[?1049h"), "it is not entered again");
+    assert!(
+        printed[left..].contains(SHOW_CURSOR)
+            || printed[..left].rfind(SHOW_CURSOR) > printed[..left].rfind("\x1b[?25l")
+    );
+}
+
+/// Whether the packets' title says `N seen, N on every tap, 0 lost`, with a whole request's packets.
+fn all_seen(picture: &str) -> bool {
+    let words: Vec<&str> = picture.split_whitespace().collect();
+    words.windows(8).any(|words| match words {
+        [seen, "seen,", whole, "on", "every", "tap,", "0", "lost"] => {
+            seen == whole && seen.parse().is_ok_and(|n: u32| n > 8)
+        }
+        _ => false,
+    })
+}
+
+#[test]
+fn an_empty_store_offers_the_lab_and_q_leaves() {
+    let host = Host::empty();
+    let mut terminal = host.workstation(80, 24);
+    terminal.expect_picture("set up the lab");
+    assert!(!terminal.is_cooked());
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+    assert_given_back(&terminal);
+}
+
+#[test]
+fn a_signal_ends_it_and_gives_the_terminal_back() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let host = Host::empty();
+        let mut terminal = host.workstation(80, 24);
+        terminal.expect_picture("set up the lab");
+        terminal.signal(signal);
+        assert_eq!(terminal.wait(), 0, "{signal}");
+        assert_given_back(&terminal);
+    }
+}
+
+#[test]
+fn one_key_shows_a_request_crossing_nat_and_web_outlives_the_workstation() {
+    let host = Host::empty();
+    let mut terminal = host.workstation(140, 42);
+    terminal.expect_picture("set up the lab");
+    terminal.type_("L");
+    terminal.expect_picture("DNAT 172.17.0.2:80");
+    terminal.expect_picture("SNAT 10.88.0.1:8088");
+    eventually("every packet is on every tap", || all_seen(&terminal.picture()));
+    terminal.type_("1");
+    terminal.expect_picture("8088→80");
+    terminal.type_("e");
+    terminal.expect_picture("/ #");
+    terminal.type_("echo $((6*7))\n");
+    terminal.expect_picture("42");
+    assert!(terminal.picture().contains("Containers"), "the list stays beside the shell");
+    terminal.type_("exit\n");
+    terminal.type_(LEAVE_SHELL);
+    terminal.type_("q");
+    // It asks first while a shell is open.
+    porthole_tests::pause(300);
+    terminal.type_("y");
+    assert_eq!(terminal.wait(), 0);
+    assert_given_back(&terminal);
+    assert_eq!(host.status("web"), "running");
+    host.ok("lab down");
+}
+
+#[test]
+fn the_command_line_inside_takes_the_words_of_the_shell() {
+    let host = Host::new();
+    host.ok("run -d --name first box sleep 1000");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("first");
+    terminal.type_(":run -d --name second box sleep 1000\r");
+    eventually("it runs", || host.ok("ps").contains("second"));
+    terminal.expect_picture("second");
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn what_destroys_is_asked_about() {
+    let host = Host::new();
+    host.ok("run -d --name precious box sleep 1000");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("precious");
+    terminal.type_("d");
+    terminal.expect_picture("porthole rm -f precious");
+    terminal.type_("n");
+    porthole_tests::pause(200);
+    assert_eq!(host.status("precious"), "running");
+    terminal.type_("d");
+    terminal.expect_picture("porthole rm -f precious");
+    terminal.type_("y");
+    eventually("it is removed", || !host.ok("ps -a").contains("precious"));
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn a_tiny_window_is_no_reason_to_fall() {
+    let host = Host::new();
+    host.ok("run -d --name web box sh -c 'while :; do echo tick; sleep 0.1; done'");
+    for (columns, rows) in [(20, 5), (1, 1), (6, 2)] {
+        let mut terminal = host.workstation(columns, rows);
+        eventually("it draws", || terminal.screen().contains("\x1b[?1049h"));
+        porthole_tests::pause(300);
+        for key in ["2", "3", "1", "?", "\x1b", "q"] {
+            terminal.type_(key);
+            porthole_tests::pause(50);
+        }
+        assert_eq!(terminal.wait(), 0, "{columns}x{rows}");
+        assert!(!terminal.screen().contains("panicked"));
+    }
+}
