@@ -45,6 +45,12 @@ pub enum Error {
         /// The controller.
         controller: &'static str,
     },
+    /// Controllers cannot be had from a cgroup with processes in it (cgroup-v2.rst, "No Internal Process Constraint").
+    #[error(
+        "cannot set limits: cgroup {} holds processes, and so hands on no controllers; move them to a cgroup below it",
+        .0.display()
+    )]
+    InternalProcesses(PathBuf),
     /// A limit that this version of cgroups cannot express.
     #[error("cannot apply {what}: cgroup {version} has no such setting")]
     NotExpressible {
@@ -168,14 +174,16 @@ impl Cgroup {
 
     /// Whether the memory controller can limit swap (`swapaccount=1` on v1).
     pub fn limits_swap(&self) -> bool {
-        let file = match &self.layout {
-            Layout::V2(_) => "memory.swap.max",
-            Layout::V1 { .. } => "memory.memsw.limit_in_bytes",
+        let Some(directory) = self.directory_of("memory") else { return false };
+        let (limit, with_swap) = match &self.layout {
+            Layout::V2(_) => ("memory.max", "memory.swap.max"),
+            Layout::V1 { .. } => ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
         };
-        self.directory_of("memory").is_some_and(|directory| {
-            // The root of a hierarchy has no limits, so look at the nearest cgroup that exists.
-            directory.ancestors().any(|ancestor| ancestor.join(file).exists())
-        })
+        match directory.ancestors().find(|ancestor| ancestor.join(limit).exists()) {
+            Some(nearest) => nearest.join(with_swap).exists(),
+            // The root of v2 has no limits, and below it nobody has asked for memory's yet; a kernel that swaps has both.
+            None => self.layout.is_v2() && Path::new("/proc/swaps").exists(),
+        }
     }
 
     /// Removes it, once its processes have ended, with all cgroups below it. One that does not exist is removed already.

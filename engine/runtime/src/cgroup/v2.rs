@@ -11,7 +11,11 @@ const CONTROLLERS: [&str; 6] = ["cpu", "cpuset", "io", "memory", "pids", "hugetl
 /// Applies limits to the cgroup at `path`.
 pub(super) fn apply(hierarchy: &Hierarchy, path: &Path, resources: &LinuxResources) -> Result<()> {
     let directory = &hierarchy.directory(path);
-    enable_controllers(&hierarchy.root, directory)?;
+    match enable_controllers(&hierarchy.root, directory) {
+        // Inside a container, the root that one sees has processes. What needs no controller works all the same.
+        Err(Error::InternalProcesses(_)) if !needs_controllers(resources) => {}
+        result => result?,
+    }
     if let Some(memory) = resources.memory() {
         apply_memory(directory, memory)?;
     }
@@ -69,7 +73,22 @@ fn enable_controllers(root: &Path, directory: &Path) -> Result<()> {
         return Ok(());
     }
     enable_controllers(root, parent)?;
-    write(parent, "cgroup.subtree_control", missing.join(" "))
+    match write(parent, "cgroup.subtree_control", missing.join(" ")) {
+        Err(Error::File { source, .. }) if source.raw_os_error() == Some(libc::EBUSY) => {
+            Err(Error::InternalProcesses(parent.to_owned()))
+        }
+        result => result,
+    }
+}
+
+/// Whether anything but a device filter is asked for.
+fn needs_controllers(resources: &LinuxResources) -> bool {
+    resources.memory().is_some()
+        || resources.cpu().is_some()
+        || resources.pids().is_some()
+        || resources.block_io().is_some()
+        || resources.hugepage_limits().as_ref().is_some_and(|limits| !limits.is_empty())
+        || resources.unified().as_ref().is_some_and(|files| !files.is_empty())
 }
 
 /// OCI's -1 is v2's "max".
@@ -89,6 +108,9 @@ fn apply_memory(directory: &Path, memory: &LinuxMemory) -> Result<()> {
     }
     if let Some(reservation) = memory.reservation() {
         write(directory, "memory.low", number_or_max(reservation))?;
+    }
+    if memory.swappiness().is_some() {
+        return Err(Error::NotExpressible { what: "memory.swappiness", version: "v2" });
     }
     match memory.disable_oom_killer() {
         Some(true) => Err(Error::NotExpressible { what: "memory.disableOOMKiller", version: "v2" }),
@@ -158,6 +180,16 @@ mod tests {
     #[test]
     fn shares_become_weights_end_to_end() {
         assert_eq!([2, 1024, 262_144].map(weight), [1, 39, 10_000]);
+    }
+
+    #[test]
+    fn a_device_filter_needs_no_controller() {
+        use oci_spec::runtime::{LinuxDeviceCgroup, LinuxPids};
+        let mut resources = LinuxResources::default();
+        resources.set_devices(Some(vec![LinuxDeviceCgroup::default()]));
+        assert!(!needs_controllers(&resources));
+        resources.set_pids(Some(LinuxPids::default()));
+        assert!(needs_controllers(&resources));
     }
 
     #[test]
