@@ -1,13 +1,13 @@
 //! Commands that change containers as wholes.
 
 use super::arguments::{KillArgs, Names, RenameArgs, RmArgs, StopArgs};
-use super::{Failure, Outcome, for_each, output};
+use super::{Failure, Outcome, for_each, for_each_at_once, output};
 use porthole_engine::{Engine, Error};
 use std::process::ExitCode;
 
 /// `stop`.
 pub fn stop(engine: &Engine, arguments: StopArgs) -> Outcome {
-    for_each(&arguments.names, |name| engine.stop(name, arguments.signal.as_deref(), arguments.timeout))
+    for_each_at_once(&arguments.names, |name| engine.stop(name, arguments.signal.as_deref(), arguments.timeout))
 }
 
 /// `restart`.

@@ -21,9 +21,11 @@ mod output;
 mod ps;
 mod ps_filters;
 mod run;
+mod stats;
 mod template;
 mod top;
 mod trace;
+mod update;
 pub mod workstation;
 
 use arguments::Cli;
@@ -153,6 +155,8 @@ fn execute(command: Command) -> Outcome {
         Command::Logs(options) => logs::logs(&engine, options),
         Command::Exec(options) => exec::exec(&engine, options),
         Command::Attach(options) => attach::attach(&engine, options),
+        Command::Stats(options) => stats::stats(&engine, &options),
+        Command::Update(options) => update::update(&engine, options),
         Command::Top(options) => top::top(&engine, &options),
         Command::Inspect(options) => inspect::inspect(&engine, &options),
         Command::Images(options) => image_list::list(&engine, &options),
@@ -170,9 +174,24 @@ fn execute(command: Command) -> Outcome {
 /// Does something to each of several containers: the name of each is printed when it is done, each failure is one line,
 /// and the command fails if any did.
 fn for_each(names: &[String], mut act: impl FnMut(&str) -> Result<(), Error>) -> Outcome {
+    tell_each(names.iter().map(|name| (name, act(name))))
+}
+
+/// As [`for_each`], for what may take a while: all at once.
+fn for_each_at_once(names: &[String], act: impl Fn(&str) -> Result<(), Error> + Sync) -> Outcome {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = names.iter().map(|name| (name, scope.spawn(|| act(name)))).collect();
+        tell_each(threads.into_iter().map(|(name, thread)| match thread.join() {
+            Ok(result) => (name, result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }))
+    })
+}
+
+fn tell_each<'a>(results: impl Iterator<Item = (&'a String, Result<(), Error>)>) -> Outcome {
     let mut failed = false;
-    for name in names {
-        match act(name) {
+    for (name, result) in results {
+        match result {
             Ok(()) => output::line(name)?,
             Err(error) => {
                 eprintln!("porthole: {error}");

@@ -93,7 +93,7 @@ impl Joining<'_> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Root::new(rustix::fs::openat(CWD, "/", flags, Mode::empty()).during(|| "open /".into())?);
         let mut streams = Streams::open(stdio, &root)?;
-        let directory = workdir::make(&root, self.process.cwd())?;
+        let directory = workdir::open(&root, self.process.cwd())?;
         workdir::enter(&directory, self.process.cwd())?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
         streams.install(Uid::from_raw(self.process.user().uid()))?;
