@@ -111,12 +111,19 @@ impl Engine {
             None => Some(STOP_TIMEOUT),
             Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
         };
+        if let (Some(init), true) = (live.state.init, live.monitor_lost) {
+            return self.end_without_monitor(record, init, signal, timeout);
+        }
+        let stopped = self.connect(record, &config.name).and_then(|mut monitor| {
+            monitor.stop(signal, timeout).map(drop).map_err(|source| monitor_error(config, source))
+        });
+        let Err(error) = stopped else { return Ok(()) };
+        // The monitor, or the container with it, may have ended while it was asked.
+        let live = record.live()?;
         match live.state.init {
             Some(init) if live.monitor_lost => self.end_without_monitor(record, init, signal, timeout),
-            _ => {
-                let stopped = self.connect(record, &config.name)?.stop(signal, timeout);
-                stopped.map(drop).map_err(|source| monitor_error(config, source))
-            }
+            _ if !record::is_active(live.state.status) => Ok(()),
+            _ => Err(error),
         }
     }
 
@@ -229,7 +236,7 @@ impl Engine {
     }
 }
 
-fn cgroup_error(name: &str, source: porthole_runtime::cgroup::Error) -> Error {
+pub(super) fn cgroup_error(name: &str, source: porthole_runtime::cgroup::Error) -> Error {
     Error::Cgroup { name: name.to_owned(), source }
 }
 
