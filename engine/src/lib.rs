@@ -28,6 +28,8 @@ pub use container::start::{Attachment, Finished};
 pub use container::summary::ContainerSummary;
 pub use container::top::ProcessTable;
 pub use container::ulimit::Ulimit;
+pub use container::update::Update;
+pub use container::usage::{Running as RunningUsage, Usage};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use paths::Paths;

@@ -21,26 +21,31 @@ pub fn human_duration(nanoseconds: i64) -> String {
 
 /// `7.06MB`: Docker's HumanSize, decimal, at most four significant digits.
 pub fn human_size(bytes: u64) -> String {
-    scaled(bytes, 1000.0, &["B", "kB", "MB", "GB", "TB", "PB"])
+    scaled(bytes, 1000.0, &["B", "kB", "MB", "GB", "TB", "PB"], 4)
+}
+
+/// `7.06MB`: the same with at most three significant digits.
+pub fn human_size_short(bytes: u64) -> String {
+    scaled(bytes, 1000.0, &["B", "kB", "MB", "GB", "TB", "PB"], 3)
 }
 
 /// `12.5MiB`: Docker's BytesSize, binary.
 pub fn human_size_binary(bytes: u64) -> String {
-    scaled(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
+    scaled(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB"], 4)
 }
 
-fn scaled(bytes: u64, base: f64, units: &[&str]) -> String {
-    #[allow(clippy::cast_precision_loss)] // Four digits are shown.
+fn scaled(bytes: u64, base: f64, units: &[&str], digits: usize) -> String {
+    #[allow(clippy::cast_precision_loss)] // Few digits are shown.
     let mut value = bytes as f64;
     let mut unit = 0;
     while value >= base && unit + 1 < units.len() {
         value /= base;
         unit += 1;
     }
-    format!("{}{}", four_digits(value), units[unit])
+    format!("{}{}", significant(value, digits), units[unit])
 }
 
-fn four_digits(value: f64) -> String {
+fn significant(value: f64, digits: usize) -> String {
     let digits_before = if value >= 1000.0 {
         4
     } else if value >= 100.0 {
@@ -50,7 +55,7 @@ fn four_digits(value: f64) -> String {
     } else {
         1
     };
-    let text = format!("{value:.*}", 4 - digits_before);
+    let text = format!("{value:.*}", digits.saturating_sub(digits_before));
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
@@ -164,6 +169,7 @@ mod tests {
         for (bytes, text) in [(0, "0B"), (999, "999B"), (1000, "1kB"), (2_231_040, "2.231MB"), (221_000_000, "221MB")] {
             assert_eq!(human_size(bytes), text);
         }
+        assert_eq!([1_090, 10_949, 999].map(human_size_short), ["1.09kB", "10.9kB", "999B"]);
         assert_eq!(human_size_binary(12 * 1024 * 1024 + 512 * 1024), "12.5MiB");
     }
 

@@ -1,6 +1,6 @@
 //! Limits: what is asked for on the command line, the kernel enforces and `inspect` tells.
 
-use porthole_tests::Host;
+use porthole_tests::{Host, eventually};
 use serde_json::json;
 use std::path::Path;
 
@@ -86,4 +86,75 @@ fn contradictions_are_told_and_leave_nothing() {
         assert!(message.contains(told), "{options}: {message}");
     }
     assert_eq!(host.ok("ps -aq"), "");
+}
+
+#[test]
+fn limits_change_while_a_container_runs() {
+    let host = Host::new();
+    host.ok("run -d --name live -m 64m --cpu-shares 256 box sleep 100");
+    let change = "-m 96m --memory-reservation 16m --cpus 0.5 --cpuset-cpus 0 --pids-limit 30 --blkio-weight 200";
+    assert_eq!(host.ok(&format!("update {change} live")), "live");
+    assert_eq!(host.cgroup("live", "memory.limit_in_bytes", "memory.max"), (96 << 20).to_string());
+    assert_eq!(host.cgroup("live", "pids.max", "pids.max"), "30");
+    assert!(["50000", "50000 100000"].contains(&host.cgroup("live", "cpu.cfs_quota_us", "cpu.max").as_str()));
+    assert!(["256", "10"].contains(&host.cgroup("live", "cpu.shares", "cpu.weight").as_str()), "it stays");
+    let recorded = host.inspect("live")["HostConfig"].clone();
+    assert_eq!((&recorded["Memory"], &recorded["CpuShares"]), (&json!(96 << 20), &json!(256)));
+
+    let message = host.fails(1, "update --cpu-quota 20000 live");
+    assert!(message.contains("CPU Quota cannot be updated as NanoCPUs has already been set"), "{message}");
+    assert!(host.fails(1, "update --memory 1m live").contains("6MB"));
+    assert!(host.fails(125, "update live").contains("one or more flags"));
+    assert_eq!(host.inspect("live")["HostConfig"], recorded, "what was refused changes nothing");
+
+    host.ok("stop -t 0 live");
+    host.ok("update --pids-limit 40 live");
+    host.ok("start live");
+    assert_eq!(host.cgroup("live", "pids.max", "pids.max"), "40");
+    assert_eq!(host.cgroup("live", "memory.limit_in_bytes", "memory.max"), (96 << 20).to_string());
+}
+
+#[test]
+fn a_new_restart_policy_holds_at_once() {
+    let host = Host::new();
+    host.ok("run -d --name again box sleep 100");
+    let address = host.address("again");
+    host.ok("update --restart on-failure:3 -m 64m again");
+    nix::sys::signal::kill(host.init("again"), nix::sys::signal::Signal::SIGKILL).unwrap();
+    eventually("it is started again", || {
+        let again = host.inspect("again");
+        again["RestartCount"] == 1 && again["State"]["Status"] == "running"
+    });
+    assert!(host.ok("exec again ip addr").contains(&address), "in its old network");
+    assert_eq!(host.cgroup("again", "memory.limit_in_bytes", "memory.max"), (64 << 20).to_string());
+    host.ok("update --restart no again");
+    nix::sys::signal::kill(host.init("again"), nix::sys::signal::Signal::SIGKILL).unwrap();
+    eventually("it ends for good", || host.status("again") == "exited");
+    host.ok("run -d --rm --name brief box sleep 100");
+    assert!(host.fails(1, "update --restart always brief").contains("AutoRemove is enabled"));
+}
+
+#[test]
+fn stats_tell_what_is_used() {
+    let host = Host::new();
+    host.ok("run -d --name busy -m 64m box sh -c 'while true; do :; done'");
+    host.ok("run -d --name idle box sleep 100");
+    host.ok("create --name never box true");
+    let table = host.ok("stats --no-stream");
+    let mut lines = table.lines();
+    let header = "CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT";
+    assert!(lines.next().unwrap().starts_with(header), "{table}");
+    assert_eq!(lines.count(), 2, "{table}");
+    assert!(table.contains(" / 64MiB"), "{table}");
+    let all = host.ok("stats --no-stream --all --no-trunc");
+    let never = all.lines().find(|line| line.contains("never")).unwrap();
+    assert!(never.contains("0.00%") && never.contains("0B / 0B"), "{all}");
+
+    let mut stream = host.start("stats busy");
+    assert!(stream.line().starts_with(header));
+    let (first, header_again, second) = (stream.line(), stream.line(), stream.line());
+    assert!(first.contains("busy") && header_again.starts_with(header), "{first}\n{header_again}");
+    let cpu = second.split_whitespace().nth(2).unwrap().trim_end_matches('%').parse::<f64>().unwrap();
+    assert!(cpu > 5.0, "{second}");
+    assert!(host.fails(1, "stats --no-stream nosuch").contains("No such container: nosuch"));
 }

@@ -52,6 +52,10 @@ pub enum Command {
     Exec(ExecArgs),
     /// Attach local standard input, output, and error streams to a running container
     Attach(AttachArgs),
+    /// Display a live stream of container(s) resource usage statistics
+    Stats(StatsArgs),
+    /// Update configuration of one or more containers
+    Update(UpdateArgs),
     /// Display the running processes of a container
     Top(TopArgs),
     /// Return low-level information on containers and images
@@ -369,6 +373,35 @@ pub struct AttachArgs {
     pub sig_proxy: bool,
     /// The container
     pub container: String,
+}
+
+/// `stats`.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// Show all containers (default shows just running)
+    #[arg(short = 'a', long)]
+    pub all: bool,
+    /// Disable streaming stats and only pull the first result
+    #[arg(long)]
+    pub no_stream: bool,
+    /// Do not truncate output
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Containers
+    pub names: Vec<String>,
+}
+
+/// `update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Restart policy to apply when a container exits
+    #[arg(long, value_name = "no|on-failure[:N]|always|unless-stopped")]
+    pub restart: Option<String>,
+    /// Containers
+    #[arg(required = true)]
+    pub names: Vec<String>,
 }
 
 /// `top`.

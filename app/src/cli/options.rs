@@ -97,7 +97,7 @@ fn split(word: &str, at: char) -> (String, String) {
 }
 
 /// `no`, `on-failure[:N]`, `always`, `unless-stopped`.
-fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
+pub fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
     let (name, retries) = match text.split_once(':') {
         Some((name, retries)) => (name, Some(retries)),
         None => (text, None),

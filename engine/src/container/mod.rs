@@ -23,4 +23,6 @@ pub mod stop;
 pub mod summary;
 pub mod top;
 pub mod ulimit;
+pub mod update;
+pub mod usage;
 mod user;

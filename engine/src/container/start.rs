@@ -323,7 +323,7 @@ impl Engine {
         write_in_place(&record.path("resolv.conf"), &resolvers)
     }
 
-    fn monitor_config(&self, record: &Record, config: &ContainerConfig) -> Result<MonitorConfig> {
+    pub(super) fn monitor_config(&self, record: &Record, config: &ContainerConfig) -> Result<MonitorConfig> {
         let root = RootSource::Overlay {
             lower: self.lower_layers(config)?,
             upper: record.path("upper"),

@@ -98,6 +98,11 @@ impl MonitorClient {
         self.call(Request::Resume).map(drop)
     }
 
+    /// Tells the monitor that the restart policy in its configuration has changed.
+    pub fn reload(&mut self) -> Result<(), Error> {
+        self.call(Request::Reload).map(drop)
+    }
+
     /// Sets the size of its terminal.
     pub fn resize(&mut self, columns: u16, rows: u16) -> Result<(), Error> {
         self.call(Request::Resize { columns, rows }).map(drop)

@@ -38,6 +38,7 @@ pub(super) struct Running {
     pub(super) streams: Streams,
     pub(super) since: Instant,
     cgroup: Cgroup,
+    owns_network: bool,
     /// Whether its processes all end with its init (pid_namespaces(7)).
     owns_pids: bool,
 }
@@ -67,8 +68,7 @@ impl Prepared {
 
     /// Keeps the network namespace, if it is one that was made for this container.
     pub(super) fn keep_network(&self) -> io::Result<Option<KeptNetwork>> {
-        let path = format!("/proc/{}/ns/net", self.created.init.pid);
-        self.owns_network.then(|| File::open(path).map(KeptNetwork)).transpose()
+        KeptNetwork::of(self.created.init, self.owns_network)
     }
 
     /// Lets the container's program run.
@@ -80,11 +80,24 @@ impl Prepared {
         };
         let process = self.created.init;
         let sandbox::Running { pidfd, cgroup, .. } = self.created.start()?;
-        Ok(Running { process, pidfd, streams, since: Instant::now(), cgroup, owns_pids: self.owns_pids })
+        let Self { owns_network, owns_pids, .. } = self;
+        Ok(Running { process, pidfd, streams, since: Instant::now(), cgroup, owns_network, owns_pids })
+    }
+}
+
+impl KeptNetwork {
+    fn of(init: ProcessId, is_own: bool) -> io::Result<Option<Self>> {
+        let path = format!("/proc/{}/ns/net", init.pid);
+        is_own.then(|| File::open(path).map(Self)).transpose()
     }
 }
 
 impl Running {
+    /// As [`Prepared::keep_network`].
+    pub(super) fn keep_network(&self) -> io::Result<Option<KeptNetwork>> {
+        KeptNetwork::of(self.process, self.owns_network)
+    }
+
     pub(super) fn signal(&self, signal: i32) -> io::Result<()> {
         process::send_signal(self.pidfd.as_fd(), signal)
     }

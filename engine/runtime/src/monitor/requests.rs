@@ -2,6 +2,7 @@
 
 use super::peer::Peer;
 use super::supervisor::{Phase, Supervisor};
+use super::{MonitorConfig, RestartPolicy};
 use crate::protocol::{Inbox, Reply, Request, WaitCondition};
 use crate::state::Status;
 use std::io;
@@ -69,6 +70,10 @@ impl Supervisor {
                     *cleaned = true;
                 }
             }
+            Request::Reload => {
+                let result = self.reload();
+                reply(&mut self.peers[index], result);
+            }
             Request::Resize { .. } | Request::Signal(_) | Request::Pause | Request::Resume => {
                 let result = self.control(request);
                 reply(&mut self.peers[index], result);
@@ -104,6 +109,17 @@ impl Supervisor {
                 self.kill_at = self.kill_at.into_iter().chain(kill_at).min();
             }
         }
+    }
+
+    /// Takes on the restart policy that the configuration has now. A network that was not to outlive a run is kept from
+    /// now on.
+    fn reload(&mut self) -> io::Result<()> {
+        let policy = MonitorConfig::load(&self.config.directory)?.restart;
+        if let (Phase::Running(running), None, true) = (&self.phase, &self.network, policy != RestartPolicy::No) {
+            self.network = running.keep_network()?;
+        }
+        self.restarts.change(policy);
+        Ok(())
     }
 
     fn control(&mut self, request: Request) -> io::Result<()> {

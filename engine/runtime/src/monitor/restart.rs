@@ -25,6 +25,11 @@ impl Restarts {
         Self { policy, delay: None, count: 0, signalled: false, stopped: false }
     }
 
+    /// Decides by another policy from now on.
+    pub(super) fn change(&mut self, policy: RestartPolicy) {
+        self.policy = policy;
+    }
+
     /// Whether any end could be followed by a start.
     pub(super) fn possible(&self) -> bool {
         self.policy != RestartPolicy::No

@@ -72,6 +72,8 @@ pub enum Request<'a> {
     Status,
     /// The client that attached with `cleanup` has cleaned up.
     CleanedUp,
+    /// Read the restart policy in `monitor.json` again; answered by `Done`.
+    Reload,
 }
 
 /// From monitor to client.
@@ -130,6 +132,7 @@ impl Request<'_> {
             Self::Wait(WaitCondition::Final) => frame(out, 10, &[&[1]]),
             Self::Status => frame(out, 11, &[]),
             Self::CleanedUp => frame(out, 12, &[]),
+            Self::Reload => frame(out, 13, &[]),
         }
     }
 }
@@ -154,6 +157,7 @@ impl<'a> Request<'a> {
             }),
             11 => Some(Self::Status),
             12 => Some(Self::CleanedUp),
+            13 => Some(Self::Reload),
             _ => None,
         };
         request.filter(|_| fields.0.is_empty()).ok_or(Malformed::Frame(frame.kind))
@@ -229,6 +233,7 @@ mod tests {
             Request::Wait(WaitCondition::Final),
             Request::Status,
             Request::CleanedUp,
+            Request::Reload,
         ]
     }
 

@@ -1,0 +1,138 @@
+//! Changing the limits and the restart policy of a container, whether it runs or not.
+
+use super::config::ContainerConfig;
+use super::record::{self, Record};
+use super::resources::Resources;
+use super::start::monitor_error;
+use super::stop::cgroup_error;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::files::{self, Durability};
+use porthole_runtime::monitor::RestartPolicy;
+
+/// What is to be changed; the rest stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Limits.
+    pub resources: Resources,
+    /// What happens when it ends.
+    pub restart: Option<RestartPolicy>,
+}
+
+impl Engine {
+    /// Changes a container: first in the kernel, if it runs, then in its records. What the kernel refuses leaves both as
+    /// they were.
+    pub fn update(&self, name: &str, update: &Update) -> Result<()> {
+        let record = self.find(name)?;
+        let _lock = record.lock()?;
+        let before = record.existing_config()?;
+        let mut config = before.clone();
+        config.host.resources = before.host.resources.changed_by(&update.resources)?;
+        config.host.restart = update.restart.unwrap_or(before.host.restart);
+        if config.host.auto_remove && config.host.restart != RestartPolicy::No {
+            return Err(Error::InvalidOption(
+                "Restart policy cannot be updated because AutoRemove is enabled for the container".to_owned(),
+            ));
+        }
+        config.host.resources.check()?;
+        let live = record.live()?;
+        if !record::is_active(live.state.status) {
+            return record.write_config(&config);
+        }
+        if config.host.resources != before.host.resources {
+            self.limit(&record, &before, &config)?;
+        }
+        record.write_config(&config)?;
+        if config.host.restart != before.host.restart {
+            files::write_json(
+                &record.path("monitor.json"),
+                &self.monitor_config(&record, &config)?,
+                Durability::Volatile,
+            )?;
+            // A lost monitor restarts nothing, and the next one reads the record.
+            if !live.monitor_lost {
+                let reloaded = self.connect(&record, &config.name)?.reload();
+                reloaded.map_err(|source| monitor_error(&config, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the limits of the cgroup, and writes them where the monitor finds them when it starts the container again.
+    fn limit(&self, record: &Record, before: &ContainerConfig, config: &ContainerConfig) -> Result<()> {
+        let cgroup = self.cgroup_of(record)?;
+        let mut limits = self.limits(record, &config.host.resources)?;
+        if let Err(refusal) = cgroup.apply(&limits) {
+            // Some limits may have been set before the one that was refused.
+            let earlier = self.limits(record, &before.host.resources)?;
+            let _ = cgroup.apply(&earlier);
+            return Err(cgroup_error(&config.name, refusal));
+        }
+        let mut spec = record.spec()?;
+        if let Some(linux) = spec.linux_mut() {
+            limits.set_devices(linux.resources().as_ref().and_then(|resources| resources.devices().clone()));
+            linux.set_resources(Some(limits));
+        }
+        files::write_json(&record.path("spec.json"), &spec, Durability::Volatile)
+    }
+}
+
+impl Resources {
+    /// These limits with some of them changed.
+    fn changed_by(&self, change: &Resources) -> Result<Resources> {
+        let conflict = match (self, change) {
+            (Resources { cpu_period: Some(_), .. }, Resources { nano_cpus: Some(_), .. }) => {
+                Some("Nano CPUs cannot be updated as CPU Period has already been set")
+            }
+            (Resources { cpu_quota: Some(_), .. }, Resources { nano_cpus: Some(_), .. }) => {
+                Some("Nano CPUs cannot be updated as CPU Quota has already been set")
+            }
+            (Resources { nano_cpus: Some(_), .. }, Resources { cpu_period: Some(_), .. }) => {
+                Some("CPU Period cannot be updated as NanoCPUs has already been set")
+            }
+            (Resources { nano_cpus: Some(_), .. }, Resources { cpu_quota: Some(_), .. }) => {
+                Some("CPU Quota cannot be updated as NanoCPUs has already been set")
+            }
+            _ => None,
+        };
+        if let Some(conflict) = conflict {
+            return Err(Error::InvalidOption(format!("Conflicting options: {conflict}")));
+        }
+        Ok(Resources {
+            memory: change.memory.or(self.memory),
+            memory_swap: change.memory_swap.or(self.memory_swap),
+            memory_reservation: change.memory_reservation.or(self.memory_reservation),
+            nano_cpus: change.nano_cpus.or(self.nano_cpus),
+            cpu_shares: change.cpu_shares.or(self.cpu_shares),
+            cpu_quota: change.cpu_quota.or(self.cpu_quota),
+            cpu_period: change.cpu_period.or(self.cpu_period),
+            cpuset_cpus: change.cpuset_cpus.clone().or_else(|| self.cpuset_cpus.clone()),
+            cpuset_mems: change.cpuset_mems.clone().or_else(|| self.cpuset_mems.clone()),
+            pids_limit: change.pids_limit.or(self.pids_limit),
+            blkio_weight: change.blkio_weight.or(self.blkio_weight),
+            ..self.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_stays() {
+        let before = Resources { memory: Some(64 << 20), cpu_shares: Some(512), ..Resources::default() };
+        let change = Resources { memory: Some(128 << 20), pids_limit: Some(9), ..Resources::default() };
+        let after = before.changed_by(&change).unwrap();
+        assert_eq!((after.memory, after.cpu_shares, after.pids_limit), (Some(128 << 20), Some(512), Some(9)));
+    }
+
+    #[test]
+    fn cpus_are_counted_in_one_way() {
+        let period = Resources { cpu_period: Some(50_000), ..Resources::default() };
+        let cpus = Resources { nano_cpus: Some(500_000_000), ..Resources::default() };
+        for (before, change) in [(&period, &cpus), (&cpus, &period)] {
+            assert!(before.changed_by(change).unwrap_err().to_string().contains("Conflicting options"));
+        }
+    }
+}
