@@ -3,7 +3,7 @@
 use super::config::{Bind, ContainerConfig, NetworkMode};
 use super::options::CreateOptions;
 use super::record::Record;
-use super::start::{Attachment, Finished};
+use super::start::{Attachment, FRESH, Finished};
 use super::{environment, names};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -16,6 +16,13 @@ use std::io::ErrorKind;
 
 /// uname(2)'s names have room for so many bytes.
 const LONGEST_HOST_NAME: usize = 64;
+
+/// What happens to a container once it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    Start,
+}
 
 /// A container that was just made.
 #[derive(Debug)]
@@ -31,23 +38,23 @@ pub struct Created {
 impl Engine {
     /// Makes a container and leaves it not running.
     pub fn create(&self, options: CreateOptions) -> Result<Created> {
-        self.create_locked(options).map(|(created, ..)| created)
+        self.create_locked(options, Next::Nothing).map(|(created, ..)| created)
     }
 
     /// Makes a container and starts it.
     pub fn run_detached(&self, options: CreateOptions) -> Result<Created> {
-        let (mut created, record, lock) = self.create_locked(options)?;
+        let (mut created, record, lock) = self.create_locked(options, Next::Start)?;
         created.warnings.extend(self.start_locked(record, lock)?);
         Ok(created)
     }
 
     /// Makes a container, starts it, and stays with its streams until it ends or the user leaves.
     pub fn run_attached(&self, options: CreateOptions, attachment: &Attachment) -> Result<Finished> {
-        let (_, record, lock) = self.create_locked(options)?;
+        let (_, record, lock) = self.create_locked(options, Next::Start)?;
         self.start_attached_locked(record, lock, attachment)
     }
 
-    fn create_locked(&self, options: CreateOptions) -> Result<(Created, Record, Lock)> {
+    fn create_locked(&self, options: CreateOptions, next: Next) -> Result<(Created, Record, Lock)> {
         check(&options)?;
         self.prepare()?;
         let store = self.images()?;
@@ -55,20 +62,31 @@ impl Engine {
         // From here until the record names it, nobody may remove the image.
         let _lease = store.lease(&image.id)?;
         let record = Record::new(self.paths(), &identity::new_id());
-        match self.create_record(&record, &image, options) {
+        match self.create_record(&record, &image, options, next) {
             Ok((created, lock)) => Ok((created, record, lock)),
             Err(error) => {
                 // The error that stopped us is the one to tell; what cannot be removed now, the next command removes.
                 let _ = fs::remove_dir_all(record.directory());
+                let _ = fs::remove_file(self.paths().active(&record.id));
                 Err(error)
             }
         }
     }
 
-    fn create_record(&self, record: &Record, image: &Image, options: CreateOptions) -> Result<(Created, Lock)> {
+    fn create_record(
+        &self,
+        record: &Record,
+        image: &Image,
+        options: CreateOptions,
+        next: Next,
+    ) -> Result<(Created, Lock)> {
         files::create_private_directory(record.directory())?;
         // Held until the record is whole: a directory without a record that nobody locks was left by a killed process.
         let lock = Lock::acquire(&record.path("lock"))?;
+        if next == Next::Start {
+            // If we are killed before it is started, the next command finds it by this.
+            self.mark(&record.id, FRESH)?;
+        }
         let name = self.reserve_name(options.name.as_deref(), &record.id)?;
         if let Err(error) = self.configure(record, image, options, name.clone()) {
             names::release(self.paths(), &name, &record.id)?;

@@ -25,6 +25,11 @@ use std::path::{Path, PathBuf};
 const LOG_SIZE: u64 = 20 << 20;
 const LOG_FILES: u32 = 5;
 
+/// The mark of a container that is about to be started for the first time, and holds nothing yet.
+pub(super) const FRESH: &str = "fresh";
+/// The mark of a container that was started.
+const STARTED: &str = "started";
+
 /// How to take part in a container's streams.
 #[derive(Clone, Debug, Default)]
 pub struct Attachment {
@@ -214,12 +219,18 @@ impl Engine {
     /// Marks a container that may hold something of the kernel's from now on. What a start that was killed left of it is
     /// given back first.
     fn mark_active(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
-        let mark = self.paths().active(&record.id);
-        if mark.exists() {
-            self.release(record, Some(config))?;
+        match fs::read_to_string(self.paths().active(&record.id)) {
+            Ok(mark) if mark != FRESH => self.release(record, Some(config))?,
+            _ => {}
         }
+        self.mark(&record.id, STARTED)
+    }
+
+    /// Puts a container among those that a killed process may have left something of.
+    pub(super) fn mark(&self, id: &str, mark: &str) -> Result<()> {
         files::create_private_directory(&self.paths().active_directory())?;
-        File::create(&mark).map(drop).map_err(|source| Error::file(mark, source))
+        let path = self.paths().active(id);
+        fs::write(&path, mark).map_err(|source| Error::file(path, source))
     }
 
     fn join_network(
