@@ -82,13 +82,24 @@ impl Engine {
 
     /// Removes a name of an image, and the image with its last name. Answers with what went.
     pub fn remove_image(&self, name: &str, force: bool) -> Result<Vec<Removal>> {
+        // A damaged image cannot be resolved, and is removed all the same.
+        let id = self.images()?.resolve(name).map(|image| image.id.to_string()).unwrap_or_default();
         let containers = self.containers(true)?;
         let users = |image: &Digest| {
             let image = image.to_string();
             let using = containers.iter().filter(|container| container.image_id == image);
             using.map(|container| container.name.clone()).collect()
         };
-        Ok(self.images()?.remove(name, force, &users)?)
+        let removals = self.images()?.remove(name, force, &users)?;
+        for removal in &removals {
+            match removal {
+                Removal::Untagged(name) => self.record_image_event("untag", &id, &name.to_string()),
+                Removal::Deleted(digest) if digest.to_string() == id => self.record_image_event("delete", &id, &id),
+                // A layer.
+                Removal::Deleted(_) => {}
+            }
+        }
+        Ok(removals)
     }
 
     /// Deletes the files of removed images.

@@ -6,6 +6,7 @@
 mod container;
 mod engine;
 mod error;
+mod events;
 mod files;
 mod identity;
 pub mod lab;
@@ -32,6 +33,7 @@ pub use container::update::Update;
 pub use container::usage::{Running as RunningUsage, Usage};
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use events::{Actor, Event, EventReader};
 pub use paths::Paths;
 pub use watch::Watcher;
 

@@ -67,6 +67,11 @@ impl Paths {
         self.root.join("removed")
     }
 
+    /// The directory of the event log.
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events")
+    }
+
     /// The directory of marks of containers that may hold something of the kernel's.
     pub fn active_directory(&self) -> PathBuf {
         self.root.join("active")

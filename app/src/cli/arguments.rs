@@ -46,6 +46,8 @@ pub enum Command {
     Rename(RenameArgs),
     /// List containers
     Ps(PsArgs),
+    /// Get real time events of containers and images
+    Events(EventsArgs),
     /// Fetch the logs of a container
     Logs(LogsArgs),
     /// Execute a command in a running container
@@ -298,6 +300,23 @@ pub struct PsArgs {
     /// Display total file sizes
     #[arg(short = 's', long)]
     pub size: bool,
+}
+
+/// `events`.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// Show all events created since timestamp
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Stream events until this timestamp
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Filter output based on conditions provided
+    #[arg(short = 'f', long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Format output: 'json' or a Go template
+    #[arg(long, value_name = "TEMPLATE")]
+    pub format: Option<String>,
 }
 
 /// `logs`.

@@ -21,6 +21,7 @@ pub fn load(engine: &Engine, arguments: &LoadArgs) -> Outcome {
         None => store.load(io::stdin(), &mut |_| {}),
     };
     for image in loaded.map_err(of_store)? {
+        engine.record_image_event("load", &image.id.to_string(), &image.id.to_string());
         if arguments.quiet {
             continue;
         }
@@ -54,14 +55,19 @@ pub fn import(engine: &Engine, arguments: ImportArgs) -> Outcome {
             .map_err(|error| Failure::new(format!("{}: {error}", arguments.source.display()), 1))?;
         store.import(file, reference.as_ref(), config)
     };
-    output::line(&image.map_err(of_store)?.id.to_string())?;
+    let id = image.map_err(of_store)?.id.to_string();
+    engine.record_image_event("import", &id, arguments.reference.as_deref().unwrap_or(&id));
+    output::line(&id)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `tag`.
 pub fn tag(engine: &Engine, arguments: &TagArgs) -> Outcome {
     let target: Reference = arguments.target.parse().map_err(|error| Failure::new(format!("{error}"), 1))?;
-    engine.images().map_err(Failure::from)?.tag(&arguments.source, &target).map_err(of_store)?;
+    let store = engine.images()?;
+    store.tag(&arguments.source, &target).map_err(of_store)?;
+    let id = store.resolve(&arguments.target).map_err(of_store)?.id;
+    engine.record_image_event("tag", &id.to_string(), &target.to_string());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ mod change;
 mod confinement;
 mod containers;
 mod create;
+mod events;
 mod exec;
 mod filters;
 mod format;
@@ -152,6 +153,7 @@ fn execute(command: Command) -> Outcome {
         Command::Rm(options) => containers::remove(&engine, options),
         Command::Rename(options) => containers::rename(&engine, &options),
         Command::Ps(options) => ps::list(&engine, &options),
+        Command::Events(options) => events::events(&engine, &options),
         Command::Logs(options) => logs::logs(&engine, options),
         Command::Exec(options) => exec::exec(&engine, options),
         Command::Attach(options) => attach::attach(&engine, options),

@@ -120,7 +120,9 @@ impl Engine {
         // The upper directory becomes the container's root: like any root it is readable by all.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(record.path("upper"), mode).map_err(|source| Error::file(record.path("upper"), source))?;
-        record.write_config(&config)
+        record.write_config(&config)?;
+        self.record_event(&config, "create", &[]);
+        Ok(())
     }
 }
 

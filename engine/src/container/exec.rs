@@ -39,6 +39,7 @@ pub struct ExecOptions {
 
 /// A container that runs, and what an exec needs of it.
 struct Target {
+    config: ContainerConfig,
     init: ProcessId,
     spec: Spec,
     process: Process,
@@ -52,12 +53,12 @@ impl Engine {
         let broken = |source| Error::file(name, source);
         let process = if options.tty {
             let (columns, rows) = terminal_size();
-            let exec = spawn(&target, Stdio::Terminal { columns, rows })?;
+            let exec = self.spawn(&target, Stdio::Terminal { columns, rows })?;
             let master = exec.terminal.ok_or_else(|| broken(io::ErrorKind::NotFound.into()))?;
             Execed::on_terminal(exec.pidfd, master, options.stdin).map_err(broken)?
         } else {
             let (pipes, stdio) = Execed::pipes(options.stdin).map_err(broken)?;
-            Execed::on_pipes(spawn(&target, stdio)?.pidfd, pipes)
+            Execed::on_pipes(self.spawn(&target, stdio)?.pidfd, pipes)
         };
         let options =
             relay::Options { terminal: options.tty, stdin: options.stdin, forward_signals: !options.tty, detach_keys };
@@ -70,7 +71,7 @@ impl Engine {
         let null =
             || -> io::Result<OwnedFd> { Ok(OpenOptions::new().read(true).write(true).open("/dev/null")?.into()) };
         let files = || -> io::Result<Stdio> { Ok(Stdio::Files { stdin: null()?, stdout: null()?, stderr: null()? }) };
-        spawn(&target, files().map_err(|source| Error::file("/dev/null", source))?).map(drop)
+        self.spawn(&target, files().map_err(|source| Error::file("/dev/null", source))?).map(drop)
     }
 
     fn exec_target(&self, name: &str, options: &ExecOptions) -> Result<Target> {
@@ -90,7 +91,16 @@ impl Engine {
             _ => return Err(Error::NotRunning(name.to_owned())),
         };
         let process = make_process(&record, &config, options)?;
-        Ok(Target { init, spec: record.spec()?, process })
+        Ok(Target { config, init, spec: record.spec()?, process })
+    }
+
+    fn spawn(&self, target: &Target, stdio: Stdio) -> Result<Exec> {
+        let command = target.process.args().iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+        self.record_event(&target.config, &format!("exec_create: {command}"), &[]);
+        let request = ExecRequest { init: target.init, spec: &target.spec, process: &target.process, stdio };
+        let exec = sandbox::exec(request)?;
+        self.record_event(&target.config, &format!("exec_start: {command}"), &[]);
+        Ok(exec)
     }
 }
 
@@ -100,11 +110,6 @@ fn terminal_size() -> (u16, u16) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
         _ => (80, 24),
     }
-}
-
-fn spawn(target: &Target, stdio: Stdio) -> Result<Exec> {
-    let request = ExecRequest { init: target.init, spec: &target.spec, process: &target.process, stdio };
-    Ok(sandbox::exec(request)?)
 }
 
 fn make_process(record: &Record, config: &ContainerConfig, options: &ExecOptions) -> Result<Process> {

@@ -86,7 +86,11 @@ impl Engine {
         }
         let old_name = std::mem::replace(&mut config.name, names::reserve(self.paths(), new_name, &record.id)?);
         match record.write_config(&config) {
-            Ok(()) => names::release(self.paths(), &old_name, &record.id),
+            Ok(()) => {
+                names::release(self.paths(), &old_name, &record.id)?;
+                self.record_event(&config, "rename", &[("oldName", &format!("/{old_name}"))]);
+                Ok(())
+            }
             Err(error) => {
                 names::release(self.paths(), &config.name, &record.id)?;
                 Err(error)
@@ -130,7 +134,12 @@ impl Engine {
         let cgroup = self.cgroup_of(record)?;
         cgroup.remove().map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
         files::remove_if_there(&self.paths().socket(&record.id))?;
-        files::remove_if_there(&self.paths().active(&record.id))
+        files::remove_if_there(&self.paths().active(&record.id))?;
+        // Once a run, whoever came to clean up after it.
+        if let (Some(config), Ok(live)) = (config, record.live()) {
+            self.record_event(config, "die", &[("exitCode", &live.state.exit_code.unwrap_or(0).to_string())]);
+        }
+        Ok(())
     }
 
     /// Removes a container whose lock is held and that holds nothing. It is gone with the rename; its files follow.
@@ -140,7 +149,10 @@ impl Engine {
         let grave = removed.join(&record.id);
         fs::rename(record.directory(), &grave).map_err(|source| Error::file(record.directory(), source))?;
         match config {
-            Some(config) => names::release(self.paths(), &config.name, &record.id)?,
+            Some(config) => {
+                names::release(self.paths(), &config.name, &record.id)?;
+                self.record_event(config, "destroy", &[]);
+            }
             None => names::release_all(self.paths(), &record.id)?,
         }
         remove_tree(&grave)?;

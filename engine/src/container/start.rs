@@ -126,6 +126,7 @@ impl Engine {
         let (id, tty) = (waiting.record.id.clone(), waiting.config.tty);
         let name = waiting.config.name.clone();
         let attach = Attach { stdin: attachment.stdin, stdout: true, stderr: !tty, cleanup: true };
+        self.record_event(&waiting.config, "attach", &[]);
         let mut client = self.let_go(waiting, Some(attach))?;
         let outcome =
             relay::attach(&mut client, &attachment.options(tty, keys)).map_err(|source| Error::file(name, source))?;
@@ -159,6 +160,7 @@ impl Engine {
         let mut client = self.connect(&record, &config.name)?;
         let attach = Attach { stdin: attachment.stdin, stdout: true, stderr: !config.tty, cleanup: false };
         client.attach(attach).map_err(|source| monitor_error(&config, source))?;
+        self.record_event(&config, "attach", &[]);
         let options = attachment.options(config.tty, keys);
         let outcome = relay::attach(&mut client, &options).map_err(|source| Error::file(&config.name, source))?;
         Ok(outcome.into())
@@ -256,9 +258,12 @@ impl Engine {
 
     /// Lets the init run the container's program.
     fn let_go(&self, waiting: Waiting, attach: Option<Attach>) -> Result<MonitorClient> {
-        let Waiting { record, launching, lock, .. } = waiting;
+        let Waiting { record, config, launching, lock, .. } = waiting;
         match launching.go(attach) {
-            Ok(client) => Ok(client),
+            Ok(client) => {
+                self.record_event(&config, "start", &[]);
+                Ok(client)
+            }
             Err(error) => Err(self.failed(&record, lock, error.into())),
         }
     }

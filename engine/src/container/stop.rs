@@ -79,7 +79,9 @@ impl Engine {
             return self.settle(&record, &live);
         }
         self.end(&record, &config, &live, signal, timeout)?;
-        self.clean_up(&record.id)
+        self.clean_up(&record.id)?;
+        self.record_event(&config, "stop", &[]);
+        Ok(())
     }
 
     /// Stops a container if it runs, and starts it. One that is removed when it ends is not removed in between.
@@ -94,7 +96,9 @@ impl Engine {
         if record::is_active(live.state.status) {
             self.end(&record, &config, &live, signal, timeout)?;
         }
-        self.start_locked(record, lock).map(drop)
+        self.start_locked(record, lock)?;
+        self.record_event(&config, "restart", &[]);
+        Ok(())
     }
 
     /// Ends the processes of an active container, and frees nothing.
@@ -111,6 +115,8 @@ impl Engine {
             None => Some(STOP_TIMEOUT),
             Some(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
         };
+        // Told first: its end may follow at once.
+        self.record_event(config, "kill", &[("signal", &signal.to_string())]);
         if let (Some(init), true) = (live.state.init, live.monitor_lost) {
             return self.end_without_monitor(record, init, signal, timeout);
         }
@@ -133,14 +139,16 @@ impl Engine {
         let (record, config, live) = self.look_up(name)?;
         match live.state.init {
             Some(init) if live.monitor_lost => {
-                init.send_signal(signal).map_err(|source| Error::file(record.directory(), source))
+                init.send_signal(signal).map_err(|source| Error::file(record.directory(), source))?;
             }
-            _ if !record::is_active(live.state.status) => Err(Error::NotRunning(config.name)),
+            _ if !record::is_active(live.state.status) => return Err(Error::NotRunning(config.name)),
             _ => {
                 let sent = self.connect(&record, &config.name)?.signal(signal);
-                sent.map_err(|source| monitor_error(&config, source))
+                sent.map_err(|source| monitor_error(&config, source))?;
             }
         }
+        self.record_event(&config, "kill", &[("signal", &signal.to_string())]);
+        Ok(())
     }
 
     /// Freezes a container.
@@ -150,7 +158,9 @@ impl Engine {
             Status::Running if live.monitor_lost => Err(self.without_monitor(&config)),
             Status::Running => {
                 let paused = self.connect(&record, &config.name)?.pause();
-                paused.map_err(|source| monitor_error(&config, source))
+                paused.map_err(|source| monitor_error(&config, source))?;
+                self.record_event(&config, "pause", &[]);
+                Ok(())
             }
             Status::Paused => Err(Error::InvalidOption(format!("Container {} is already paused", config.name))),
             _ => Err(Error::NotRunning(config.name)),
@@ -164,14 +174,16 @@ impl Engine {
             Status::Paused if live.monitor_lost => {
                 let _lock = record.lock()?;
                 self.cgroup_of(&record)?.thaw().map_err(|source| cgroup_error(&config.name, source))?;
-                record.write_state(&State { status: Status::Running, ..live.state })
+                record.write_state(&State { status: Status::Running, ..live.state })?;
             }
             Status::Paused => {
                 let resumed = self.connect(&record, &config.name)?.resume();
-                resumed.map_err(|source| monitor_error(&config, source))
+                resumed.map_err(|source| monitor_error(&config, source))?;
             }
-            _ => Err(Error::NotPaused(config.name)),
+            _ => return Err(Error::NotPaused(config.name)),
         }
+        self.record_event(&config, "unpause", &[]);
+        Ok(())
     }
 
     /// Waits until a container has ended, and tells its exit code.

@@ -100,7 +100,7 @@ impl<'a> Evaluator<'a> {
             && let [Operand { position, term: Term::Dot, fields }] = &command[..]
             && let Some((last, first)) = fields.split_last()
             && let Value::Object(map) = &*follow(dot.clone(), first, *position)?
-            && !map.contains_key(last)
+            && !map.contains_key(key(map, last))
         {
             return Ok(Cow::Owned(Value::Null));
         }
@@ -228,8 +228,11 @@ fn follow<'a>(start: Data<'a>, fields: &[String], position: usize) -> Result<Dat
 
 fn field<'a>(value: Data<'a>, name: &str) -> Result<Data<'a>, String> {
     let found = match value {
-        Cow::Borrowed(Value::Object(map)) => map.get(name).map(Cow::Borrowed),
-        Cow::Owned(Value::Object(mut map)) => map.remove(name).map(Cow::Owned),
+        Cow::Borrowed(Value::Object(map)) => map.get(key(map, name)).map(Cow::Borrowed),
+        Cow::Owned(Value::Object(mut map)) => {
+            let key = key(&map, name).to_owned();
+            map.remove(&key).map(Cow::Owned)
+        }
         value if value.is_null() => return Err(format!("nil pointer evaluating interface {{}}.{name}")),
         value => return Err(format!("can't evaluate field {name} in type {}", functions::type_name(&value))),
     };
@@ -238,6 +241,14 @@ fn field<'a>(value: Data<'a>, name: &str) -> Result<Data<'a>, String> {
         None if name.starts_with(char::is_uppercase) => Err(format!("map has no entry for key {name:?}")),
         None => Ok(Cow::Owned(Value::Null)),
     }
+}
+
+/// What JSON calls a field: Go's are capitalised, and their names in JSON may be written otherwise, `ID` as `Id`.
+fn key<'k>(map: &'k Map<String, Value>, name: &'k str) -> &'k str {
+    if map.contains_key(name) || !name.starts_with(char::is_uppercase) {
+        return name;
+    }
+    map.keys().find(|key| key.eq_ignore_ascii_case(name)).map_or(name, String::as_str)
 }
 
 /// What `range` walks over, keys and values; or the type that it cannot walk over.

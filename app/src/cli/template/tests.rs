@@ -46,6 +46,7 @@ fn scripts_ask_for_fields() {
         ("{{.Config.Labels.tier}}{{.Config.Labels.none}}", "1<no value>"),
         ("{{.Config.Cmd}}", "<no value>"),
         ("{{$.Name}}{{(.State).Pid}}", "/web4711"),
+        ("{{.ID}} {{.Config.CMD}}", "0123456789abcdef <no value>"),
         ("no action", "no action"),
         ("", ""),
     ]);
