@@ -60,6 +60,8 @@ pub enum Command {
     Update(UpdateArgs),
     /// Display the running processes of a container
     Top(TopArgs),
+    /// Start the containers that their restart policies want, after boot
+    Resume,
     /// Return low-level information on containers and images
     Inspect(InspectArgs),
     /// List images

@@ -45,6 +45,11 @@ pub fn wait(engine: &Engine, arguments: Names) -> Outcome {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// `resume`.
+pub fn resume(engine: &Engine) -> Outcome {
+    for_each(&engine.to_resume()?, |name| engine.start(name).map(drop))
+}
+
 /// `rm`. As with Docker, removing by force what is not there is no failure.
 pub fn remove(engine: &Engine, arguments: RmArgs) -> Outcome {
     for_each(&arguments.names, |name| match engine.remove(name, arguments.force) {

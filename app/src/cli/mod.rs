@@ -159,6 +159,7 @@ fn execute(command: Command) -> Outcome {
         Command::Attach(options) => attach::attach(&engine, options),
         Command::Stats(options) => stats::stats(&engine, &options),
         Command::Update(options) => update::update(&engine, options),
+        Command::Resume => containers::resume(&engine),
         Command::Top(options) => top::top(&engine, &options),
         Command::Inspect(options) => inspect::inspect(&engine, &options),
         Command::Images(options) => image_list::list(&engine, &options),

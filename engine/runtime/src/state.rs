@@ -47,6 +47,8 @@ pub struct State {
     pub oom_killed: bool,
     /// Why the last start failed, or how the monitor was lost; empty when nothing went wrong.
     pub error: String,
+    /// Whether a client stopped it, so that after boot `unless-stopped` leaves it alone.
+    pub stopped: bool,
     /// How often the restart policy has started it again.
     pub restart_count: u32,
 }

@@ -17,6 +17,7 @@ pub mod record;
 pub mod remove;
 pub mod resolution;
 pub mod resources;
+pub mod resume;
 pub mod spec;
 pub mod start;
 pub mod stop;

@@ -223,6 +223,10 @@ impl Engine {
         signal: i32,
         timeout: Option<Duration>,
     ) -> Result<()> {
+        let live = record.live()?;
+        if live.monitor_lost {
+            record.write_state(&State { stopped: true, ..live.state })?;
+        }
         let cgroup = self.cgroup_of(record)?;
         // An init that is gone by now is what was wanted.
         let _ = init.send_signal(signal);

@@ -91,6 +91,7 @@ impl Supervisor {
 
     fn stop(&mut self, index: usize, signal: i32, timeout_ms: Option<u32>) {
         self.restarts.stop();
+        self.state.stopped = true;
         let result = match &self.phase {
             Phase::Running(running) => running.signal(signal).and_then(|()| self.thaw_if_paused()),
             Phase::Prepared(_) => Err(io::Error::other("the container is not running")),
@@ -127,6 +128,7 @@ impl Supervisor {
             return match (request, &self.phase) {
                 (Request::Signal(signal), Phase::Waiting(_)) => {
                     if self.restarts.signal(signal, self.config.stop_signal) {
+                        self.state.stopped = true;
                         self.end(self.state.exit_code.unwrap_or(0));
                     }
                     Ok(())
@@ -139,6 +141,7 @@ impl Supervisor {
             Request::Signal(signal) => {
                 running.signal(signal)?;
                 let stops = self.restarts.signal(signal, self.config.stop_signal);
+                self.state.stopped |= stops;
                 match stops {
                     true => self.thaw_if_paused(),
                     false => Ok(()),
