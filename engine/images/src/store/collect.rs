@@ -64,6 +64,11 @@ impl Store {
 
     /// Takes an object out of the store; its bytes go later.
     pub(super) fn discard(&self, path: &Path, _: &Guard) -> Result<()> {
+        self.throw_away(path)
+    }
+
+    /// Moves something into the trash; what somebody else removed first is removed.
+    fn throw_away(&self, path: &Path) -> Result<()> {
         match std::fs::rename(path, unique(&self.trash())) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             result => result.at("remove", path),
@@ -111,7 +116,7 @@ impl Store {
             // Its owner may remove it at this moment.
             let Ok(directory) = fs::open_directory(&path) else { continue };
             if fs::try_lock(&directory, &path)? {
-                std::fs::rename(&path, unique(&self.trash())).at("remove", &path)?;
+                self.throw_away(&path)?;
                 found = true;
             }
         }
