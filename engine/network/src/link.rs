@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// The loopback interface has index 1 in every network namespace.
-pub(crate) const LOOPBACK: u32 = 1;
+const LOOPBACK: u32 = 1;
 
 /// A hardware address.
 pub type Mac = [u8; 6];

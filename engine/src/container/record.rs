@@ -154,10 +154,7 @@ fn correct(recorded: State, boot_id: &str) -> Live {
 /// The id of this boot (random(4)).
 pub fn boot_id() -> &'static str {
     static BOOT_ID: OnceLock<String> = OnceLock::new();
-    BOOT_ID.get_or_init(|| {
-        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        text.trim().to_owned()
-    })
+    BOOT_ID.get_or_init(|| porthole_runtime::state::boot_id().unwrap_or_default())
 }
 
 /// The ids of all containers, made whole or not, in no order.

@@ -208,8 +208,9 @@ impl Engine {
         let mut launching = client::launch(program, &[OsStr::new("monitor")], record.directory(), &socket)?;
         let init = launching.created()?;
         let warnings = match config.host.network {
-            NetworkMode::Host | NetworkMode::Container(_) => Vec::new(),
-            NetworkMode::Bridge | NetworkMode::None => match open_netns(init) {
+            // The init itself takes the loopback of a namespace of its own up.
+            NetworkMode::Host | NetworkMode::None | NetworkMode::Container(_) => Vec::new(),
+            NetworkMode::Bridge => match open_netns(init) {
                 Ok(netns) => self.join_network(record, config, netns.as_fd(), &ports)?,
                 // An init that failed meanwhile has no namespace any more. Its monitor knows why.
                 Err(error) => return Err(launching.go(None).map_or_else(Error::from, |_| error)),
@@ -242,10 +243,6 @@ impl Engine {
         netns: BorrowedFd<'_>,
         ports: &[PortSpec],
     ) -> Result<Vec<String>> {
-        if config.host.network == NetworkMode::None {
-            porthole_network::raise_loopback(netns)?;
-            return Ok(Vec::new());
-        }
         let request = EndpointRequest { container: &record.id, name: &config.name, netns, ports };
         let endpoint = self.network().connect(&request)?;
         files::write_json(&record.path("network.json"), &endpoint, Durability::Volatile)?;
