@@ -1,7 +1,7 @@
 //! What happened, in order, told to whoever asks.
 
 use nix::sys::signal::Signal;
-use porthole_tests::Host;
+use porthole_tests::{Host, eventually};
 
 #[test]
 fn a_life_is_told_in_order() {
@@ -24,6 +24,26 @@ fn a_life_is_told_in_order() {
     assert_eq!((line["status"].as_str(), line["Actor"]["Attributes"]["image"].as_str()), (Some("pause"), Some("box")));
     assert!(told("-f event=pause").contains(" container pause "));
     assert!(host.fails(1, "events -f colour=red").starts_with("invalid filter 'colour'"));
+}
+
+#[test]
+fn what_only_the_monitor_sees_is_told_too() {
+    let host = Host::new();
+    let actions = |name: &str| {
+        let told = host.ok(&format!("events --since 1h --until 0s -f container={name} --format '{{{{.Action}}}}'"));
+        told.replace('\n', " ")
+    };
+    host.ok("run -d --name again --restart on-failure:2 box sh -c 'exit 3'");
+    eventually("it has ended", || host.status("again") == "exited");
+    eventually("all is told", || actions("again") == "create start die start die start die");
+
+    host.ok("run -d --name greedy -m 16m box sh -c 'sleep 0.3; tail /dev/zero; sleep 100'");
+    eventually("a kill is told while it runs", || actions("greedy") == "create start oom");
+    assert_eq!(host.inspect("greedy")["State"]["OOMKilled"], true);
+    host.ok("rename greedy eater");
+    host.ok("run -d --name eaten -m 16m box tail /dev/zero");
+    eventually("it has ended", || host.status("eaten") == "exited");
+    eventually("all is told", || actions("eaten") == "create start oom die");
 }
 
 #[test]

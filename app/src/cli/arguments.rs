@@ -1,6 +1,7 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
 use super::confinement::{ConfinementArgs, ResolutionArgs};
+use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -162,6 +163,8 @@ pub struct ContainerArgs {
     pub confinement: ConfinementArgs,
     #[command(flatten)]
     pub resolution: ResolutionArgs,
+    #[command(flatten)]
+    pub health: HealthArgs,
     /// Tune host's OOM preferences (-1000 to 1000)
     #[arg(long, value_name = "INT", allow_hyphen_values = true)]
     pub oom_score_adj: Option<i32>,

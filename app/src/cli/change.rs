@@ -1,6 +1,7 @@
 //! `import --change`: Dockerfile instructions that set how an image runs.
 
-use porthole_engine::images::ImportConfig;
+use super::health;
+use porthole_engine::images::{Healthcheck, ImportConfig};
 
 /// Applies one instruction.
 pub fn apply(config: &mut ImportConfig, instruction: &str) -> Result<(), String> {
@@ -18,6 +19,11 @@ pub fn apply(config: &mut ImportConfig, instruction: &str) -> Result<(), String>
         "VOLUME" => config.volumes.extend(list(value)),
         "WORKDIR" => value.clone_into(&mut config.working_dir),
         "USER" => value.clone_into(&mut config.user),
+        "HEALTHCHECK" => config.healthcheck = Some(healthcheck(value)?),
+        "SHELL" => {
+            config.shell =
+                serde_json::from_str(value).map_err(|_| format!("SHELL needs a JSON list: {instruction}"))?;
+        }
         "STOPSIGNAL" => value.clone_into(&mut config.stop_signal),
         _ => return Err(format!("{word} is not a valid change command")),
     }
@@ -27,6 +33,36 @@ pub fn apply(config: &mut ImportConfig, instruction: &str) -> Result<(), String>
 /// The exec form, a JSON list, or the shell form, run by a shell.
 fn command(value: &str) -> Vec<String> {
     serde_json::from_str(value).unwrap_or_else(|_| vec!["/bin/sh".to_owned(), "-c".to_owned(), value.to_owned()])
+}
+
+/// `NONE`, or options and `CMD` with a command in either form.
+fn healthcheck(text: &str) -> Result<Healthcheck, String> {
+    let mut check = Healthcheck::default();
+    let mut rest = text;
+    while rest.starts_with("--") {
+        let (option, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let (flag, value) = option.split_once('=').ok_or_else(|| format!("{option} needs a value: {text}"))?;
+        let time = || health::time(flag, Some(value.to_owned()));
+        match flag {
+            "--interval" => check.interval = time()?,
+            "--timeout" => check.timeout = time()?,
+            "--start-period" => check.start_period = time()?,
+            "--start-interval" => check.start_interval = time()?,
+            "--retries" => check.retries = value.parse().map_err(|_| format!("--retries needs a number: {text}"))?,
+            _ => return Err(format!("unknown flag {flag}: {text}")),
+        }
+        rest = after.trim_start();
+    }
+    let (kind, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let value = value.trim();
+    let list: Option<Vec<String>> = serde_json::from_str(value).ok();
+    check.test = match (kind.to_ascii_uppercase().as_str(), value, list) {
+        ("NONE", "", _) => vec!["NONE".to_owned()],
+        ("CMD", _, Some(words)) if !words.is_empty() => [vec!["CMD".to_owned()], words].concat(),
+        ("CMD", line, None) if !line.is_empty() => vec!["CMD-SHELL".to_owned(), line.to_owned()],
+        _ => return Err(format!("HEALTHCHECK needs CMD and a command, or NONE: {text}")),
+    };
+    Ok(check)
 }
 
 fn list(value: &str) -> Vec<String> {
@@ -104,8 +140,31 @@ mod tests {
     }
 
     #[test]
+    fn health_checks_have_options_and_a_command() {
+        let check = |text: &str| applied(&[text]).healthcheck.unwrap();
+        let shell = check("HEALTHCHECK --interval=5s --retries=2 CMD curl -f http://localhost/ || exit 1");
+        assert_eq!((shell.interval, shell.retries), (5_000_000_000, 2));
+        assert_eq!(shell.test, ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]);
+        assert_eq!(check("HEALTHCHECK CMD [\"a\", \"b\"]").test, ["CMD", "a", "b"]);
+        assert_eq!(check("healthcheck none").test, ["NONE"]);
+        assert_eq!(applied(&["SHELL [\"/bin/sh\", \"-ec\"]"]).shell, ["/bin/sh", "-ec"]);
+    }
+
+    #[test]
     fn others_are_refused() {
-        for instruction in ["RUN true", "CMD", "", "ENV 'open"] {
+        for instruction in [
+            "RUN true",
+            "CMD",
+            "",
+            "ENV 'open",
+            "SHELL sh",
+            "HEALTHCHECK",
+            "HEALTHCHECK curl",
+            "HEALTHCHECK CMD",
+            "HEALTHCHECK --interval CMD true",
+            "HEALTHCHECK --interval=x CMD true",
+            "HEALTHCHECK --colour=red CMD true",
+        ] {
             assert!(apply(&mut ImportConfig::default(), instruction).is_err(), "{instruction}");
         }
     }

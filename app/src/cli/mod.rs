@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod filters;
 mod format;
+mod health;
 mod image;
 mod image_list;
 mod inspect;

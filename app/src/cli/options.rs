@@ -48,6 +48,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         labels: labels(&arguments.label),
         stop_signal: arguments.stop_signal,
         stop_timeout: arguments.stop_timeout,
+        healthcheck: arguments.health.healthcheck().map_err(usage)?,
         host,
     })
 }

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::filters::{Filters, invalid};
 use porthole_engine::images::Digest;
-use porthole_engine::runtime::state::Status;
+use porthole_engine::runtime::state::{HealthStatus, Status};
 use porthole_engine::{ContainerSummary, Engine};
 use regex::Regex;
 use std::collections::HashMap;
@@ -80,17 +80,18 @@ impl Selection {
             && one_of(&self.names, |pattern| name_matches(pattern, &container.name))
             && self.filters.any("status", |wanted| is_called(status, wanted))
             && one_of(&self.exit_codes, |code| status == Status::Exited && container.state.exit_code == Some(*code))
-            && self.filters.any("ancestor", |name| *name == container.image || self.images.contains(&container.image_id))
+            && self
+                .filters
+                .any("ancestor", |name| *name == container.image || self.images.contains(&container.image_id))
             && one_of(&self.before, |moment| container.created < *moment)
             && one_of(&self.since, |moment| container.created > *moment)
             && one_of(&self.publish, |ports| published().any(|port| includes(ports, &port)))
             && one_of(&self.expose, |ports| exposed().chain(published()).any(|port| includes(ports, &port)))
             && self.filters.any("network", |network| *network == container.network)
-            // No container has a health check yet.
-            && self.filters.any("health", |health| health == "none")
-            && self.filters.any("volume", |path| {
-                container.mounts.iter().any(|(source, target)| source == path || target == path)
-            })
+            && self.filters.any("health", |wanted| wanted == container.state.health.map_or("none", HealthStatus::name))
+            && self
+                .filters
+                .any("volume", |path| container.mounts.iter().any(|(source, target)| source == path || target == path))
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::archive::architecture;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
+use crate::healthcheck::Healthcheck;
 use crate::layer::{Budget, Expected, unpack};
 use crate::reference::Reference;
 use crate::store::{Image, ImageRecord, LayerRecord, StagedImage, Store};
@@ -34,6 +35,10 @@ pub struct ImportConfig {
     pub labels: BTreeMap<String, String>,
     /// The signal that stops it.
     pub stop_signal: String,
+    /// How its containers are checked.
+    pub healthcheck: Option<Healthcheck>,
+    /// The shell for commands that are given as text.
+    pub shell: Vec<String>,
     /// A comment for the image's history.
     pub message: String,
     /// When the image was made; now, if it is not given. The same input made at the same time is the same image.
@@ -73,6 +78,10 @@ struct Execution<'a> {
     labels: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     stop_signal: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    healthcheck: Option<&'a Healthcheck>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shell: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -135,11 +144,13 @@ fn configuration(config: &ImportConfig, created: &str, diff_id: Digest) -> Vec<u
             working_dir: &config.working_dir,
             labels: &config.labels,
             stop_signal: &config.stop_signal,
+            healthcheck: config.healthcheck.as_ref(),
+            shell: &config.shell,
         },
         rootfs: RootFs { r#type: "layers", diff_ids: [diff_id] },
         history: [History { created: created.to_owned(), comment: &config.message }],
     };
-    serde_json::to_vec(&configuration).expect("it has only string keys and no numbers")
+    serde_json::to_vec(&configuration).expect("it has only string keys and whole numbers")
 }
 
 /// A set as Go writes one.

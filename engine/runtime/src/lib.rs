@@ -6,6 +6,8 @@
 pub mod capabilities;
 pub mod cgroup;
 pub mod client;
+pub mod event;
+pub mod health;
 pub mod log;
 pub mod monitor;
 pub mod mount;

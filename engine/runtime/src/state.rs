@@ -25,6 +25,29 @@ pub enum Status {
     Dead,
 }
 
+/// What a container's health checks tell of it (Docker's HEALTHCHECK).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// None has succeeded yet, nor have too many failed.
+    Starting,
+    /// The last ones succeeded, or have not failed often enough in a row.
+    Healthy,
+    /// Too many failed in a row; or the container has ended.
+    Unhealthy,
+}
+
+impl HealthStatus {
+    /// The name in records, filters and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
 /// The record in `state.json`. Times are RFC 3339 with nanoseconds, UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -51,6 +74,8 @@ pub struct State {
     pub stopped: bool,
     /// How often the restart policy has started it again.
     pub restart_count: u32,
+    /// How healthy it is, if it is checked; the checks themselves are in [`crate::health::HealthRecord`].
+    pub health: Option<HealthStatus>,
 }
 
 impl State {

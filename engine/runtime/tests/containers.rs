@@ -306,7 +306,7 @@ fn memory_is_enforced_and_told() {
     let running = bundle.create(stdio).unwrap().start().unwrap();
     let text = read(output);
     process::wait_ended(running.pidfd.as_fd(), None).unwrap();
-    assert!(running.cgroup.oom_killed().unwrap(), "{text}");
+    assert!(running.cgroup.oom_kills().unwrap() > 0, "{text}");
     assert_eq!(finish(running), 137, "{text}");
 }
 

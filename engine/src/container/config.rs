@@ -4,6 +4,7 @@ use super::confinement::Confinement;
 use super::resolution::Resolution;
 use super::resources::Resources;
 use super::ulimit::Ulimit;
+use porthole_images::Healthcheck;
 use porthole_runtime::monitor::RestartPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +54,12 @@ pub struct ContainerConfig {
     /// How many seconds it has to end before it is killed; negative: for ever, 10 when nobody says.
     #[serde(default)]
     pub stop_timeout: Option<i64>,
+    /// How it is checked whether it is well, as image and user say.
+    #[serde(default)]
+    pub healthcheck: Option<Healthcheck>,
+    /// The image's shell for commands that are given as text; `/bin/sh -c` when it names none.
+    #[serde(default)]
+    pub shell: Option<Vec<String>>,
     /// What the user asked of the host.
     pub host: HostConfig,
 }

@@ -4,7 +4,7 @@ use super::config::{Bind, ContainerConfig, NetworkMode};
 use super::options::CreateOptions;
 use super::record::Record;
 use super::start::{Attachment, FRESH, Finished};
-use super::{environment, names};
+use super::{environment, health, names};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Lock};
@@ -164,6 +164,7 @@ fn check(options: &CreateOptions) -> Result<()> {
     if options.hostname.as_ref().is_some_and(|name| name.len() > LONGEST_HOST_NAME) {
         return refuse(&format!("invalid hostname: the kernel allows at most {LONGEST_HOST_NAME} bytes"));
     }
+    options.healthcheck.as_ref().map_or(Ok(()), health::check)?;
     if let Some(signal) = &options.stop_signal {
         super::stop::parse_signal(signal)?;
     }
@@ -227,6 +228,8 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
         exposed_ports: list(defaults.exposed_ports()),
         stop_signal: options.stop_signal.or_else(|| defaults.stop_signal().clone()),
         stop_timeout: options.stop_timeout,
+        healthcheck: health::combine(options.healthcheck, image.healthcheck.clone()),
+        shell: image.shell.clone(),
         host: options.host,
         id,
         name,

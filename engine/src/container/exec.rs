@@ -112,7 +112,7 @@ fn terminal_size() -> (u16, u16) {
     }
 }
 
-fn make_process(record: &Record, config: &ContainerConfig, options: &ExecOptions) -> Result<Process> {
+pub(super) fn make_process(record: &Record, config: &ContainerConfig, options: &ExecOptions) -> Result<Process> {
     let user = find_user(record, config, options)?;
     let own = environment::of_init(&config.env, &config.hostname, options.tty, &user.home);
     let env = environment::merge(&own, &options.env);

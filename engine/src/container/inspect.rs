@@ -9,8 +9,9 @@ use super::ulimit::Ulimit;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_network::{Endpoint, PublishedPort};
+use porthole_runtime::health::{HealthRecord, Probe};
 use porthole_runtime::monitor::RestartPolicy;
-use porthole_runtime::state::{State, Status};
+use porthole_runtime::state::{HealthStatus, Status};
 use serde_json::{Map, Value, json};
 
 /// Docker's way to say never.
@@ -42,7 +43,7 @@ fn describe(record: &Record, config: &ContainerConfig, live: &Live) -> Value {
         "Created": timestamp(config.created),
         "Path": argv.first(),
         "Args": argv.get(1..).unwrap_or_default(),
-        "State": state(&live.state, live.monitor_lost),
+        "State": state(record, live),
         "Image": config.image_id,
         "ResolvConfPath": file("resolv.conf"),
         "HostnamePath": file("hostname"),
@@ -67,10 +68,11 @@ fn describe(record: &Record, config: &ContainerConfig, live: &Live) -> Value {
     })
 }
 
-fn state(state: &State, monitor_lost: bool) -> Value {
+fn state(record: &Record, live: &Live) -> Value {
+    let state = &live.state;
     let active = super::record::is_active(state.status);
     let pid = state.init.filter(|_| active && state.status != Status::Restarting).map_or(0, |init| init.pid);
-    json!({
+    let mut value = json!({
         "Status": state.status,
         "Running": active,
         "Paused": state.status == Status::Paused,
@@ -82,8 +84,20 @@ fn state(state: &State, monitor_lost: bool) -> Value {
         "Error": state.error,
         "StartedAt": state.started_at.as_deref().unwrap_or(NEVER),
         "FinishedAt": state.finished_at.as_deref().unwrap_or(NEVER),
-        "MonitorLost": monitor_lost,
-    })
+        "MonitorLost": live.monitor_lost,
+    });
+    if let Some(status) = state.health {
+        value["Health"] = health(record, status);
+    }
+    value
+}
+
+fn health(record: &Record, status: HealthStatus) -> Value {
+    // One that cannot be read has checks that nobody can tell of; the status is known all the same.
+    let HealthRecord { failing_streak, log } = HealthRecord::load(record.directory()).unwrap_or_default();
+    let probe = |probe: &Probe| json!({ "Start": probe.start, "End": probe.end, "ExitCode": probe.exit_code, "Output": probe.output });
+    let log: Vec<Value> = log.iter().map(probe).collect();
+    json!({ "Status": status, "FailingStreak": failing_streak, "Log": log })
 }
 
 fn host_config(config: &ContainerConfig) -> Value {
@@ -212,7 +226,7 @@ fn port_bindings(host: &HostConfig) -> Value {
 
 fn container_config(config: &ContainerConfig) -> Value {
     let exposed: Map<String, Value> = config.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
-    json!({
+    let mut value = json!({
         "Hostname": config.hostname,
         "User": config.user,
         "Tty": config.tty,
@@ -227,7 +241,11 @@ fn container_config(config: &ContainerConfig) -> Value {
         "Labels": config.labels,
         "StopSignal": config.stop_signal,
         "StopTimeout": config.stop_timeout,
-    })
+    });
+    if let Some(healthcheck) = &config.healthcheck {
+        value["Healthcheck"] = json!(healthcheck);
+    }
+    value
 }
 
 fn network_settings(config: &ContainerConfig, endpoint: Option<&Endpoint>) -> Value {

@@ -8,6 +8,7 @@ mod devices;
 pub mod disk_usage;
 mod environment;
 pub mod exec;
+mod health;
 pub mod inspect;
 pub mod logs;
 pub mod names;

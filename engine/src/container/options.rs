@@ -1,6 +1,7 @@
 //! What `run` and `create` ask for, before the image had its say.
 
 use super::config::HostConfig;
+use porthole_images::Healthcheck;
 use std::collections::BTreeMap;
 
 /// Everything that a user may say of a new container. What is `None` is left to the image.
@@ -34,6 +35,8 @@ pub struct CreateOptions {
     pub stop_signal: Option<String>,
     /// How many seconds it has to end before it is killed; negative: for ever.
     pub stop_timeout: Option<i64>,
+    /// How it is checked whether it is well. What it leaves open is left to the image.
+    pub healthcheck: Option<Healthcheck>,
     /// What it may use of the host.
     pub host: HostConfig,
 }

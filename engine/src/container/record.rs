@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, Durability, Lock};
 use crate::paths::Paths;
 use porthole_network::Endpoint;
-use porthole_runtime::state::{State, Status};
+use porthole_runtime::state::{HealthStatus, State, Status};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -146,6 +146,7 @@ fn correct(recorded: State, boot_id: &str) -> Live {
         exit_code: Some(UNKNOWN_EXIT),
         finished_at: recorded.finished_at.clone().or_else(|| recorded.started_at.clone()),
         error: error.to_owned(),
+        health: recorded.health.map(|_| HealthStatus::Unhealthy),
         ..recorded
     };
     Live { state, monitor_lost: false, stale: true, endpoint: None }

@@ -88,6 +88,10 @@ impl Engine {
         match record.write_config(&config) {
             Ok(()) => {
                 names::release(self.paths(), &old_name, &record.id)?;
+                let live = record.live()?;
+                if record::is_active(live.state.status) {
+                    self.tell_monitor(&record, &config, &live)?;
+                }
                 self.record_event(&config, "rename", &[("oldName", &format!("/{old_name}"))]);
                 Ok(())
             }

@@ -278,6 +278,8 @@ mod tests {
             exposed_ports: vec![],
             stop_signal: None,
             stop_timeout: None,
+            healthcheck: None,
+            shell: None,
             host: HostConfig::default(),
         }
     }

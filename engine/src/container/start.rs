@@ -353,6 +353,8 @@ impl Engine {
             stop_signal: config.stop_signal.as_deref().map(super::stop::parse_signal).transpose()?,
             socket: self.paths().socket(&config.id),
             cleanup: self.cleanup_command(&config.id),
+            health: super::health::for_monitor(record, config)?,
+            events: self.subject(config),
         })
     }
 

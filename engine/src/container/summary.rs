@@ -4,7 +4,7 @@ use super::config::{Bind, ContainerConfig};
 use crate::error::Error;
 use crate::units::human_duration;
 use porthole_network::PublishedPort;
-use porthole_runtime::state::{State, Status};
+use porthole_runtime::state::{HealthStatus, State, Status};
 use std::net::Ipv4Addr;
 
 /// What a list shows of a container.
@@ -62,7 +62,7 @@ impl ContainerSummary {
         let since = |time: &Option<String>| human_duration(now - nanoseconds(time.as_deref()).unwrap_or(now));
         let text = match self.state.status {
             Status::Created => "Created".to_owned(),
-            Status::Running => format!("Up {}", since(&self.state.started_at)),
+            Status::Running => format!("Up {}{}", since(&self.state.started_at), self.health_text()),
             Status::Paused => format!("Up {} (Paused)", since(&self.state.started_at)),
             Status::Restarting => {
                 format!("Restarting ({}) {} ago", self.state.exit_code.unwrap_or(0), since(&self.state.finished_at))
@@ -73,6 +73,15 @@ impl ContainerSummary {
             Status::Dead => "Dead".to_owned(),
         };
         if self.monitor_lost { format!("{text} (monitor lost)") } else { text }
+    }
+
+    fn health_text(&self) -> &'static str {
+        match self.state.health {
+            Some(HealthStatus::Starting) => " (health: starting)",
+            Some(HealthStatus::Healthy) => " (healthy)",
+            Some(HealthStatus::Unhealthy) => " (unhealthy)",
+            None => "",
+        }
     }
 
     /// Docker's PORTS column: `0.0.0.0:8088->80/tcp, [::]:8088->80/tcp`.

@@ -1,7 +1,7 @@
 //! Changing the limits and the restart policy of a container, whether it runs or not.
 
 use super::config::ContainerConfig;
-use super::record::{self, Record};
+use super::record::{self, Live, Record};
 use super::resources::Resources;
 use super::start::monitor_error;
 use super::stop::cgroup_error;
@@ -44,18 +44,20 @@ impl Engine {
         }
         record.write_config(&config)?;
         if config.host.restart != before.host.restart {
-            files::write_json(
-                &record.path("monitor.json"),
-                &self.monitor_config(&record, &config)?,
-                Durability::Volatile,
-            )?;
-            // A lost monitor restarts nothing, and the next one reads the record.
-            if !live.monitor_lost {
-                let reloaded = self.connect(&record, &config.name)?.reload();
-                reloaded.map_err(|source| monitor_error(&config, source))?;
-            }
+            self.tell_monitor(&record, &config, &live)?;
         }
         Ok(())
+    }
+
+    /// Tells the monitor of an active container of a new restart policy or name.
+    pub(super) fn tell_monitor(&self, record: &Record, config: &ContainerConfig, live: &Live) -> Result<()> {
+        let monitor = self.monitor_config(record, config)?;
+        files::write_json(&record.path("monitor.json"), &monitor, Durability::Volatile)?;
+        // A lost monitor restarts nothing and tells nothing, and the next one reads the record.
+        if live.monitor_lost {
+            return Ok(());
+        }
+        self.connect(record, &config.name)?.reload().map_err(|source| monitor_error(config, source))
     }
 
     /// Sets the limits of the cgroup, and writes them where the monitor finds them when it starts the container again.

@@ -1,12 +1,12 @@
 //! Reading the log, and waiting for more of it by inotify(7).
 
 use super::Event;
-use super::log::{CURRENT, PREVIOUS};
 use crate::error::{Error, Result};
 use crate::files;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use porthole_runtime::event::{CURRENT, PREVIOUS};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::os::fd::AsFd;
@@ -135,13 +135,13 @@ impl EventReader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::log;
     use super::*;
+    use porthole_runtime::event;
     use std::collections::BTreeMap;
     use std::fs;
 
     fn write(directory: &Path, action: &str) {
-        log::append(directory, &Event::new("container", action, "1", BTreeMap::new()));
+        event::append(directory, &Event::new("container", action, "1", BTreeMap::new()));
     }
 
     fn action(reader: &mut EventReader) -> String {

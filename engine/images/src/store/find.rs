@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::{ImageRecord, References, Store};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
+use crate::healthcheck::{Extended, Extension, Healthcheck};
 use crate::reference::Reference;
 
 /// An image, with all that is needed to run it.
@@ -28,6 +29,10 @@ pub struct Image {
     pub architecture: String,
     /// Its configuration.
     pub config: ImageConfiguration,
+    /// How its containers are checked, if it says.
+    pub healthcheck: Option<Healthcheck>,
+    /// The shell for commands that are given as text, if it names one.
+    pub shell: Option<Vec<String>>,
     /// The chain IDs of its layers, from the base upwards.
     pub chain: Vec<Digest>,
     /// The directories of its layers, topmost first: overlayfs's lower layers. Below a layer that hides everything there
@@ -162,7 +167,10 @@ impl Store {
         let record = self.record(&id)?;
         let damaged =
             |problem: serde_json::Error| Error::Record { path: self.blob_path(&id), problem: problem.to_string() };
-        let config: ImageConfiguration = serde_json::from_slice(&self.blob(&id)?).map_err(damaged)?;
+        let blob = self.blob(&id)?;
+        let config: ImageConfiguration = serde_json::from_slice(&blob).map_err(damaged)?;
+        let Extension { healthcheck, shell } =
+            serde_json::from_slice::<Extended>(&blob).map_err(damaged)?.config.unwrap_or_default();
         Ok(Image {
             id,
             references: references.of(&id),
@@ -172,6 +180,8 @@ impl Store {
             chain: record.layers.iter().map(|layer| layer.chain_id).collect(),
             layers: self.lower_layers(&record),
             config,
+            healthcheck,
+            shell,
         })
     }
 

@@ -2,11 +2,13 @@
 
 mod devices;
 mod layout;
+mod oom;
 mod processes;
 mod stats;
 mod v1;
 mod v2;
 
+pub use oom::OomWatch;
 pub use stats::Stats;
 
 use layout::{Hierarchy, Layout};

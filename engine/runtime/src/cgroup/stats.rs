@@ -41,16 +41,16 @@ impl Cgroup {
         }
     }
 
-    /// Whether the kernel has killed a process in it for want of memory.
-    pub fn oom_killed(&self) -> Result<bool> {
+    /// How many processes in it the kernel has killed for want of memory.
+    pub fn oom_kills(&self) -> Result<u64> {
         let Some(directory) = self.directory_of("memory") else {
-            return Ok(false);
+            return Ok(0);
         };
         let file = match self.layout {
             Layout::V2(_) => "memory.events",
             Layout::V1 { .. } => "memory.oom_control",
         };
-        Ok(field(&read(&directory, file)?, "oom_kill").unwrap_or(0) > 0)
+        Ok(field(&read(&directory, file)?, "oom_kill").unwrap_or(0))
     }
 
     fn v1_stats(&self) -> Result<Stats> {

@@ -98,7 +98,7 @@ impl MonitorClient {
         self.call(Request::Resume).map(drop)
     }
 
-    /// Tells the monitor that the restart policy in its configuration has changed.
+    /// Tells the monitor that the restart policy or the name in its configuration has changed.
     pub fn reload(&mut self) -> Result<(), Error> {
         self.call(Request::Reload).map(drop)
     }

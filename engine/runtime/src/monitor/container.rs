@@ -37,7 +37,7 @@ pub(super) struct Running {
     pub(super) pidfd: OwnedFd,
     pub(super) streams: Streams,
     pub(super) since: Instant,
-    cgroup: Cgroup,
+    pub(super) cgroup: Cgroup,
     owns_network: bool,
     /// Whether its processes all end with its init (pid_namespaces(7)).
     owns_pids: bool,
@@ -49,7 +49,7 @@ pub(super) struct KeptNetwork(File);
 impl Prepared {
     /// Makes the container, in the network namespace of the run before if there was one.
     pub(super) fn new(config: &MonitorConfig, network: Option<&KeptNetwork>) -> Result<Self, Failure> {
-        let mut spec = load_spec(config)?;
+        let mut spec = spec_of(config)?;
         if let Some(KeptNetwork(file)) = network {
             join_network(&mut spec, format!("/proc/self/fd/{}", file.as_raw_fd()));
         }
@@ -118,14 +118,15 @@ impl Running {
         self.cgroup.thaw().map_err(io::Error::other)
     }
 
-    /// After its end: the exit code and whether memory was the cause. What outlives the init is killed.
-    pub(super) fn finish(&self) -> io::Result<(i32, bool)> {
+    /// After its end: the exit code, and how many processes were killed for want of memory. What outlives the init is
+    /// killed.
+    pub(super) fn finish(&self) -> io::Result<(i32, u64)> {
         let code = process::reap(self.pidfd.as_fd())?;
         if !self.owns_pids {
             // It fails only if the cgroup is gone, which it cannot be before its processes are.
             let _ = self.cgroup.kill_all(libc::SIGKILL);
         }
-        Ok((code, self.cgroup.oom_killed().unwrap_or(false)))
+        Ok((code, self.cgroup.oom_kills().unwrap_or(0)))
     }
 
     /// Removes what the next run makes anew: a cgroup that stays would go on counting this run's memory and OOM kills.
@@ -135,9 +136,10 @@ impl Running {
     }
 }
 
-fn load_spec(config: &MonitorConfig) -> Result<Spec, Failure> {
+/// The OCI spec that the engine has written.
+pub(super) fn spec_of(config: &MonitorConfig) -> sandbox::Result<Spec> {
     let path = config.directory.join("spec.json");
-    Spec::load(&path).map_err(|error| Failure { exit_code: 125, message: format!("{}: {error}", path.display()) })
+    Spec::load(&path).map_err(|error| sandbox::Error::Spec(format!("{}: {error}", path.display())))
 }
 
 /// Pipes, or no streams yet for a container with a terminal.

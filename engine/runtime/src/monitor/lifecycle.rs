@@ -48,8 +48,9 @@ impl Supervisor {
     pub(super) fn start_again(&mut self) {
         daemon::expose();
         let started = Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start);
-        if let Err(failure) = started.and_then(|running| self.now_running(running)) {
-            self.fail(failure);
+        match started.and_then(|running| self.now_running(running)) {
+            Ok(()) => self.config.events.record("start", &[]),
+            Err(failure) => self.fail(failure),
         }
     }
 
@@ -57,17 +58,20 @@ impl Supervisor {
     fn now_running(&mut self, running: Running) -> Result<(), Failure> {
         self.state.status = Status::Running;
         self.state.init = Some(running.process);
+        self.begin_health_checks();
         let before = self.state.started_at.replace(state::now());
         if let Err(error) = self.state.save(&self.config.directory) {
             // Both fail only for one that has ended.
             let _ = running.kill().and_then(|()| running.finish());
             self.state.init = None;
+            self.state.health = None;
             self.state.status = Status::Created;
             self.state.started_at = before;
             let path = self.config.directory.join(State::FILE);
             return Err(Failure { exit_code: 125, message: format!("{}: {error}", path.display()) });
         }
         self.phase = Phase::Running(running);
+        self.oom_kills = 0;
         self.settle_at = Some(Instant::now() + SETTLED);
         Ok(())
     }
@@ -76,14 +80,17 @@ impl Supervisor {
         let Phase::Running(running) = &self.phase else {
             return Ok(());
         };
-        let (code, oom_killed) = running.finish()?;
+        let (code, oom_kills) = running.finish()?;
         let uptime = running.since.elapsed();
         self.drain_outputs();
         self.kill_at = None;
         self.settle_at = None;
+        self.oom_watch = None;
+        self.oom_look_at = None;
+        self.note_oom_kills(oom_kills);
+        self.end_health_checks();
         self.state.init = None;
         self.state.exit_code = Some(code);
-        self.state.oom_killed = oom_killed;
         self.state.finished_at = Some(state::now());
         match self.restarts.after_exit(code, uptime) {
             Some(delay) => self.wait_to_restart(code, delay),
@@ -96,6 +103,7 @@ impl Supervisor {
         if let Phase::Running(running) = &self.phase {
             running.clear();
         }
+        self.config.events.record("die", &[("exitCode", &code.to_string())]);
         self.phase = Phase::Waiting(Instant::now() + delay);
         self.state.status = Status::Restarting;
         self.state.restart_count = self.restarts.count;

@@ -5,16 +5,20 @@
 
 mod container;
 mod daemon;
+mod health;
 mod lifecycle;
 mod listener;
 mod memory;
+mod oom;
 mod peer;
 mod requests;
 mod restart;
 mod supervisor;
 
 pub use crate::log::LogConfig;
+pub use health::HealthCheck;
 
+use crate::event::Subject;
 use crate::protocol::Reply;
 use crate::sandbox::RootSource;
 use peer::Peer;
@@ -48,6 +52,10 @@ pub struct MonitorConfig {
     pub socket: PathBuf,
     /// Program and arguments to run once the container has ended for good and no client took that on.
     pub cleanup: Vec<String>,
+    /// How it is checked whether the container is well.
+    pub health: Option<HealthCheck>,
+    /// As whom its events are told: those that only the monitor sees.
+    pub events: Subject,
 }
 
 /// Docker's restart policies.

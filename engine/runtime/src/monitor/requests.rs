@@ -112,10 +112,11 @@ impl Supervisor {
         }
     }
 
-    /// Takes on the restart policy that the configuration has now. A network that was not to outlive a run is kept from
-    /// now on.
+    /// Takes on the restart policy and the name that the configuration has now. A network that was not to outlive a run is
+    /// kept from now on.
     fn reload(&mut self) -> io::Result<()> {
-        let policy = MonitorConfig::load(&self.config.directory)?.restart;
+        let MonitorConfig { restart: policy, events, .. } = MonitorConfig::load(&self.config.directory)?;
+        self.config.events = events;
         if let (Phase::Running(running), None, true) = (&self.phase, &self.network, policy != RestartPolicy::No) {
             self.network = running.keep_network()?;
         }
@@ -169,6 +170,9 @@ impl Supervisor {
             true => running.freeze().map(|()| Status::Paused)?,
             false => running.thaw().map(|()| Status::Running)?,
         };
+        if paused {
+            self.suspend_health_checks();
+        }
         self.state.save(&self.config.directory)
     }
 }

@@ -1,10 +1,12 @@
 //! The monitor's loop: one poll(2) over everything that can happen to a container.
 
 use super::container::{KeptNetwork, Prepared, Running};
+use super::health::Health;
 use super::listener::Listener;
 use super::peer::Peer;
 use super::restart::Restarts;
 use super::{MonitorConfig, memory};
+use crate::cgroup::OomWatch;
 use crate::log::{Stream, Writer};
 use crate::process::ProcessId;
 use crate::signals::Signals;
@@ -42,7 +44,13 @@ pub(super) struct Supervisor {
     signals: Signals,
     log: Writer,
     pub(super) network: Option<KeptNetwork>,
-    buffer: Box<[u8; READ]>,
+    pub(super) health: Option<Health>,
+    pub(super) oom_watch: Option<OomWatch>,
+    /// When it is looked whether memory that was short has cost a process.
+    pub(super) oom_look_at: Option<Instant>,
+    /// How many it has cost in this run.
+    pub(super) oom_kills: u64,
+    pub(super) buffer: Box<[u8; READ]>,
 }
 
 /// What the container is doing.
@@ -76,6 +84,8 @@ enum Source {
     Exit,
     Output(Stream),
     Stdin,
+    HealthCheck,
+    Oom,
     Peer(usize),
 }
 
@@ -102,6 +112,10 @@ impl Supervisor {
             signals,
             log: Writer::open(config.log.clone())?,
             network: None,
+            health: None,
+            oom_watch: None,
+            oom_look_at: None,
+            oom_kills: 0,
             buffer: Box::new([0; READ]),
             config,
         })
@@ -140,6 +154,11 @@ impl Supervisor {
             hold_input = running.streams.input_waits();
             let stdin = running.streams.stdin.as_ref().filter(|_| hold_input);
             sources.extend(stdin.map(|stdin| (Source::Stdin, PollFd::new(stdin.fd.as_fd(), PollFlags::POLLOUT))));
+            let checks = self.health.iter().flat_map(Health::sources);
+            sources.extend(checks.map(|fd| (Source::HealthCheck, PollFd::new(fd, PollFlags::POLLIN))));
+            sources.extend(
+                self.oom_watch.iter().map(|watch| (Source::Oom, PollFd::new(watch.as_fd(), PollFlags::POLLIN))),
+            );
         }
         for (index, peer) in self.peers.iter().enumerate() {
             if let Some(flags) = peer.interest(hold_input && peer.has_stdin()) {
@@ -161,7 +180,8 @@ impl Supervisor {
             Phase::Ended { cleaned: true, leave_at, .. } => Some(leave_at),
             _ => None,
         };
-        let next = by_phase.into_iter().chain(self.kill_at).chain(self.settle_at).min();
+        let by_container = self.kill_at.into_iter().chain(self.settle_at).chain(self.oom_look_at);
+        let next = by_phase.into_iter().chain(by_container).chain(self.health_check_due()).min();
         match next {
             // Rounded up, or the last millisecond would be spent spinning.
             Some(at) => {
@@ -182,6 +202,8 @@ impl Supervisor {
             Source::Exit => self.container_ended()?,
             Source::Output(stream) => drop(self.read_output(stream)),
             Source::Stdin => self.with_streams(|streams| streams.push_input()),
+            Source::HealthCheck => self.hear_health_check(),
+            Source::Oom => self.hear_oom(),
             Source::Peer(index) => {
                 if flags.contains(PollFlags::POLLOUT) {
                     self.peers[index].flush();
@@ -220,8 +242,13 @@ impl Supervisor {
             let _ = running.kill();
         }
         if self.settle_at.take_if(|at| *at <= now).is_some() {
+            self.watch_oom();
             memory::release();
         }
+        if self.oom_look_at.take_if(|at| *at <= now).is_some() {
+            self.look_for_oom_kills();
+        }
+        self.act_on_health(now);
         match self.phase {
             Phase::Waiting(at) if at <= now => self.start_again(),
             _ => {}

@@ -28,8 +28,38 @@ pub struct Exec {
     pub terminal: Option<OwnedFd>,
 }
 
+/// A process that is on its way to its command.
+#[derive(Debug)]
+pub struct Starting {
+    /// The process, a child of the caller.
+    pub process: ProcessId,
+    /// The process as a file, to wait for and to signal.
+    pub pidfd: OwnedFd,
+    channel: channel::Parent,
+}
+
+impl Starting {
+    /// Waits until it has executed its command. If that fails, the process is reaped.
+    pub fn executed(self) -> Result<Exec> {
+        let Self { process, pidfd, channel } = self;
+        match started(&channel) {
+            Ok(terminal) => Ok(Exec { process, pidfd, terminal }),
+            Err(error) => {
+                // It has ended, or is about to.
+                let _ = process::reap(pidfd.as_fd());
+                Err(error)
+            }
+        }
+    }
+}
+
 /// Runs a command in the namespaces and the cgroup of a container. The caller must have one thread.
 pub fn exec(request: ExecRequest) -> Result<Exec> {
+    spawn(request)?.executed()
+}
+
+/// As [`exec`], but returns as soon as there is a process: nothing that hangs in the container can hold up the caller.
+pub fn spawn(request: ExecRequest) -> Result<Starting> {
     let ExecRequest { init, spec, process, stdio } = request;
     support::check_process(process)?;
     let init = init.open().during(|| "find the container's init, which has ended".into())?;
@@ -46,16 +76,7 @@ pub fn exec(request: ExecRequest) -> Result<Exec> {
     let cloned = clone(0, entrance.directory(), |channel| joined.run(channel, &entrance, stdio));
     drop(visit);
     let Cloned { pid, pidfd, channel } = cloned?;
-    match started(&channel) {
-        Ok(terminal) => {
-            Ok(Exec { process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?, pidfd, terminal })
-        }
-        Err(error) => {
-            // It has ended, or is about to.
-            let _ = process::reap(pidfd.as_fd());
-            Err(error)
-        }
-    }
+    Ok(Starting { process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?, pidfd, channel })
 }
 
 fn started(channel: &channel::Parent) -> Result<Option<OwnedFd>> {

@@ -23,7 +23,7 @@ mod workdir;
 
 pub use create::{Created, Running, create};
 pub use error::{Error, Result};
-pub use exec::{Exec, exec};
+pub use exec::{Exec, Starting, exec, spawn};
 
 use crate::process::ProcessId;
 use oci_spec::runtime::{Process, Spec};

@@ -3,12 +3,14 @@
 use oci_spec::runtime::{Process, Spec};
 use porthole_runtime::cgroup::Cgroup;
 use porthole_runtime::client::{Attach, Launching, MonitorClient, StartError, launch};
+use porthole_runtime::event::Subject;
 use porthole_runtime::log::{Entry, LogConfig, Query, Reader, Stream};
-use porthole_runtime::monitor::{MonitorConfig, RestartPolicy};
+use porthole_runtime::monitor::{HealthCheck, MonitorConfig, RestartPolicy};
 use porthole_runtime::process::ProcessId;
 use porthole_runtime::sandbox::{RootSource, cgroup_path};
 use porthole_runtime::state::{State, Status};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,11 +24,12 @@ pub struct Options {
     pub stdin: bool,
     pub restart: RestartPolicy,
     pub max_size: u64,
+    pub health: Option<HealthCheck>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { terminal: false, stdin: false, restart: RestartPolicy::No, max_size: 10 << 20 }
+        Self { terminal: false, stdin: false, restart: RestartPolicy::No, max_size: 10 << 20, health: None }
     }
 }
 
@@ -177,6 +180,14 @@ fn config(id: &str, directory: &Path, root: PathBuf, options: &Options) -> Monit
             .into_iter()
             .chain([directory.join("cleaned").to_str().expect("UTF-8").to_owned()])
             .collect(),
+        health: options.health.clone(),
+        events: Subject {
+            log: directory.join("events"),
+            id: id.to_owned(),
+            name: "test".to_owned(),
+            image: "test".to_owned(),
+            labels: BTreeMap::new(),
+        },
     }
 }
 

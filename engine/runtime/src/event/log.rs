@@ -1,10 +1,10 @@
 //! Writing the log.
 
 use super::Event;
-use crate::files::{self, Lock};
-use std::fs::{self, File, OpenOptions};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The newest events.
@@ -27,7 +27,7 @@ fn write(directory: &Path, line: &[u8], largest: u64) -> io::Result<()> {
     let path = directory.join(CURRENT);
     let mut file = match open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            files::create_private_directory(directory).map_err(io::Error::other)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
             open(&path)?
         }
         file => file?,
@@ -42,7 +42,8 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Only one of those who find the log full renames it.
 fn rotate(directory: &Path, largest: u64) -> io::Result<()> {
-    let _lock = Lock::acquire(&directory.join("lock")).map_err(io::Error::other)?;
+    let lock = open(&directory.join("lock"))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
     let current = directory.join(CURRENT);
     match fs::metadata(&current) {
         Ok(metadata) if metadata.len() >= largest => fs::rename(current, directory.join(PREVIOUS)),
