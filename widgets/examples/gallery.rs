@@ -100,7 +100,8 @@ fn workstation(theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut log = samples::log();
     log.search("get");
     log.scroll_lines(3);
-    Panel::new(theme).title("web · logs").status(&log.status()).render(panes[0], buf);
+    let views = ["logs", "stats", "top", "inspect"];
+    Panel::new(theme).title("web").tabs(&views, 0).status(&log.status()).render(panes[0], buf);
     LogPane::new(theme).render(frame::inner(panes[0]), buf, &mut log);
     Panel::new(theme).title("web · shell 1").status("Ctrl-] to leave").render(panes[1], buf);
     let inside = frame::inner(panes[1]);

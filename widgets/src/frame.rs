@@ -1,4 +1,4 @@
-//! The frame around a pane: title at the left of the top border, facts at its right.
+//! The frame around a pane: title and tabs at the left of the top border, facts at its right.
 //!
 //! Panes whose areas overlap by one row or column share that border: lines that meet are joined (├ ┤ ┬ ┴ ┼), so
 //! stacking panes is nothing but [`stack`]ing areas and drawing each.
@@ -9,13 +9,19 @@ use ratatui_core::layout::{Constraint, Layout, Position, Rect, Spacing};
 use ratatui_core::style::Style;
 use ratatui_core::widgets::Widget;
 
+use crate::pen::{cells, part};
 use crate::text::{fit, fit_first_facts, put, put_right, width};
+
+/// A title gives way to tabs down to this width.
+const SHORT_TITLE: u16 = 12;
 
 /// The frame of a pane.
 #[derive(Debug, Clone)]
 pub struct Panel<'a> {
     theme: &'a Theme,
     title: &'a str,
+    tabs: &'a [&'a str],
+    shown: usize,
     status: &'a str,
     focused: bool,
     popup: bool,
@@ -24,7 +30,7 @@ pub struct Panel<'a> {
 impl<'a> Panel<'a> {
     /// A frame without title.
     pub fn new(theme: &'a Theme) -> Self {
-        Self { theme, title: "", status: "", focused: false, popup: false }
+        Self { theme, title: "", tabs: &[], shown: 0, status: "", focused: false, popup: false }
     }
 
     /// The title, at the left of the top border.
@@ -33,7 +39,13 @@ impl<'a> Panel<'a> {
         self
     }
 
-    /// Facts at the right of the top border; they give way to the title.
+    /// Views that this pane can show, named behind the title, and which of them it shows.
+    pub fn tabs(mut self, tabs: &'a [&'a str], shown: usize) -> Self {
+        (self.tabs, self.shown) = (tabs, shown);
+        self
+    }
+
+    /// Facts at the right of the top border; they give way to title and tabs.
     pub fn status(mut self, status: &'a str) -> Self {
         self.status = status;
         self
@@ -56,24 +68,70 @@ impl<'a> Panel<'a> {
         inner(area)
     }
 
+    /// Where each tab lies that has room, when the frame is drawn in `area`.
+    pub fn tab_places(&self, area: Rect) -> Vec<(Rect, usize)> {
+        let (_, tabs) = self.arrange(caption(area).width);
+        tabs.into_iter().map(|(x, width, index)| (part(caption(area), x, width), index)).collect()
+    }
+
+    /// The cells of the title, and start, cells and index of each tab. Of too many tabs the one that shows stays, with
+    /// as many before and then behind it as fit.
+    fn arrange(&self, room: u16) -> (u16, Vec<(u16, u16, usize)>) {
+        // A line stays free at the right.
+        let room = room.saturating_sub(1);
+        let padded = |text: &str| if text.is_empty() { 0 } else { cells(text).saturating_add(2).min(room) };
+        let Some(shown) = self.tabs.get(self.shown) else { return (padded(self.title), Vec::new()) };
+        // Each has a line before it, which the first does without when there is no title.
+        let widths: Vec<u16> = self.tabs.iter().map(|tab| padded(tab) + 1).collect();
+        let all = widths.iter().fold(0, |sum: u16, width| sum.saturating_add(*width));
+        let title = padded(self.title).min(room.saturating_sub(all).max(SHORT_TITLE));
+        let title = title.min(room.saturating_sub(padded(shown) + 1));
+        let title = if title > 3 { title } else { 0 };
+        let mut x = title + u16::from(title > 0);
+        let mut left = room + 1 - x;
+        let mut fits = |index: &usize| {
+            let rest = left.checked_sub(widths[*index]);
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        let before = (0..=self.shown).rev().take_while(&mut fits).count();
+        let behind = (self.shown + 1..self.tabs.len()).take_while(&mut fits).count();
+        let place = |index: usize| {
+            let place = (x, widths[index] - 1, index);
+            x += widths[index];
+            place
+        };
+        (title, (self.shown + 1 - before..=self.shown + behind).map(place).collect())
+    }
+
     fn draw_caption(&self, area: Rect, buf: &mut Buffer) {
         let ellipsis = self.theme.glyphs().ellipsis;
-        // A corner and a line at either end stay free: ╭ title ─ status ╮
-        let Some(room) = area.width.checked_sub(4).filter(|room| *room > 0) else {
+        let caption = caption(area);
+        if caption.width < 3 {
             return;
-        };
-        let place = |x, width| Rect { x, width, ..area };
-        let mut used = 0;
-        if !self.title.is_empty() {
-            let title = format!(" {} ", fit(self.title, usize::from(room.saturating_sub(2)), ellipsis));
-            used = put(buf, place(area.x + 1, room + 2), &title, self.theme.title(self.focused));
         }
-        let left = (room + 1).saturating_sub(used);
+        let (title, tabs) = self.arrange(caption.width);
+        let used = tabs.last().map_or(title, |(x, cells, _)| x + cells);
+        let mut name = |x, cells: u16, text: &str, style| {
+            // Spaces of their own: the line of a tab that shows goes under its name only.
+            put(buf, part(caption, x, cells), &" ".repeat(usize::from(cells)), self.theme.tab());
+            let text = fit(text, usize::from(cells.saturating_sub(2)), ellipsis);
+            put(buf, part(caption, x + 1, cells.saturating_sub(1)), &text, style);
+        };
+        if title > 0 {
+            name(0, title, self.title, self.theme.title(self.focused));
+        }
+        for (x, cells, index) in tabs {
+            let style = if index == self.shown { self.theme.tab_active() } else { self.theme.tab() };
+            name(x, cells, self.tabs[index], style);
+        }
+        // A line stands between what is at the left and what is at the right.
+        let left = caption.width.saturating_sub(used + 1);
         if !self.status.is_empty() && left > 8 {
             let wanted = (width(self.status) as u16 + 2).min(left);
             let status = format!(" {} ", fit_first_facts(self.status, usize::from(wanted - 2), ellipsis));
-            let end = area.right() - 1;
-            put_right(buf, place(end - wanted, wanted), &status, self.theme.panel_status(), ellipsis);
+            let place = part(caption, caption.width - wanted, wanted);
+            put_right(buf, place, &status, self.theme.panel_status(), ellipsis);
         }
     }
 }
@@ -91,6 +149,11 @@ impl Widget for Panel<'_> {
         draw_box(area, buf, &self.theme.glyphs().borders, style);
         self.draw_caption(area, buf);
     }
+}
+
+/// The part of the top border between its corners.
+fn caption(area: Rect) -> Rect {
+    part(area, 1, area.width.saturating_sub(2))
 }
 
 /// What a frame leaves for content.
@@ -182,4 +245,45 @@ fn table(borders: &Borders) -> [(u8, &'static str); 11] {
         (LEFT | RIGHT | UP, borders.tee_up),
         (UP | DOWN | LEFT | RIGHT, borders.cross),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TABS: [&str; 4] = ["logs", "stats", "top", "inspect"];
+
+    fn names(width: u16, title: &str, shown: usize) -> String {
+        let theme = Theme::default();
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, 2));
+        Panel::new(&theme).title(title).tabs(&TABS, shown).status("12 lines").render(buf.area, &mut buf);
+        (0..width).map(|x| buf[(x, 0)].symbol()).collect()
+    }
+
+    #[test]
+    fn tabs_stand_behind_the_title_and_the_one_that_shows_stays() {
+        assert_eq!(names(50, "web", 0), "╭ web ─ logs ─ stats ─ top ─ inspect ── 12 lines ╮");
+        assert_eq!(names(38, "a-rather-long-name", 0), "╭ a-rather-… ─ logs ─ stats ─ top ───╮");
+        assert_eq!(names(28, "web", 3), "╭ web ─ top ─ inspect ─────╮");
+        assert_eq!(names(20, "web", 3), "╭ web ─ inspect ───╮");
+        assert_eq!(names(14, "web", 3), "╭ inspect ───╮");
+        assert_eq!(names(8, "web", 3), "╭ in… ─╮");
+    }
+
+    proptest! {
+        #[test]
+        fn the_tab_that_shows_has_a_place_and_none_lies_upon_another(
+            width in 5u16..90, title in "[a-z]{0,30}", shown in 0usize..4,
+        ) {
+            let theme = Theme::default();
+            let area = Rect::new(3, 2, width, 4);
+            let places = Panel::new(&theme).title(&title).tabs(&TABS, shown).tab_places(area);
+            prop_assert!(places.iter().any(|(place, index)| *index == shown && place.width > 0));
+            for pair in places.windows(2) {
+                prop_assert!(pair[0].0.right() < pair[1].0.x && pair[0].1 + 1 == pair[1].1);
+            }
+            prop_assert!(places.iter().all(|(place, _)| place.x > area.x && place.right() + 1 < area.right()));
+        }
+    }
 }

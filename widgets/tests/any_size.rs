@@ -94,6 +94,12 @@ proptest! {
         check(area, |area, buf| KeyBar::new(&theme, &hints).render(area, buf))?;
         check(area, |area, buf| StatusBar::new(&theme, &text, &samples::tabs(), 1).summary(&text).render(area, buf))?;
         check(area, |area, buf| Panel::new(&theme).title(&text).status(&text).render(area, buf))?;
+        check(area, |area, buf| {
+            let tabs = [&*text, "logs", &*text, "inspect"];
+            let panel = Panel::new(&theme).title(&text).tabs(&tabs, text.len() % 4).status(&text);
+            assert!(panel.tab_places(area).iter().all(|(place, _)| area.intersection(*place) == *place));
+            panel.render(area, buf);
+        })?;
         check(area, |area, buf| Welcome::new(&theme, &text, &text, &hints).render(area, buf))?;
         check(area, |area, buf| {
             for pane in frame::stack(area, [Constraint::Fill(1), Constraint::Length(4), Constraint::Percentage(30)]) {
