@@ -164,8 +164,8 @@ registry! {
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
         FocusNext "next-pane" _ "To the next pane";
         FocusPrevious "previous-pane" _ "To the previous pane";
-        NextView "next-view" _ "Shows the next view of the container: log, inspect, processes";
-        PreviousView "previous-view" _ "Shows the previous view of the container";
+        PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, inspect";
+        NextView "next-view" _ "Shows the next view of the selection";
         Zoom "zoom" _ "Gives the focused pane the whole screen, and takes it back";
         Back "back" _ "One step back: clears the filter, leaves the pane";
         FocusShell "terminal" _ "Gives the keyboard to the terminal pane";

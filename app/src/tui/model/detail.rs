@@ -1,5 +1,6 @@
 //! What is shown of the selection: its log, all that is known of it, its processes.
 
+use super::Screen;
 use crate::tui::message::{Details, Generation};
 use crate::tui::source::{LogLine, Since};
 use porthole_widgets::log_view::{self, LogLimits, LogView, Stream};
@@ -13,10 +14,10 @@ pub enum View {
     /// The log.
     #[default]
     Log,
-    /// All that is known.
-    Inspect,
     /// The processes.
     Top,
+    /// All that is known.
+    Inspect,
 }
 
 impl View {
@@ -24,29 +25,24 @@ impl View {
     pub fn name(self) -> &'static str {
         match self {
             View::Log => "logs",
-            View::Inspect => "inspect",
             View::Top => "top",
+            View::Inspect => "inspect",
         }
     }
 
-    /// The view after this one.
-    pub fn next(self) -> Self {
-        match self {
-            View::Log => View::Inspect,
-            View::Inspect => View::Top,
-            View::Top => View::Log,
+    /// What can be seen of the selection of a page, in the order of the tabs.
+    pub fn all(screen: Screen) -> &'static [View] {
+        match screen {
+            Screen::Containers => &[View::Log, View::Top, View::Inspect],
+            Screen::Images => &[View::Inspect],
+            Screen::Networks | Screen::Trace => &[],
         }
-    }
-
-    /// The view before this one.
-    pub fn previous(self) -> Self {
-        self.next().next()
     }
 }
 
 /// What is shown of the selection, and what was asked for to show it.
 pub struct Detail {
-    /// Log, inspect or processes.
+    /// The view chosen last; a page without it shows its first one.
     pub view: View,
     /// Where the log begins.
     pub since: Since,

@@ -102,6 +102,8 @@ impl Load {
 pub struct Places {
     /// The tab of each screen.
     pub tabs: Vec<(Rect, Screen)>,
+    /// The tab of each view of the selection.
+    pub views: Vec<(Rect, View)>,
     /// The tab of each terminal.
     pub shell_tabs: Vec<(Rect, usize)>,
     /// The picture of the way on the trace page.
@@ -207,8 +209,10 @@ impl Model {
             (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Text, Move],
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
             (None, Focus::Shell, _) => &[Shell],
-            (None, Focus::Detail, _) if self.shows_log() => &[Log, Text, Move, Global],
-            (None, Focus::Detail, _) => &[Text, Move, Global],
+            (None, Focus::Detail, _) => match self.view() {
+                Some(View::Log) => &[Log, Text, Move, Global],
+                Some(View::Top | View::Inspect) | None => &[Text, Move, Global],
+            },
             (None, Focus::List, _) if self.welcomes() => &[Global],
             (None, Focus::List, Screen::Containers) => &[Containers, List, Move, Global],
             (None, Focus::List, Screen::Images) => &[Images, List, Move, Global],
@@ -221,8 +225,10 @@ impl Model {
     pub fn home(&self) -> Layer {
         match (self.focus, self.screen) {
             (Focus::Shell, _) => Layer::Shell,
-            (Focus::Detail, _) if self.shows_log() => Layer::Log,
-            (Focus::Detail, _) => Layer::Text,
+            (Focus::Detail, _) => match self.view() {
+                Some(View::Log) => Layer::Log,
+                Some(View::Top | View::Inspect) | None => Layer::Text,
+            },
             (Focus::List, Screen::Containers) => Layer::Containers,
             (Focus::List, Screen::Images) => Layer::Images,
             (Focus::List, Screen::Networks) => Layer::Networks,
@@ -263,9 +269,11 @@ impl Model {
         }
     }
 
-    /// Whether the pane of details is a log.
-    pub fn shows_log(&self) -> bool {
-        self.screen == Screen::Containers && self.detail.view == View::Log
+    /// The view of the selection that the pane of details shows.
+    pub fn view(&self) -> Option<View> {
+        let views = View::all(self.screen);
+        let chosen = views.iter().find(|view| **view == self.detail.view);
+        chosen.or(views.first()).copied().filter(|_| self.has_detail())
     }
 
     /// The text that text actions work on: the page above the panes, or the details.

@@ -1,6 +1,7 @@
 //! Which actions make sense now: the key bar shows no others.
 
 use crate::tui::actions::{Action, Layer};
+use crate::tui::model::detail::View;
 use crate::tui::model::modal::Modal;
 use crate::tui::model::{Model, Screen};
 use crate::tui::source::{Container, Phase};
@@ -30,6 +31,7 @@ pub fn available(model: &Model, action: Action) -> bool {
         LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
         LabDown => model.containers.all().iter().any(|container| container.name == "web"),
         Complete | Earlier | Later => !matches!(model.modal, Some(Modal::Palette(..))),
+        NextView | PreviousView => View::all(model.screen).len() > 1 && model.has_detail(),
         NextShell | PreviousShell | CloseShell | FocusShell => !model.shells.is_empty(),
         _ => match action.spec().layer {
             Layer::Containers | Layer::Networks => model.current().is_some(),

@@ -4,19 +4,10 @@ use super::{confirm, prompts, shells, trace};
 use crate::tui::actions::Action;
 use crate::tui::human;
 use crate::tui::message::Effect;
-use crate::tui::model::detail::View;
 use crate::tui::model::modal::Then;
 use crate::tui::model::prompt::Purpose;
-use crate::tui::model::{Focus, Model, Screen};
+use crate::tui::model::{Model, Screen};
 use crate::tui::source::{Container, Phase};
-
-pub fn view(model: &mut Model, view: View) -> Vec<Effect> {
-    if model.screen == Screen::Containers && model.has_detail() {
-        model.detail.view = view;
-        model.focus = Focus::Detail;
-    }
-    Vec::new()
-}
 
 /// Start, stop, restart: of all marked containers that it makes sense for, in one command line.
 pub fn run(model: &mut Model, action: Action) -> Vec<Effect> {

@@ -1,8 +1,9 @@
-//! Keeps the details in step with the selection: whatever changes the selection need not think of them.
+//! Which view of the selection shows, and keeping it in step: whatever changes the selection need not think of that.
 
+use super::areas;
 use crate::tui::message::{Details, Effect, Generation};
 use crate::tui::model::detail::View;
-use crate::tui::model::{Model, Screen};
+use crate::tui::model::{Focus, Model, Screen};
 
 /// Asks for other details when other ones are wanted than were asked for last.
 pub fn follow(model: &mut Model) -> Option<Effect> {
@@ -24,35 +25,45 @@ pub fn follow(model: &mut Model) -> Option<Effect> {
 
 /// Has the processes asked for anew, if they are what is shown.
 pub fn refresh_processes(model: &mut Model) {
-    if model.detail.view == View::Top && !model.detail.read {
+    if model.view() == Some(View::Top) && !model.detail.read {
         model.detail.sample += 1;
     }
 }
 
+/// Shows a view of the selection, and gives it the keys.
+pub fn show(model: &mut Model, view: View) -> Vec<Effect> {
+    if model.has_detail() && View::all(model.screen).contains(&view) {
+        model.detail.view = view;
+        model.focus = Focus::Detail;
+    }
+    Vec::new()
+}
+
+/// Shows the next or the previous view, round and round. The keys stay where they are, unless nobody would see it.
+pub fn step(model: &mut Model, forward: bool) -> Vec<Effect> {
+    let Some(shown) = model.view() else { return Vec::new() };
+    let views = View::all(model.screen);
+    let at = views.iter().position(|view| *view == shown).unwrap_or(0);
+    model.detail.view = views[(at + if forward { 1 } else { views.len() - 1 }) % views.len()];
+    if areas(model).detail.is_none() {
+        model.focus = Focus::Detail;
+    }
+    Vec::new()
+}
+
+/// What the open view of the selection needs.
 fn wanted(model: &Model) -> Option<Details> {
-    match model.screen {
-        Screen::Containers => {
-            let container = model.containers.selected()?;
-            match model.detail.view {
-                View::Log => {
-                    let (since, run) = (model.detail.since, container.started);
-                    Some(Details::Log { container: container.id.clone(), since, run })
-                }
-                View::Inspect => {
-                    let version = (container.phase as u8, container.since);
-                    Some(Details::Inspect { name: container.id.clone(), version })
-                }
-                View::Top if container.is_up() => {
-                    Some(Details::Top { container: container.id.clone(), sample: model.detail.sample })
-                }
-                View::Top => None,
-            }
-        }
-        Screen::Images => {
-            let name = model.images.selected()?.reference().to_owned();
-            Some(Details::Inspect { name, version: (0, 0) })
-        }
-        Screen::Networks | Screen::Trace => None,
+    let view = model.view()?;
+    if model.screen == Screen::Images {
+        let name = model.images.selected()?.reference().to_owned();
+        return Some(Details::Inspect { name, version: (0, 0) });
+    }
+    let container = model.containers.selected()?;
+    let id = container.id.clone();
+    match view {
+        View::Log => Some(Details::Log { container: id, since: model.detail.since, run: container.started }),
+        View::Top => container.is_up().then_some(Details::Top { container: id, sample: model.detail.sample }),
+        View::Inspect => Some(Details::Inspect { name: id, version: (container.phase as u8, container.since) }),
     }
 }
 

@@ -23,7 +23,12 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
         return in_shell(model, event, frame::inner(areas.shell.unwrap_or_default()));
     }
     match event.kind {
-        MouseKind::Down(MouseButton::Left) if inside(areas.detail) => model.focus = Focus::Detail,
+        MouseKind::Down(MouseButton::Left) if inside(areas.detail) => {
+            model.focus = Focus::Detail;
+            if let Some((_, view)) = model.places.views.iter().find(|(area, _)| area.contains(at)) {
+                model.detail.view = *view;
+            }
+        }
         MouseKind::Down(MouseButton::Left) if inside(areas.list) => {
             model.focus = Focus::List;
             select(model, at);

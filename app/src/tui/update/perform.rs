@@ -1,12 +1,12 @@
 //! What each action does.
 
-use super::{confirm, containers, images, lab, moves, prompts, shells, texts, trace};
+use super::{confirm, containers, details, images, lab, moves, prompts, shells, texts, trace};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::prompt::Purpose;
-use crate::tui::model::{Focus, Model, Screen};
+use crate::tui::model::{Model, Screen};
 use crate::tui::source::Since;
 use porthole_themes::Theme;
 use porthole_widgets::help::HelpState;
@@ -22,8 +22,8 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         MoveUp | MoveDown | PageUp | PageDown | HalfUp | HalfDown | MoveFirst | MoveLast => moves::go(model, action),
         FocusNext => moves::cycle(model, true),
         FocusPrevious => moves::cycle(model, false),
-        NextView => containers::view(model, model.detail.view.next()),
-        PreviousView => containers::view(model, model.detail.view.previous()),
+        NextView => details::step(model, true),
+        PreviousView => details::step(model, false),
         Zoom => quiet(model, |model| model.zoomed = !model.zoomed),
         Back => moves::back(model),
         FocusShell => shells::focus(model),
@@ -56,9 +56,9 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             _ => model.containers.reverse(),
         }),
 
-        Inspect => containers::view(model, View::Inspect),
-        Logs => containers::view(model, View::Log),
-        Top => containers::view(model, View::Top),
+        Inspect | InspectImage => details::show(model, View::Inspect),
+        Logs => details::show(model, View::Log),
+        Top => details::show(model, View::Top),
         Shell => containers::shell(model),
         Attach => containers::attach(model),
         Trace => containers::trace(model),
@@ -71,7 +71,6 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ToggleExited => containers::toggle_exited(model),
         CopyId => containers::copy_id(model),
 
-        InspectImage => quiet(model, |model| model.focus = Focus::Detail),
         RunImage => images::run(model),
         TagImage => images::tag(model),
         LoadArchive => prompts::open(model, Purpose::Command, "load -i "),

@@ -216,6 +216,36 @@ fn log_keys_are_the_logs_own() {
 }
 
 #[test]
+fn views_go_round_and_leave_the_keys_where_they_are() {
+    let mut model = model();
+    let effects = press(&mut model, "]");
+    assert!(matches!(details(&effects).as_slice(), [Details::Top { .. }]));
+    assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::List));
+    press(&mut model, "jj");
+    assert_eq!(model.view(), Some(View::Top), "another container is looked at the same way");
+    press(&mut model, "]]");
+    assert_eq!(model.view(), Some(View::Log));
+    press(&mut model, "[");
+    assert_eq!(model.view(), Some(View::Inspect));
+    press(&mut model, "2");
+    assert_eq!(model.view(), Some(View::Inspect));
+    press(&mut model, "3]");
+    assert_eq!(model.view(), None);
+    press(&mut model, "1P");
+    assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::Detail));
+    press(&mut model, "2");
+    assert_eq!(model.view(), Some(View::Inspect), "an image has no processes");
+}
+
+#[test]
+fn a_view_that_nobody_would_see_gets_the_keys() {
+    let mut model = workstation(80, 12);
+    assert_eq!(areas(&model).detail, None);
+    press(&mut model, "]");
+    assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::Detail));
+}
+
+#[test]
 fn the_lab_goes_from_set_up_to_trace_to_request() {
     let mut model = fixture::empty(120, 40);
     let up = press(&mut model, "L");
@@ -284,6 +314,9 @@ fn a_click_selects_and_the_wheel_scrolls_what_is_under_it() {
     screen(&mut model);
     update(&mut model, at(MouseKind::ScrollUp, 100, 10));
     assert!(!model.detail.text.following());
+    let (tab, _) = *model.places.views.iter().find(|(_, view)| *view == View::Inspect).expect("it has a tab");
+    update(&mut model, at(MouseKind::Down(MouseButton::Left), tab.x + 1, tab.y));
+    assert_eq!((model.view(), model.focus), (Some(View::Inspect), Focus::Detail));
     update(&mut model, at(MouseKind::Down(MouseButton::Left), 38, 0));
     assert_eq!(model.screen, Screen::Networks);
 }

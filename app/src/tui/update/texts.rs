@@ -78,11 +78,12 @@ pub fn save(model: &mut Model, path: PathBuf) -> Vec<Effect> {
 /// The command line that prints what is shown, and a name for its file.
 fn source(model: &Model) -> Option<(Vec<String>, String)> {
     let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let view = model.view()?;
     if model.screen == Screen::Images {
         return Some((argv(&["inspect", model.images.selected()?.reference()]), "image.json".to_owned()));
     }
     let name = &model.containers.selected()?.name;
-    Some(match model.detail.view {
+    Some(match view {
         View::Log if model.detail.times => (argv(&["logs", "-t", name]), format!("{name}.log")),
         View::Log => (argv(&["logs", name]), format!("{name}.log")),
         View::Inspect => (argv(&["inspect", name]), format!("{name}.json")),

@@ -82,17 +82,20 @@ pub fn hints(model: &Model) -> Vec<KeyHint> {
             let Some(chord) = model.keymap.chords(spec.action).find(reaches) else { continue };
             let key = match spec.action {
                 Action::HopLeft => format!("{chord} {}", key(model, Action::HopRight)),
+                Action::PreviousView => format!("{chord} {}", key(model, Action::NextView)),
                 _ => chord.to_string(),
             };
             hints.push((spec.action, KeyHint::new(key, label)));
         }
     }
-    let quits_last = |(action, _): &(Action, KeyHint)| match action {
+    let late = |(action, _): &(Action, KeyHint)| match action {
         Action::Quit => 1,
-        Action::Help => 2,
+        // The tabs show it too.
+        Action::PreviousView => 2,
+        Action::Help => 3,
         _ => 0,
     };
-    hints.sort_by_key(quits_last);
+    hints.sort_by_key(late);
     let mut hints: Vec<KeyHint> = hints.into_iter().map(|(_, hint)| hint).collect();
     if matches!(model.modal, Some(Modal::Page(Page::Help(_)))) {
         hints.truncate(1);

@@ -1,0 +1,57 @@
+//! The pane of details: one view of the selection, the others as tabs in its frame.
+
+mod text;
+
+use crate::tui::model::detail::View;
+use crate::tui::model::{Focus, Model, Screen};
+use porthole_widgets::frame::{Panel, inner};
+use porthole_widgets::text::put;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+/// Draws the pane.
+pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
+    let Some(view) = model.view() else { return };
+    frame(model, view, area, buf);
+    let inside = inner(area);
+    if let Some(problem) = model.detail.problem.as_ref().filter(|_| model.detail.text.is_empty()) {
+        return put_problem(model, problem, inside, buf);
+    }
+    match view {
+        View::Log | View::Top | View::Inspect => text::draw(model, view, inside, buf),
+    }
+}
+
+/// The frame with the name of the selection and the tabs, whose places are noted.
+fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
+    let views = View::all(model.screen);
+    let names: Vec<&str> = views.iter().map(|view| view.name()).collect();
+    let shown = views.iter().position(|other| *other == view).unwrap_or(0);
+    let status = match view {
+        View::Log | View::Top | View::Inspect => text::status(model, view),
+    };
+    let subject = subject(model).to_owned();
+    let panel = Panel::new(&model.theme).title(&subject).tabs(&names, shown);
+    let panel = panel.status(&status).focused(model.focus == Focus::Detail);
+    model.places.views = panel.tab_places(area).into_iter().map(|(place, tab)| (place, views[tab])).collect();
+    panel.render(area, buf);
+}
+
+/// What is selected.
+fn subject(model: &Model) -> &str {
+    match model.screen {
+        Screen::Images => model.images.selected().map_or("", |image| image.reference()),
+        _ => model.containers.selected().map_or("", |container| container.name.as_str()),
+    }
+}
+
+fn put_problem(model: &Model, problem: &str, inside: Rect, buf: &mut Buffer) {
+    let line = Rect {
+        x: inside.x + 1.min(inside.width),
+        width: inside.width.saturating_sub(2),
+        height: inside.height.min(1),
+        ..inside
+    };
+    put(buf, line, problem, model.theme.bad());
+}
