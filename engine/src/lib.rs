@@ -22,6 +22,7 @@ pub use container::disk_usage::DiskUsage;
 pub use container::exec::ExecOptions;
 pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;
+pub use container::namespaces::{IpcMode, Namespaces, PidMode};
 pub use container::options::CreateOptions;
 pub use container::resolution::{HostAddress, Resolution};
 pub use container::resources::{Resources, Throttle};

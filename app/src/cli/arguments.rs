@@ -1,6 +1,6 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
-use super::confinement::{ConfinementArgs, ResolutionArgs};
+use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
@@ -161,6 +161,8 @@ pub struct ContainerArgs {
     pub fixed_limits: FixedLimitArgs,
     #[command(flatten)]
     pub confinement: ConfinementArgs,
+    #[command(flatten)]
+    pub namespaces: NamespaceArgs,
     #[command(flatten)]
     pub resolution: ResolutionArgs,
     #[command(flatten)]

@@ -1,7 +1,7 @@
-//! What a container may do, and how it finds other hosts: the flags of `run` and `create`, and their reading.
+//! What a container may do, what it shares, and how it finds other hosts: the flags of `run` and `create`, and their reading.
 
 use clap::Args;
-use porthole_engine::{Confinement, HostAddress, Resolution};
+use porthole_engine::{Confinement, HostAddress, Namespaces, Resolution};
 use std::net::IpAddr;
 
 /// Kernel parameters, devices, groups, privileges.
@@ -22,6 +22,23 @@ pub struct ConfinementArgs {
     /// Security options
     #[arg(long, value_name = "no-new-privileges|seccomp=unconfined")]
     pub security_opt: Vec<String>,
+}
+
+/// Namespaces that are shared.
+#[derive(Debug, Default, Args)]
+pub struct NamespaceArgs {
+    /// PID namespace to use
+    #[arg(long, value_name = "host|container:NAME")]
+    pub pid: Option<String>,
+    /// IPC mode to use
+    #[arg(long, value_name = "none|private|shareable|host|container:NAME")]
+    pub ipc: Option<String>,
+    /// UTS namespace to use
+    #[arg(long, value_name = "host")]
+    pub uts: Option<String>,
+    /// Cgroup namespace to use
+    #[arg(long, value_name = "host|private")]
+    pub cgroupns: Option<String>,
 }
 
 /// Hosts and resolvers.
@@ -72,6 +89,24 @@ impl ConfinementArgs {
             }
         }
         Ok(confinement)
+    }
+}
+
+impl NamespaceArgs {
+    /// Reads the flags.
+    pub fn namespaces(self) -> Result<Namespaces, String> {
+        let is_host = |value: Option<String>, own: &str, invalid: &str| match value.as_deref() {
+            None | Some("") => Ok(false),
+            Some("host") => Ok(true),
+            Some(value) if value == own => Ok(false),
+            Some(_) => Err(invalid.to_owned()),
+        };
+        Ok(Namespaces {
+            pid: self.pid.as_deref().unwrap_or_default().parse()?,
+            ipc: self.ipc.as_deref().unwrap_or_default().parse()?,
+            host_uts: is_host(self.uts, "", "--uts: invalid UTS mode")?,
+            host_cgroup: is_host(self.cgroupns, "private", "--cgroupns: invalid CGROUP mode")?,
+        })
     }
 }
 

@@ -30,6 +30,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         oom_score_adj: arguments.oom_score_adj,
         shm_size: arguments.shm_size.as_deref().map(units::parse_bytes).transpose().map_err(usage)?.filter(|n| *n != 0),
         confinement: arguments.confinement.confinement().map_err(usage)?,
+        namespaces: arguments.namespaces.namespaces().map_err(usage)?,
         resolution: arguments.resolution.resolution().map_err(usage)?,
         ulimits: arguments.ulimit.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(usage)?,
     };

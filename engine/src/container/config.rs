@@ -1,6 +1,7 @@
 //! `config.json`: what was asked of a container, joined with what its image says.
 
 use super::confinement::Confinement;
+use super::namespaces::Namespaces;
 use super::resolution::Resolution;
 use super::resources::Resources;
 use super::ulimit::Ulimit;
@@ -100,6 +101,8 @@ pub struct HostConfig {
     pub confinement: Confinement,
     /// How it resolves names.
     pub resolution: Resolution,
+    /// Which namespaces it shares.
+    pub namespaces: Namespaces,
 }
 
 /// One `-v SOURCE:TARGET[:OPTIONS]`.

@@ -2,6 +2,7 @@
 
 use super::config::NetworkMode;
 use super::devices;
+use super::namespaces::IpcMode;
 use crate::error::{Error, Result};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType};
 use serde::{Deserialize, Serialize};
@@ -128,12 +129,15 @@ impl TryFrom<String> for DeviceRule {
 
 impl Confinement {
     /// Refuses kernel parameters that are not the container's own: they would be set for the whole host.
-    pub fn check(&self, network: &NetworkMode) -> Result<()> {
+    pub fn check(&self, network: &NetworkMode, ipc: &IpcMode) -> Result<()> {
         for name in self.sysctls.keys() {
             let dotted = name.replace('/', ".");
             let of_network = dotted.starts_with("net.");
             if of_network && matches!(network, NetworkMode::Host) {
                 return Err(Error::InvalidOption(format!("sysctl \"{name}\" not allowed in host network namespace")));
+            }
+            if !of_network && *ipc == IpcMode::Host {
+                return Err(Error::InvalidOption(format!("sysctl \"{name}\" not allowed in host ipc namespace")));
             }
             if !of_network && !dotted.starts_with("fs.mqueue.") && !IPC_SYSCTLS.contains(&dotted.as_str()) {
                 return Err(Error::InvalidOption(format!("sysctl '{name}' is not allowed")));
@@ -210,11 +214,12 @@ mod tests {
             ..Confinement::default()
         };
         for name in ["net.core.somaxconn", "net/ipv4/ip_forward", "kernel.shmmax", "fs.mqueue.msg_max"] {
-            assert!(with(name).check(&NetworkMode::Bridge).is_ok(), "{name}");
+            assert!(with(name).check(&NetworkMode::Bridge, &IpcMode::Private).is_ok(), "{name}");
         }
         for name in ["kernel.core_pattern", "kernel.panic", "vm.swappiness", "fs.file-max", "../net.x"] {
-            assert!(with(name).check(&NetworkMode::Bridge).is_err(), "{name}");
+            assert!(with(name).check(&NetworkMode::Bridge, &IpcMode::Private).is_err(), "{name}");
         }
-        assert!(with("net.core.somaxconn").check(&NetworkMode::Host).is_err());
+        assert!(with("net.core.somaxconn").check(&NetworkMode::Host, &IpcMode::Private).is_err());
+        assert!(with("kernel.shmmax").check(&NetworkMode::Bridge, &IpcMode::Host).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Making a container: its directory, its name, its configuration. Nothing runs yet.
 
 use super::config::{Bind, ContainerConfig, NetworkMode};
+use super::namespaces::IpcMode;
 use super::options::CreateOptions;
 use super::record::Record;
 use super::start::{Attachment, FRESH, Finished};
@@ -109,10 +110,7 @@ impl Engine {
 
     fn configure(&self, record: &Record, image: &Image, options: CreateOptions, name: String) -> Result<()> {
         let mut config = combine(record.id.clone(), name, image, options)?;
-        if let NetworkMode::Container(other) = &mut config.host.network {
-            // Its name may change, or become another's.
-            *other = self.find(other)?.id;
-        }
+        self.pin_donors(&mut config)?;
         config.host.binds.iter().try_for_each(create_bind_source)?;
         for directory in ["upper", "work", "log"] {
             files::create_private_directory(&record.path(directory))?;
@@ -145,7 +143,7 @@ fn check(options: &CreateOptions) -> Result<()> {
         return refuse("conflicting options: cannot specify both --restart and --rm");
     }
     host.resources.check()?;
-    host.confinement.check(&host.network)?;
+    host.confinement.check(&host.network, &host.namespaces.ipc)?;
     host.resolution.check(&host.network)?;
     if let Some(score @ (..-1000 | 1001..)) = host.oom_score_adj {
         return refuse(&format!("Invalid value {score}, range for oom score adj is [-1000, 1000]"));
@@ -160,6 +158,12 @@ fn check(options: &CreateOptions) -> Result<()> {
     }
     if options.hostname.is_some() && matches!(host.network, NetworkMode::Container(_)) {
         return refuse("conflicting options: hostname and the network mode");
+    }
+    if options.hostname.is_some() && host.namespaces.host_uts {
+        return refuse("conflicting options: hostname and the UTS mode");
+    }
+    if host.shm_size.is_some() && matches!(host.namespaces.ipc, IpcMode::Host | IpcMode::None | IpcMode::Container(_)) {
+        return refuse("conflicting options: shm-size and the IPC mode, which leaves no /dev/shm to be sized");
     }
     if options.hostname.as_ref().is_some_and(|name| name.len() > LONGEST_HOST_NAME) {
         return refuse(&format!("invalid hostname: the kernel allows at most {LONGEST_HOST_NAME} bytes"));
@@ -207,6 +211,7 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
     }
     let hostname = match (&options.host.network, options.hostname) {
         (_, Some(hostname)) => hostname,
+        (_, None) if options.host.namespaces.host_uts => host_name(),
         (NetworkMode::Host, None) => host_name(),
         (_, None) => id[..12].to_owned(),
     };

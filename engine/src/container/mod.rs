@@ -12,6 +12,7 @@ mod health;
 pub mod inspect;
 pub mod logs;
 pub mod names;
+pub mod namespaces;
 pub mod options;
 pub mod reconcile;
 pub mod record;

@@ -1,6 +1,7 @@
 //! From what was asked of a container to the OCI `Spec` of its process. Pure: what must be looked up comes in [`Facts`].
 
 use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
+use super::namespaces::{IpcMode, Joined, PidMode};
 use super::ulimit::Ulimit;
 use super::user::User;
 use super::{capabilities, environment};
@@ -21,8 +22,8 @@ pub struct Facts<'a> {
     pub directory: &'a Path,
     /// Directory with the hosts and resolv.conf files to use: its own, or that of the container whose network it shares.
     pub network_files: &'a Path,
-    /// A network namespace to join.
-    pub network_namespace: Option<PathBuf>,
+    /// Namespaces of other containers that it joins.
+    pub joined: &'a Joined,
     /// Its cgroup below every hierarchy.
     pub cgroup: String,
     /// How much it may use.
@@ -69,7 +70,7 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
     let mut spec = Spec::default();
     spec.set_process(Some(process))
         .set_root(Some(root))
-        .set_hostname((!config.hostname.is_empty()).then(|| config.hostname.clone()))
+        .set_hostname((!config.host.namespaces.host_uts).then(|| config.hostname.clone()))
         .set_mounts(Some(mounts(config, &facts)))
         .set_linux(Some(linux(config, facts)))
         .set_annotations(is_filtered(&config.host).then(default_seccomp));
@@ -114,7 +115,7 @@ pub fn process(argv: Vec<String>, env: Vec<String>, cwd: &str, user: &User, tty:
 fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Linux {
     let mut linux = Linux::default();
     linux
-        .set_namespaces(Some(namespaces(&config.host.network, facts.network_namespace)))
+        .set_namespaces(Some(namespaces(&config.host, facts.joined)))
         .set_resources(Some(resources(config, facts.resources, &facts.mapped_devices)))
         .set_devices(Some(facts.devices.into_iter().chain(facts.mapped_devices).collect()))
         .set_sysctl(Some(config.host.confinement.sysctls.clone().into_iter().collect()))
@@ -137,19 +138,19 @@ fn masked_paths() -> Vec<String> {
     MASKED.iter().map(ToString::to_string).chain(throttles).collect()
 }
 
-fn namespaces(network: &NetworkMode, join: Option<PathBuf>) -> Vec<LinuxNamespace> {
-    let own = [
-        LinuxNamespaceType::Mount,
-        LinuxNamespaceType::Uts,
-        LinuxNamespaceType::Pid,
-        LinuxNamespaceType::Ipc,
-        LinuxNamespaceType::Cgroup,
+/// All that are not the host's: new ones, and those of other containers by their paths.
+fn namespaces(host: &HostConfig, joined: &Joined) -> Vec<LinuxNamespace> {
+    let asked = &host.namespaces;
+    let all = [
+        (LinuxNamespaceType::Mount, false, &None),
+        (LinuxNamespaceType::Uts, asked.host_uts, &None),
+        (LinuxNamespaceType::Pid, asked.pid == PidMode::Host, &joined.pid),
+        (LinuxNamespaceType::Ipc, asked.ipc == IpcMode::Host, &joined.ipc),
+        (LinuxNamespaceType::Cgroup, asked.host_cgroup, &None),
+        (LinuxNamespaceType::Network, host.network == NetworkMode::Host, &joined.network),
     ];
-    let mut namespaces: Vec<LinuxNamespace> = own.map(|kind| namespace(kind, None)).into();
-    if *network != NetworkMode::Host {
-        namespaces.push(namespace(LinuxNamespaceType::Network, join));
-    }
-    namespaces
+    let not_the_hosts = all.into_iter().filter(|(_, is_the_hosts, _)| !is_the_hosts);
+    not_the_hosts.map(|(kind, _, path)| namespace(kind, path.clone())).collect()
 }
 
 fn namespace(kind: LinuxNamespaceType, path: Option<PathBuf>) -> LinuxNamespace {
@@ -198,7 +199,6 @@ fn device_rule(
 
 fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
     let read_only = if config.host.privileged { "rw" } else { "ro" };
-    let shm_size = format!("size={}", config.host.shm_size());
     let mut mounts = vec![
         mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -210,9 +210,8 @@ fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
         ),
         mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", read_only]),
         mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", read_only]),
-        mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
-        mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm_size]),
     ];
+    mounts.extend(shared_memory(&config.host, facts.joined));
     if config.host.network == NetworkMode::Host {
         // sysfs shows the network namespace it was mounted in, which here is not the container's to mount anew.
         mounts[3] = mount("/sys", "bind", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only]);
@@ -226,6 +225,25 @@ fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
     // A bind asked for comes last, and so wins over what stands at its place.
     mounts.extend(config.host.binds.iter().map(bind));
     mounts
+}
+
+/// Message queues and /dev/shm, which go with the IPC namespace.
+fn shared_memory(host: &HostConfig, joined: &Joined) -> Vec<Mount> {
+    let own = ["nosuid", "noexec", "nodev"];
+    let queues = mount("/dev/mqueue", "mqueue", "mqueue", &own);
+    let size = format!("size={}", host.shm_size());
+    match (&host.namespaces.ipc, &joined.shm) {
+        (IpcMode::Host, _) => {
+            vec![queues, mount("/dev/shm", "bind", "/dev/shm", &["rbind", "nosuid", "noexec", "nodev"])]
+        }
+        (IpcMode::Container(_), Some(shm)) => {
+            vec![queues, mount("/dev/shm", "bind", &shm.to_string_lossy(), &["bind", "nosuid", "noexec", "nodev"])]
+        }
+        (IpcMode::None | IpcMode::Container(_), _) => vec![queues],
+        (IpcMode::Private | IpcMode::Shareable, _) => {
+            vec![queues, mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &size])]
+        }
+    }
 }
 
 fn mount(target: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
@@ -255,6 +273,7 @@ fn bind(bind: &Bind) -> Mount {
 
 #[cfg(test)]
 mod tests {
+    use super::super::namespaces::Namespaces;
     use super::*;
 
     fn config() -> ContainerConfig {
@@ -289,7 +308,7 @@ mod tests {
             user: User { uid: 0, gid: 0, groups: vec![], home: "/root".into() },
             directory: Path::new("/c"),
             network_files: Path::new("/c"),
-            network_namespace: None,
+            joined: &Joined::default(),
             cgroup: "/porthole/ab".into(),
             resources: LinuxResources::default(),
             devices: vec![],
@@ -337,6 +356,20 @@ mod tests {
         assert_eq!(size(&config), "size=67108864");
         config.host.shm_size = Some(1 << 20);
         assert_eq!(size(&config), "size=1048576");
+    }
+
+    #[test]
+    fn namespaces_of_the_host_are_left_out_and_those_of_others_named() {
+        let mut config = config();
+        config.host.namespaces =
+            Namespaces { pid: PidMode::Host, ipc: IpcMode::Host, host_uts: true, host_cgroup: true };
+        let spec = built(&config);
+        assert_eq!(kinds(&spec), ["mount", "network"]);
+        assert!(spec.get("hostname").is_none());
+        let joined = Joined { pid: Some("/proc/7/ns/pid".into()), ..Joined::default() };
+        let host = HostConfig::default();
+        let pid = namespaces(&host, &joined).into_iter().find(|one| one.typ() == LinuxNamespaceType::Pid).unwrap();
+        assert_eq!(pid.path().as_deref(), Some(Path::new("/proc/7/ns/pid")));
     }
 
     #[test]

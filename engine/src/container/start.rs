@@ -1,6 +1,7 @@
 //! Starting a container: its monitor, its network, and a client that attaches before anything is said.
 
 use super::config::{ContainerConfig, NetworkMode};
+use super::namespaces::Joined;
 use super::record::{self, Record};
 use super::resources::Resources;
 use super::spec::{self, Facts};
@@ -200,9 +201,11 @@ impl Engine {
     fn launch_monitor(&self, record: &Record, config: &ContainerConfig) -> Result<(Launching, Vec<String>)> {
         let ports = published_ports(config)?;
         self.mark_active(record, config)?;
-        let spec = self.make_spec(record, config)?;
+        let joined = self.joined(config)?;
+        let spec = self.make_spec(record, config, &joined)?;
         files::write_json(&record.path("spec.json"), &spec, Durability::Volatile)?;
-        files::write_json(&record.path("monitor.json"), &self.monitor_config(record, config)?, Durability::Volatile)?;
+        let monitor = MonitorConfig { donors: joined.donors, ..self.monitor_config(record, config)? };
+        files::write_json(&record.path("monitor.json"), &monitor, Durability::Volatile)?;
         let program = Path::new("/proc/self/exe");
         let socket = self.paths().socket(&record.id);
         let mut launching = client::launch(program, &[OsStr::new("monitor")], record.directory(), &socket)?;
@@ -277,19 +280,18 @@ impl Engine {
         error
     }
 
-    fn make_spec(&self, record: &Record, config: &ContainerConfig) -> Result<Spec> {
+    fn make_spec(&self, record: &Record, config: &ContainerConfig, joined: &Joined) -> Result<Spec> {
         let mut roots = vec![record.path("upper")];
         roots.extend(config.layers.iter().cloned());
         let user = UserDatabase::of_layers(&roots)
             .resolve_with(&config.user, &config.host.confinement.groups)
             .map_err(Error::InvalidOption)?;
-        let (network_files, network_namespace) = self.shared_network(record, config)?;
         self.write_network_files(record, config)?;
         let facts = Facts {
             user,
             directory: record.directory(),
-            network_files: &network_files,
-            network_namespace,
+            network_files: &self.network_files(record, config)?,
+            joined,
             cgroup: self.cgroup(&record.id),
             resources: self.limits(record, &config.host.resources)?,
             mapped_devices: config.host.confinement.nodes()?,
@@ -305,18 +307,12 @@ impl Engine {
         resources.to_oci(limits_swap)
     }
 
-    /// Whose hosts and resolv.conf a container uses, and the network namespace that it joins.
-    fn shared_network(&self, record: &Record, config: &ContainerConfig) -> Result<(PathBuf, Option<PathBuf>)> {
-        let NetworkMode::Container(other) = &config.host.network else {
-            return Ok((record.directory().to_owned(), None));
-        };
-        let other = self.find(other)?;
-        let live = other.live()?;
-        let init = live.state.init.filter(|_| record::is_active(live.state.status));
-        let init = init.ok_or_else(|| {
-            Error::InvalidOption(format!("cannot join network of a non running container: {}", other.id))
-        })?;
-        Ok((other.directory().to_owned(), Some(format!("/proc/{}/ns/net", init.pid).into())))
+    /// The directory of the container whose hosts and resolv.conf a container uses.
+    fn network_files(&self, record: &Record, config: &ContainerConfig) -> Result<PathBuf> {
+        match &config.host.network {
+            NetworkMode::Container(other) => Ok(self.find(other)?.directory().to_owned()),
+            _ => Ok(record.directory().to_owned()),
+        }
     }
 
     fn write_network_files(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
@@ -355,6 +351,7 @@ impl Engine {
             cleanup: self.cleanup_command(&config.id),
             health: super::health::for_monitor(record, config)?,
             events: self.subject(config),
+            donors: Vec::new(),
         })
     }
 

@@ -8,7 +8,7 @@ use super::stop::cgroup_error;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Durability};
-use porthole_runtime::monitor::RestartPolicy;
+use porthole_runtime::monitor::{MonitorConfig, RestartPolicy};
 
 /// What is to be changed; the rest stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,9 @@ impl Engine {
 
     /// Tells the monitor of an active container of a new restart policy or name.
     pub(super) fn tell_monitor(&self, record: &Record, config: &ContainerConfig, live: &Live) -> Result<()> {
-        let monitor = self.monitor_config(record, config)?;
+        let before: Option<MonitorConfig> = files::read_json(&record.path("monitor.json"))?;
+        let donors = before.map(|before| before.donors).unwrap_or_default();
+        let monitor = MonitorConfig { donors, ..self.monitor_config(record, config)? };
         files::write_json(&record.path("monitor.json"), &monitor, Durability::Volatile)?;
         // A lost monitor restarts nothing and tells nothing, and the next one reads the record.
         if live.monitor_lost {

@@ -1,15 +1,17 @@
 //! One run of the container: from the sandbox that waits to be started to the exit code.
 
-use super::MonitorConfig;
 use super::daemon;
+use super::{Donor, MonitorConfig};
 use crate::cgroup::Cgroup;
 use crate::process::{self, ProcessId};
 use crate::sandbox::{self, CreateRequest, Stdio};
+use crate::state::State;
 use crate::streams::Streams;
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Why a container could not be made or started, in the terms of Docker's command line.
@@ -50,6 +52,7 @@ impl Prepared {
     /// Makes the container, in the network namespace of the run before if there was one.
     pub(super) fn new(config: &MonitorConfig, network: Option<&KeptNetwork>) -> Result<Self, Failure> {
         let mut spec = spec_of(config)?;
+        config.donors.iter().try_for_each(|donor| follow(&mut spec, donor))?;
         if let Some(KeptNetwork(file)) = network {
             join_network(&mut spec, format!("/proc/self/fd/{}", file.as_raw_fd()));
         }
@@ -160,6 +163,37 @@ fn owns(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
     let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
     let namespace = namespaces.into_iter().flatten().find(|namespace| namespace.typ() == wanted);
     namespace.is_some_and(|namespace| namespace.path().is_none())
+}
+
+/// Joins the namespaces that a donor has now: it may have been started again since the spec was written.
+fn follow(spec: &mut Spec, donor: &Donor) -> Result<(), Failure> {
+    let now = State::load(&donor.directory)?.and_then(|state| state.init).filter(ProcessId::is_alive);
+    let Some(now) = now else {
+        let name = donor.directory.file_name().unwrap_or_default().to_string_lossy();
+        return Err(Failure {
+            exit_code: 125,
+            message: format!("cannot join namespaces of a non running container: {name}"),
+        });
+    };
+    if now == donor.init {
+        return Ok(());
+    }
+    let before = format!("/proc/{}", donor.init.pid);
+    let replaced = |path: &PathBuf| {
+        path.strip_prefix(&before).ok().map(|rest| Path::new("/proc").join(now.pid.to_string()).join(rest))
+    };
+    let namespaces = spec.linux_mut().as_mut().and_then(|linux| linux.namespaces_mut().as_mut());
+    for namespace in namespaces.into_iter().flatten() {
+        if let Some(path) = namespace.path().as_ref().and_then(replaced) {
+            namespace.set_path(Some(path));
+        }
+    }
+    for mount in spec.mounts_mut().iter_mut().flatten() {
+        if let Some(source) = mount.source().as_ref().and_then(replaced) {
+            mount.set_source(Some(source));
+        }
+    }
+    Ok(())
 }
 
 fn join_network(spec: &mut Spec, path: String) {

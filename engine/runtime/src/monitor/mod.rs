@@ -19,6 +19,7 @@ pub use crate::log::LogConfig;
 pub use health::HealthCheck;
 
 use crate::event::Subject;
+use crate::process::ProcessId;
 use crate::protocol::Reply;
 use crate::sandbox::RootSource;
 use peer::Peer;
@@ -56,6 +57,18 @@ pub struct MonitorConfig {
     pub health: Option<HealthCheck>,
     /// As whom its events are told: those that only the monitor sees.
     pub events: Subject,
+    /// Containers whose namespaces it joins.
+    #[serde(default)]
+    pub donors: Vec<Donor>,
+}
+
+/// A container whose namespaces another one joins. The spec names them by way of its init, `/proc/PID/…`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Donor {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Its init at the time when the spec was written.
+    pub init: ProcessId,
 }
 
 /// Docker's restart policies.

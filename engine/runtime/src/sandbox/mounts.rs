@@ -1,12 +1,15 @@
 //! The spec's mounts, placed in the new root one after the other.
 
 use super::error::{Context, Error, Result};
+use super::namespaces::{Visit, join};
 use crate::cgroup::Cgroup;
 use crate::mount::{Bind, Depth, Mount, Options, Root};
 use oci_spec::runtime::{Mount as SpecMount, Spec};
 use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Mounts all of them.
 pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup) -> Result<()> {
@@ -41,10 +44,27 @@ fn bind(root: &Root, mount: &SpecMount, options: &Options, depth: Depth) -> Resu
     let Some(source) = mount.source() else {
         return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));
     };
-    let copy = Mount::of_path(source, depth).during(|| format!("open source {}", source.display()))?;
+    let copy = source_of(source, depth).during(|| format!("open source {}", source.display()))?;
     copy.apply(options).during(|| "set its options".into())?;
     let target = root.target_like(&copy, destination).during(|| "make the target".into())?;
     copy.attach(target).during(|| format!("place {}", source.display()))
+}
+
+/// A copy of what is mounted at a path. What is seen through `/proc/PID/root` is mounted in the namespace of that process,
+/// and can only be copied there.
+fn source_of(source: &Path, depth: Depth) -> io::Result<Mount> {
+    let Some((process, inside)) = root_of_process(source) else { return Mount::of_path(source, depth) };
+    let namespace = File::open(process.join("ns/mnt"))?;
+    let mut visit = Visit::default();
+    visit.enter(libc::CLONE_NEWNS, |flag| join(&namespace, flag))?;
+    Mount::of_path(&inside, depth)
+}
+
+/// `/proc/PID` and the path behind `root`.
+fn root_of_process(source: &Path) -> Option<(PathBuf, PathBuf)> {
+    let mut components = source.strip_prefix("/proc").ok()?.components();
+    let pid = components.next()?.as_os_str().to_str().filter(|pid| pid.bytes().all(|digit| digit.is_ascii_digit()))?;
+    (components.next()?.as_os_str() == "root").then(|| (Path::new("/proc").join(pid), Path::new("/").join(components)))
 }
 
 fn file_system(root: &Root, mount: &SpecMount, kind: &str, options: &Options) -> Result<()> {
@@ -95,4 +115,18 @@ fn cgroups(root: &Root, destination: &Path, options: &Options, cgroup: &Cgroup) 
         copy.attach(target).during(|| format!("place {name}"))?;
     }
     new.change(options.set, options.clear, 0, Depth::One).during(|| "set its options".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_of_processes_are_told_apart() {
+        let parts = |path: &str| root_of_process(Path::new(path));
+        assert_eq!(parts("/proc/7/root/dev/shm"), Some(("/proc/7".into(), "/dev/shm".into())));
+        for path in ["/proc/self/root/x", "/proc/7/rootx", "/proc/7", "/data/7/root/x", "/proc//root"] {
+            assert_eq!(parts(path), None, "{path}");
+        }
+    }
 }

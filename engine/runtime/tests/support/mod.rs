@@ -188,6 +188,7 @@ fn config(id: &str, directory: &Path, root: PathBuf, options: &Options) -> Monit
             image: "test".to_owned(),
             labels: BTreeMap::new(),
         },
+        donors: Vec::new(),
     }
 }
 
