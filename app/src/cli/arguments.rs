@@ -182,6 +182,9 @@ pub struct ContainerArgs {
     /// Mount a tmpfs directory
     #[arg(long, value_name = "PATH[:OPTIONS]")]
     pub tmpfs: Vec<String>,
+    /// Run an init inside the container that forwards signals and reaps processes
+    #[arg(long)]
+    pub init: bool,
     /// Give extended privileges to this container
     #[arg(long)]
     pub privileged: bool,

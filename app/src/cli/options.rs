@@ -18,6 +18,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         restart: parse_restart(arguments.restart.as_deref().unwrap_or("no")).map_err(usage)?,
         auto_remove: arguments.rm,
         privileged: arguments.privileged,
+        init: arguments.init,
         cap_add: arguments.cap_add,
         cap_drop: arguments.cap_drop,
         read_only: arguments.read_only,

@@ -81,6 +81,8 @@ pub struct HostConfig {
     pub auto_remove: bool,
     /// Whether it gets every capability and device.
     pub privileged: bool,
+    /// Whether an init of ours is its first process, and its command the init's child.
+    pub init: bool,
     /// Capabilities added to the default ones.
     pub cap_add: Vec<String>,
     /// Capabilities taken from the default ones.

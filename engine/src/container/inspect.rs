@@ -109,6 +109,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "RestartPolicy": restart_policy(host.restart),
         "AutoRemove": host.auto_remove,
         "Privileged": host.privileged,
+        "Init": host.init,
         "PidMode": host.namespaces.pid,
         "IpcMode": host.namespaces.ipc,
         "UTSMode": if host.namespaces.host_uts { "host" } else { "" },

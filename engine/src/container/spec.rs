@@ -34,6 +34,11 @@ pub struct Facts<'a> {
     pub mapped_devices: Vec<LinuxDevice>,
 }
 
+/// Where the init of `--init` is seen, as Docker has it.
+const INIT: &str = "/sbin/docker-init";
+/// Where it lies in the container's directory.
+pub const INIT_FILE: &str = "init";
+
 /// Docker's masked paths (moby daemon/pkg/oci/defaults.go).
 const MASKED: [&str; 12] = [
     "/proc/acpi",
@@ -58,7 +63,9 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
     let capabilities = capabilities::select(config.host.privileged, &config.host.cap_add, &config.host.cap_drop)
         .map_err(Error::InvalidOption)?;
     let env = environment::of_init(&config.env, &config.hostname, config.tty, &facts.user.home);
-    let mut process = process(config.argv(), env, &config.working_dir, &facts.user, config.tty);
+    let init: &[&str] = if config.host.init { &[INIT, "--"] } else { &[] };
+    let argv = init.iter().map(ToString::to_string).chain(config.argv()).collect();
+    let mut process = process(argv, env, &config.working_dir, &facts.user, config.tty);
     process
         .set_capabilities(Some(capabilities::of_process(capabilities, facts.user.uid)))
         .set_oom_score_adj(config.host.oom_score_adj);
@@ -222,6 +229,10 @@ fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
         file("/etc/hosts", &facts.network_files.join("hosts")),
         file("/etc/resolv.conf", &facts.network_files.join("resolv.conf")),
     ]);
+    if config.host.init {
+        let program = facts.directory.join(INIT_FILE);
+        mounts.push(mount(INIT, "bind", &program.to_string_lossy(), &["bind", "ro", "nosuid", "nodev"]));
+    }
     // A bind asked for comes last, and so wins over what stands at its place.
     mounts.extend(config.host.binds.iter().map(bind));
     mounts

@@ -287,6 +287,9 @@ impl Engine {
             .resolve_with(&config.user, &config.host.confinement.groups)
             .map_err(Error::InvalidOption)?;
         self.write_network_files(record, config)?;
+        if config.host.init {
+            write_program(&record.path(spec::INIT_FILE), porthole_init::PROGRAM)?;
+        }
         let facts = Facts {
             user,
             directory: record.directory(),
@@ -399,6 +402,13 @@ fn open_netns(init: ProcessId) -> Result<File> {
 
 fn host_resolv_conf() -> Result<String> {
     porthole_network::host_resolv_conf().map_err(|source| Error::file("/etc/resolv.conf", source))
+}
+
+/// A file of the container's own, so that nothing it does to it concerns others.
+fn write_program(path: &Path, program: &[u8]) -> Result<()> {
+    files::replace(path, program, Durability::Volatile)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(path, mode).map_err(|source| Error::file(path, source))
 }
 
 fn write_in_place(path: &Path, text: &str) -> Result<()> {
