@@ -20,6 +20,7 @@ pub use container::confinement::{Confinement, DeviceMapping, DeviceRule};
 pub use container::create::Created;
 pub use container::disk_usage::DiskUsage;
 pub use container::exec::ExecOptions;
+pub use container::logging::{LogDriver, Logging};
 pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;
 pub use container::namespaces::{IpcMode, Namespaces, PidMode};

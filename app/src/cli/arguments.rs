@@ -3,6 +3,7 @@
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
+use super::mounts::MountArgs;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -92,6 +93,9 @@ pub struct RunArgs {
     /// Run container in background and print container ID
     #[arg(short = 'd', long)]
     pub detach: bool,
+    /// Attach to STDIN, STDOUT or STDERR
+    #[arg(short = 'a', long, value_name = "STREAM")]
+    pub attach: Vec<String>,
     /// Override the key sequence for detaching a container
     #[arg(long, value_name = "KEYS")]
     pub detach_keys: Option<String>,
@@ -140,18 +144,26 @@ pub struct ContainerArgs {
     /// Username or UID (format: <name|uid>[:<group|gid>])
     #[arg(short = 'u', long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
-    /// Bind mount a directory or file
-    #[arg(short = 'v', long = "volume", value_name = "HOST:CONTAINER[:OPTIONS]")]
-    pub volume: Vec<String>,
+    #[command(flatten)]
+    pub mounts: MountArgs,
     /// Publish a container's port(s) to the host
     #[arg(short = 'p', long, value_name = "[[IP:]HOST:]CONTAINER[/PROTOCOL]")]
     pub publish: Vec<String>,
+    /// Publish all exposed ports to random ports
+    #[arg(short = 'P', long)]
+    pub publish_all: bool,
+    /// Expose a port or a range of ports
+    #[arg(long, value_name = "PORT[-PORT][/PROTOCOL]")]
+    pub expose: Vec<String>,
     /// Connect a container to a network
     #[arg(long = "network", alias = "net", value_name = "bridge|host|none|container:NAME")]
     pub network: Option<String>,
     /// Container host name
     #[arg(short = 'h', long)]
     pub hostname: Option<String>,
+    /// Container NIS domain name
+    #[arg(long)]
+    pub domainname: Option<String>,
     /// Overwrite the default ENTRYPOINT of the image
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<String>,
@@ -179,9 +191,6 @@ pub struct ContainerArgs {
     /// Mount the container's root filesystem as read only
     #[arg(long)]
     pub read_only: bool,
-    /// Mount a tmpfs directory
-    #[arg(long, value_name = "PATH[:OPTIONS]")]
-    pub tmpfs: Vec<String>,
     /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,
@@ -206,6 +215,21 @@ pub struct ContainerArgs {
     /// Set meta data on a container
     #[arg(short = 'l', long, value_name = "KEY[=VALUE]")]
     pub label: Vec<String>,
+    /// Read in a line delimited file of labels
+    #[arg(long, value_name = "FILE")]
+    pub label_file: Vec<PathBuf>,
+    /// Add an annotation to the container (passed through to the OCI runtime)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub annotation: Vec<String>,
+    /// Logging driver for the container
+    #[arg(long, value_name = "json-file|local|none", default_value = "", hide_default_value = true)]
+    pub log_driver: String,
+    /// Log driver options
+    #[arg(long, value_name = "max-size=SIZE|max-file=N")]
+    pub log_opt: Vec<String>,
+    /// Write the container ID to the file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Option<PathBuf>,
     /// The image
     pub image: String,
     /// The command and its arguments

@@ -11,8 +11,12 @@ pub fn attach(engine: &Engine, arguments: AttachArgs) -> Outcome {
     let container = engine.container(&arguments.container)?;
     let stdin = !arguments.no_stdin;
     check_terminal(stdin, container.tty)?;
-    let attachment =
-        Attachment { stdin, detach_keys: arguments.detach_keys, signal_proxy: arguments.sig_proxy && !container.tty };
+    let attachment = Attachment {
+        stdin,
+        detach_keys: arguments.detach_keys,
+        signal_proxy: arguments.sig_proxy && !container.tty,
+        ..Attachment::default()
+    };
     exit_code(engine.attach(&arguments.container, &attachment)?)
 }
 

@@ -1,7 +1,7 @@
 //! `exec`.
 
 use super::arguments::ExecArgs;
-use super::{Failure, Outcome, attach, options};
+use super::{Failure, Outcome, attach, files};
 use porthole_engine::{Engine, Error, ExecOptions};
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ pub fn exec(engine: &Engine, arguments: ExecArgs) -> Outcome {
     }
     let options = ExecOptions {
         command: arguments.command,
-        env: options::environment(&arguments.env_file, &arguments.env)?,
+        env: files::environment(&arguments.env_file, &arguments.env)?,
         user: arguments.user,
         working_dir: arguments.workdir,
         privileged: arguments.privileged,

@@ -51,6 +51,18 @@ pub struct FixedLimitArgs {
     /// Disable OOM Killer
     #[arg(long)]
     pub oom_kill_disable: bool,
+    /// Block IO weight (relative device weight)
+    #[arg(long, value_name = "DEVICE:WEIGHT")]
+    pub blkio_weight_device: Vec<String>,
+    /// Limit CPU real-time period in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_rt_period: Option<u64>,
+    /// Limit CPU real-time runtime in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_rt_runtime: Option<i64>,
+    /// Write a file of the container's cgroup (v2 only), such as memory.high or hugetlb.2MB.max
+    #[arg(long, value_name = "FILE=VALUE")]
+    pub cgroup_conf: Vec<String>,
     /// Limit read rate (bytes per second) from a device
     #[arg(long, value_name = "DEVICE:RATE")]
     pub device_read_bps: Vec<String>,
@@ -99,6 +111,10 @@ impl FixedLimitArgs {
         Ok(Resources {
             memory_swappiness: self.memory_swappiness.filter(|value| *value != -1).map(swappiness).transpose()?,
             oom_kill_disable: self.oom_kill_disable,
+            blkio_weight_device: self.blkio_weight_device.iter().map(|word| weight(word)).collect::<Result<_, _>>()?,
+            cpu_rt_period: self.cpu_rt_period.filter(|period| *period != 0),
+            cpu_rt_runtime: self.cpu_rt_runtime.filter(|runtime| *runtime != 0),
+            unified: self.cgroup_conf.iter().map(|word| cgroup_file(word)).collect::<Result<_, _>>()?,
             device_read_bps: throttles(&self.device_read_bps, bytes_rate)?,
             device_write_bps: throttles(&self.device_write_bps, bytes_rate)?,
             device_read_iops: throttles(&self.device_read_iops, operations_rate)?,
@@ -120,6 +136,22 @@ fn throttles(words: &[String], rate: fn(&str) -> Option<u64>) -> Result<Vec<Thro
         Ok(Throttle { path: PathBuf::from(path), rate })
     };
     words.iter().map(throttle).collect()
+}
+
+fn weight(word: &str) -> Result<Throttle, String> {
+    let (path, weight) = word.rsplit_once(':').ok_or_else(|| format!("bad format: {word}"))?;
+    if !path.starts_with("/dev/") {
+        return Err(format!("bad format for device path: {word}"));
+    }
+    let rate = weight.parse().map_err(|_| format!("invalid weight for device: {word}"))?;
+    Ok(Throttle { path: PathBuf::from(path), rate })
+}
+
+fn cgroup_file(word: &str) -> Result<(String, String), String> {
+    let pair = word.split_once('=').filter(|(name, _)| name.contains('.') && !name.contains('/'));
+    let (name, value) =
+        pair.ok_or_else(|| format!("invalid --cgroup-conf {word}: use FILE=VALUE, as in memory.high=64M"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn bytes_rate(text: &str) -> Option<u64> {
@@ -146,6 +178,16 @@ mod tests {
         assert_eq!(zeros.resources(), Ok(Resources { pids_limit: Some(0), ..Resources::default() }));
         let unlimited = LimitArgs { memory_swap: Some("-1".into()), ..LimitArgs::default() };
         assert_eq!(unlimited.resources().unwrap().memory_swap, Some(-1));
+    }
+
+    #[test]
+    fn weights_and_cgroup_files_have_values() {
+        assert_eq!(weight("/dev/vda:300"), Ok(Throttle { path: "/dev/vda".into(), rate: 300 }));
+        assert!(weight("/dev/vda").is_err() && weight("vda:300").is_err() && weight("/dev/vda:1mb").is_err());
+        assert_eq!(cgroup_file("memory.high=64M"), Ok(("memory.high".into(), "64M".into())));
+        for word in ["memory.high", "memory=1", "../x.y=1", "=1"] {
+            assert!(cgroup_file(word).is_err(), "{word}");
+        }
     }
 
     #[test]

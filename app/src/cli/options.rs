@@ -1,18 +1,16 @@
 //! From the words of `run` and `create` to what the engine is asked for.
 
-use super::Failure;
 use super::arguments::ContainerArgs;
+use super::{Failure, files};
 use porthole_engine::runtime::monitor::RestartPolicy;
-use porthole_engine::{Bind, CreateOptions, HostConfig, NetworkMode, units};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use porthole_engine::{CreateOptions, HostConfig, Logging, NetworkMode, units};
 
 /// Reads the options of a new container. `attached` says whether a client will be there from the start.
 pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<CreateOptions, Failure> {
     let usage = |message: String| Failure::new(message, 125);
+    let mounts = arguments.mounts.mounts().map_err(usage)?;
     let host = HostConfig {
-        binds: arguments.volume.iter().map(|text| parse_bind(text)).collect::<Result<_, _>>().map_err(usage)?,
+        binds: mounts.binds,
         network: arguments.network.as_deref().unwrap_or_default().parse::<NetworkMode>().map_err(usage)?,
         publish: arguments.publish,
         restart: parse_restart(arguments.restart.as_deref().unwrap_or("no")).map_err(usage)?,
@@ -22,7 +20,11 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         cap_add: arguments.cap_add,
         cap_drop: arguments.cap_drop,
         read_only: arguments.read_only,
-        tmpfs: arguments.tmpfs.iter().map(|text| split(text, ':')).collect(),
+        tmpfs: mounts.tmpfs,
+        volumes_from: mounts.volumes_from,
+        publish_all: arguments.publish_all,
+        annotations: arguments.annotation.iter().map(|word| files::pair(word)).collect(),
+        logging: Logging::parse(&arguments.log_driver, &arguments.log_opt).map_err(usage)?,
         resources: arguments
             .limits
             .resources()
@@ -40,63 +42,22 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         name: arguments.name,
         command: arguments.command,
         entrypoint: arguments.entrypoint,
-        env: environment(&arguments.env_file, &arguments.env)?,
+        env: files::environment(&arguments.env_file, &arguments.env)?,
         working_dir: arguments.workdir,
         user: arguments.user,
         hostname: arguments.hostname,
+        domain_name: arguments.domainname,
+        expose: arguments.expose,
         tty: arguments.tty,
         open_stdin: arguments.interactive,
         attach_stdin: attached,
-        labels: labels(&arguments.label),
+        labels: files::labels(&arguments.label_file, &arguments.label)?,
         stop_signal: arguments.stop_signal,
         stop_timeout: arguments.stop_timeout,
         healthcheck: arguments.health.healthcheck().map_err(usage)?,
+        id_file: arguments.cidfile,
         host,
     })
-}
-
-/// Variables of the files, then of the command line. A bare name takes its value from our own environment.
-pub fn environment(files: &[PathBuf], words: &[String]) -> Result<Vec<String>, Failure> {
-    let mut variables = Vec::new();
-    for file in files {
-        let text =
-            fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display()), 125))?;
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim_start();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let name = line.split('=').next().unwrap_or_default();
-            if name.is_empty() || name.contains(char::is_whitespace) {
-                let place = format!("{}:{}", file.display(), number + 1);
-                return Err(Failure::new(format!("{place}: variable '{name}' has white space or no name"), 125));
-            }
-            variables.extend(with_value(line));
-        }
-    }
-    for word in words {
-        if word.is_empty() || word.starts_with('=') {
-            return Err(Failure::new(format!("invalid environment variable: {word}"), 125));
-        }
-        variables.push(with_value(word).unwrap_or_else(|| word.clone()));
-    }
-    Ok(variables)
-}
-
-fn with_value(word: &str) -> Option<String> {
-    if word.contains('=') {
-        return Some(word.to_owned());
-    }
-    std::env::var(word).ok().map(|value| format!("{word}={value}"))
-}
-
-fn labels(words: &[String]) -> BTreeMap<String, String> {
-    words.iter().map(|word| split(word, '=')).collect()
-}
-
-fn split(word: &str, at: char) -> (String, String) {
-    let (head, tail) = word.split_once(at).unwrap_or((word, ""));
-    (head.to_owned(), tail.to_owned())
 }
 
 /// `no`, `on-failure[:N]`, `always`, `unless-stopped`.
@@ -123,52 +84,6 @@ pub fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
     }
 }
 
-/// `HOST:CONTAINER[:OPTIONS]`, the host's path absolute or beginning with a dot.
-fn parse_bind(text: &str) -> Result<Bind, String> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let (source, target, options) = match parts[..] {
-        [source, target] => (source, target, ""),
-        [source, target, options] => (source, target, options),
-        [_] => return Err(format!("volume {text}: volumes without a path on the host are not supported yet")),
-        _ => return Err(format!("invalid volume specification: '{text}'")),
-    };
-    if source.is_empty() || target.is_empty() {
-        return Err(format!("invalid volume specification: '{text}': empty section between colons"));
-    }
-    if !target.starts_with('/') {
-        return Err(format!("invalid volume specification: '{text}': invalid mount path: '{target}' must be absolute"));
-    }
-    if target.trim_end_matches('/').is_empty() {
-        return Err(format!("invalid volume specification: '{text}': destination can't be '/'"));
-    }
-    let mut bind = Bind {
-        source: host_path(source)?,
-        target: target.to_owned(),
-        read_only: false,
-        propagation: "rprivate".to_owned(),
-    };
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        match option {
-            "ro" => bind.read_only = true,
-            // Relabelling is for SELinux, which porthole's containers do not use.
-            "rw" | "z" | "Z" => {}
-            "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave" => bind.propagation = option.to_owned(),
-            _ => return Err(format!("invalid volume specification: '{text}': unknown option '{option}'")),
-        }
-    }
-    Ok(bind)
-}
-
-fn host_path(source: &str) -> Result<PathBuf, String> {
-    if source.starts_with('/') {
-        return Ok(PathBuf::from(source));
-    }
-    if source.starts_with('.') {
-        return std::path::absolute(Path::new(source)).map_err(|error| format!("{source}: {error}"));
-    }
-    Err(format!("volume {source}: named volumes are not supported yet; bind a directory by its absolute path"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,31 +95,5 @@ mod tests {
         for text in ["sometimes", "always:3", "on-failure:x", "on-failure:-1"] {
             assert!(parse_restart(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn binds_are_checked() {
-        let bind = parse_bind("/srv/www:/www:ro,rslave").unwrap();
-        assert_eq!((bind.source.as_path(), bind.target.as_str()), (Path::new("/srv/www"), "/www"));
-        assert!(bind.read_only);
-        assert_eq!(bind.propagation, "rslave");
-        assert!(parse_bind("./x:/x").unwrap().source.is_absolute());
-        for text in ["/a", "data:/x", "/a:b", "/a:/b:zz", "/a:/", ":/b", "/a:/b:ro:x"] {
-            assert!(parse_bind(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn variables_come_from_files_words_and_our_own() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("env");
-        fs::write(&file, "# comment\n\nA=1\nPATH\nNOT_SET_ANYWHERE\n").unwrap();
-        let variables =
-            environment(std::slice::from_ref(&file), &["B=2".to_owned(), "NOT_SET_ANYWHERE".to_owned()]).unwrap();
-        assert_eq!(variables[0], "A=1");
-        assert!(variables[1].starts_with("PATH=/"));
-        assert_eq!(variables[2..], ["B=2", "NOT_SET_ANYWHERE"]);
-        fs::write(&file, "a b=1\n").unwrap();
-        assert!(environment(&[file], &[]).unwrap_err().message.contains("env:1"));
     }
 }

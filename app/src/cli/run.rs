@@ -7,10 +7,14 @@ use std::process::ExitCode;
 
 /// Makes a container, starts it, and stays with it unless told not to.
 pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
-    let RunArgs { detach, detach_keys, sig_proxy, container } = arguments;
+    let RunArgs { detach, attach, detach_keys, sig_proxy, container } = arguments;
     let (interactive, tty) = (container.interactive, container.tty);
+    if detach && !attach.is_empty() {
+        return Err(Failure::new("conflicting options: cannot specify both --attach and --detach", 125));
+    }
+    let attachment = Attachment { detach_keys, signal_proxy: sig_proxy && !tty, ..streams(&attach, interactive)? };
     if !detach {
-        attach::check_terminal(interactive, tty)?;
+        attach::check_terminal(attachment.stdin, tty)?;
     }
     let options = options::create_options(container, !detach)?;
     if detach {
@@ -19,8 +23,35 @@ pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
         output::line(&created.id)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let attachment = Attachment { stdin: interactive, detach_keys, signal_proxy: sig_proxy && !tty };
-    attach::exit_code(engine.run_attached(options, &attachment).map_err(Failure::of_start)?)
+    if attachment.stdout || attachment.stderr {
+        return attach::exit_code(engine.run_attached(options, &attachment).map_err(Failure::of_start)?);
+    }
+    // As with Docker, who sees nothing of the container at least learns its id.
+    let created = engine.create(options).map_err(Failure::of_start)?;
+    output::line(&created.id)?;
+    attach::exit_code(engine.start_attached(&created.id, &attachment).map_err(Failure::of_start)?)
+}
+
+/// The streams that are named; without names both outputs, and the input if it is to be kept open.
+fn streams(names: &[String], interactive: bool) -> Result<Attachment, Failure> {
+    if names.is_empty() {
+        return Ok(Attachment { stdin: interactive, ..Attachment::default() });
+    }
+    let mut streams = Attachment { stdout: false, stderr: false, ..Attachment::default() };
+    for name in names {
+        match name.to_ascii_lowercase().as_str() {
+            "stdin" => streams.stdin = true,
+            "stdout" => streams.stdout = true,
+            "stderr" => streams.stderr = true,
+            _ => {
+                return Err(Failure::new(
+                    format!("invalid stream {name}: valid streams are STDIN, STDOUT and STDERR"),
+                    125,
+                ));
+            }
+        }
+    }
+    Ok(streams)
 }
 
 /// Starts containers that exist.
@@ -33,8 +64,12 @@ pub fn start(engine: &Engine, arguments: StartArgs) -> Outcome {
     };
     let container = engine.container(name)?;
     attach::check_terminal(arguments.interactive, container.tty)?;
-    let attachment =
-        Attachment { stdin: arguments.interactive, detach_keys: arguments.detach_keys, signal_proxy: !container.tty };
+    let attachment = Attachment {
+        stdin: arguments.interactive,
+        detach_keys: arguments.detach_keys,
+        signal_proxy: !container.tty,
+        ..Attachment::default()
+    };
     match engine.start_attached(name, &attachment) {
         Ok(finished) => attach::exit_code(finished),
         Err(error) => Ok(super::fail(&error.to_string(), code_of_start(&error))),

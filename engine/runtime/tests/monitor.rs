@@ -122,7 +122,7 @@ fn log_has_dockers_format_and_both_streams() {
     assert_eq!(run(&container), 0);
     assert_eq!(container.logged(Stream::Stdout), "out\nno \"end\"\t\u{1}");
     assert_eq!(container.logged(Stream::Stderr), "err\n");
-    for line in fs::read_to_string(&container.config.log.path).expect("readable").lines() {
+    for line in fs::read_to_string(container.log_path()).expect("readable").lines() {
         let record: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).expect("JSON");
         assert_eq!(record.keys().collect::<Vec<_>>(), ["log", "stream", "time"]);
     }
@@ -342,7 +342,7 @@ fn a_flood_is_bounded() {
     }
     assert_eq!(container.client().stop(libc::SIGKILL, None).expect("stops"), 137);
     let mut reader =
-        Reader::open(&container.config.log.path, Query { tail: Some(1000), ..Query::default() }).expect("opens");
+        Reader::open(&container.log_path(), Query { tail: Some(1000), ..Query::default() }).expect("opens");
     let entries: Vec<_> = std::iter::from_fn(|| reader.next_entry().expect("readable")).collect();
     assert_eq!(entries.len(), 1000);
     assert!(entries[..999].iter().all(|entry| entry.message == "a line of some length, again and again\n"));
@@ -364,7 +364,7 @@ fn a_terminal_is_relayed_and_resized() {
         "trap '/bin/busybox stty size; exit 4' WINCH; /bin/busybox tty; while :; do /bin/busybox sleep 0.01; done";
     let container = Container::new(script, Options { terminal: true, stdin: true, ..Options::default() });
     let resizer = container.config.socket.clone();
-    let log = container.config.log.path.clone();
+    let log = container.log_path();
     let thread = std::thread::spawn(move || {
         eventually("output", || fs::read_to_string(&log).ok().filter(|text| !text.is_empty()));
         MonitorClient::connect(&resizer).and_then(|mut client| client.resize(101, 33)).expect("resizes");
@@ -463,7 +463,7 @@ fn detach_keys_restore_the_terminal() {
 fn following_ends_with_the_container() {
     let container = container("for i in $(/bin/busybox seq 50); do echo $i; /bin/busybox sleep 0.005; done");
     container.start(None).expect("starts");
-    let log = &container.config.log.path;
+    let log = &container.log_path();
     let mut follower = Follower::new(container.path(), log).expect("follows");
     let mut reader = Reader::open(log, Query::default()).expect("opens");
     let (mut seen, mut wakes) = (Vec::new(), 0);

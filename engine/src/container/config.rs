@@ -1,6 +1,7 @@
 //! `config.json`: what was asked of a container, joined with what its image says.
 
 use super::confinement::Confinement;
+use super::logging::Logging;
 use super::namespaces::Namespaces;
 use super::resolution::Resolution;
 use super::resources::Resources;
@@ -38,6 +39,9 @@ pub struct ContainerConfig {
     pub working_dir: String,
     /// `user[:group]`, by name or number; empty means root.
     pub user: String,
+    /// NIS domain name inside.
+    #[serde(default)]
+    pub domain_name: Option<String>,
     /// Host name inside; empty in the host's or another container's network.
     pub hostname: String,
     /// Whether its streams are a terminal.
@@ -48,7 +52,7 @@ pub struct ContainerConfig {
     pub stdin_once: bool,
     /// Labels, the image's among them.
     pub labels: BTreeMap<String, String>,
-    /// Ports that the image declares, `80/tcp`.
+    /// Ports that image and user declare, `80/tcp`.
     pub exposed_ports: Vec<String>,
     /// The signal that asks it to end; SIGTERM when nobody says.
     pub stop_signal: Option<String>,
@@ -75,6 +79,12 @@ pub struct HostConfig {
     pub network: NetworkMode,
     /// Published ports, in the grammar of `-p`.
     pub publish: Vec<String>,
+    /// Whether the other declared ports are published at random ports.
+    pub publish_all: bool,
+    /// Containers whose binds it has too, each perhaps with `:ro`.
+    pub volumes_from: Vec<String>,
+    /// For its OCI runtime.
+    pub annotations: BTreeMap<String, String>,
     /// What happens when it ends.
     pub restart: RestartPolicy,
     /// Whether it is removed when it ends.
@@ -105,9 +115,11 @@ pub struct HostConfig {
     pub resolution: Resolution,
     /// Which namespaces it shares.
     pub namespaces: Namespaces,
+    /// Where its output is kept.
+    pub logging: Logging,
 }
 
-/// One `-v SOURCE:TARGET[:OPTIONS]`.
+/// One `-v SOURCE:TARGET[:OPTIONS]`, or one `--mount type=bind`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bind {
     /// Absolute path on the host.
@@ -118,6 +130,21 @@ pub struct Bind {
     pub read_only: bool,
     /// Mount propagation, `rprivate` unless asked otherwise.
     pub propagation: String,
+    /// Whether what is mounted below the source stays out.
+    #[serde(default)]
+    pub non_recursive: bool,
+    /// Whether a source that is missing is an error, and not made.
+    #[serde(default)]
+    pub must_exist: bool,
+}
+
+impl Bind {
+    /// One without options.
+    pub fn new(source: PathBuf, target: &str) -> Bind {
+        let propagation = "rprivate".to_owned();
+        let target = target.to_owned();
+        Bind { source, target, read_only: false, propagation, non_recursive: false, must_exist: false }
+    }
 }
 
 /// Where a container's network comes from.

@@ -11,9 +11,11 @@ use crate::error::{Error, Result};
 use crate::files::{self, Lock};
 use crate::identity;
 use porthole_images::Image;
+use porthole_network::PortSpec;
 use porthole_runtime::monitor::RestartPolicy;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 /// uname(2)'s names have room for so many bytes.
 const LONGEST_HOST_NAME: usize = 64;
@@ -58,6 +60,24 @@ impl Engine {
     fn create_locked(&self, options: CreateOptions, next: Next) -> Result<(Created, Record, Lock)> {
         check(&options)?;
         self.prepare()?;
+        let Some(path) = options.id_file.clone() else { return self.create_checked(options, next) };
+        let mut file = create_id_file(&path)?;
+        let written = self.create_checked(options, next).and_then(|made| match file.write_all(made.0.id.as_bytes()) {
+            Ok(()) => Ok(made),
+            Err(source) => {
+                drop(made.2);
+                self.remove(&made.0.id, true)?;
+                Err(Error::file(&path, source))
+            }
+        });
+        if written.is_err() {
+            // Made by us, and of use to nobody.
+            let _ = fs::remove_file(&path);
+        }
+        written
+    }
+
+    fn create_checked(&self, options: CreateOptions, next: Next) -> Result<(Created, Record, Lock)> {
         let store = self.images()?;
         let image = store.resolve(&options.image)?;
         // From here until the record names it, nobody may remove the image.
@@ -96,6 +116,26 @@ impl Engine {
         Ok((Created { id: record.id.clone(), name, warnings: Vec::new() }, lock))
     }
 
+    /// Adds the binds of other containers, but where this one has something of its own.
+    fn inherit_volumes(&self, config: &mut ContainerConfig) -> Result<()> {
+        for word in &config.host.volumes_from {
+            let (name, read_only) = match word.rsplit_once(':') {
+                Some((name, "ro")) => (name, true),
+                Some((name, "rw")) => (name, false),
+                Some((_, mode)) => return Err(Error::InvalidOption(format!("invalid mode: {mode}: use ro or rw"))),
+                None => (word.as_str(), false),
+            };
+            for bind in self.find(name)?.existing_config()?.host.binds {
+                let is_taken = config.host.binds.iter().any(|own| own.target == bind.target)
+                    || config.host.tmpfs.contains_key(&bind.target);
+                if !is_taken {
+                    config.host.binds.push(Bind { read_only: bind.read_only || read_only, ..bind });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn reserve_name(&self, name: Option<&str>, id: &str) -> Result<String> {
         let Some(name) = name else { return names::reserve_generated(self.paths(), id) };
         match names::reserve(self.paths(), name, id) {
@@ -111,6 +151,7 @@ impl Engine {
     fn configure(&self, record: &Record, image: &Image, options: CreateOptions, name: String) -> Result<()> {
         let mut config = combine(record.id.clone(), name, image, options)?;
         self.pin_donors(&mut config)?;
+        self.inherit_volumes(&mut config)?;
         config.host.binds.iter().try_for_each(create_bind_source)?;
         for directory in ["upper", "work", "log"] {
             files::create_private_directory(&record.path(directory))?;
@@ -124,10 +165,24 @@ impl Engine {
     }
 }
 
+fn create_id_file(path: &Path) -> Result<File> {
+    File::create_new(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Error::InvalidOption(format!(
+            "container ID file found, make sure the other container isn't running or delete {}",
+            path.display()
+        )),
+        _ => Error::file(path, error),
+    })
+}
+
 /// `-v` makes a directory of the host that is missing, as Docker does.
 fn create_bind_source(bind: &Bind) -> Result<()> {
     match fs::symlink_metadata(&bind.source) {
         Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound && bind.must_exist => Err(Error::InvalidOption(format!(
+            "invalid mount config for type \"bind\": bind source path does not exist: {}",
+            bind.source.display()
+        ))),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             fs::create_dir_all(&bind.source).map_err(|source| Error::file(&bind.source, source))
         }
@@ -169,6 +224,7 @@ fn check(options: &CreateOptions) -> Result<()> {
         return refuse(&format!("invalid hostname: the kernel allows at most {LONGEST_HOST_NAME} bytes"));
     }
     options.healthcheck.as_ref().map_or(Ok(()), health::check)?;
+    options.expose.iter().try_for_each(|text| exposed_ports(text).map(drop))?;
     if let Some(signal) = &options.stop_signal {
         super::stop::parse_signal(signal)?;
     }
@@ -215,6 +271,12 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
         (NetworkMode::Host, None) => host_name(),
         (_, None) => id[..12].to_owned(),
     };
+    let mut exposed = list(defaults.exposed_ports());
+    for text in &options.expose {
+        exposed.extend(exposed_ports(text)?);
+    }
+    exposed.sort_by_key(|port| (port.split('/').next().and_then(|number| number.parse::<u16>().ok()), port.clone()));
+    exposed.dedup();
     Ok(ContainerConfig {
         created: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
         image: options.image,
@@ -230,7 +292,8 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
         open_stdin: options.open_stdin,
         stdin_once: options.open_stdin && options.attach_stdin,
         labels,
-        exposed_ports: list(defaults.exposed_ports()),
+        exposed_ports: exposed,
+        domain_name: options.domain_name,
         stop_signal: options.stop_signal.or_else(|| defaults.stop_signal().clone()),
         stop_timeout: options.stop_timeout,
         healthcheck: health::combine(options.healthcheck, image.healthcheck.clone()),
@@ -239,6 +302,15 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
         id,
         name,
     })
+}
+
+/// `80`, `53/udp`, `8000-8010/tcp`, one by one.
+fn exposed_ports(text: &str) -> Result<Vec<String>> {
+    let ports = PortSpec::parse(text).ok().filter(|_| !text.contains(':'));
+    let ports = ports.ok_or_else(|| {
+        Error::InvalidOption(format!("invalid range format for --expose: {text}: use PORT, PORT-PORT or PORT/udp"))
+    })?;
+    Ok(ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol)).collect())
 }
 
 fn host_name() -> String {

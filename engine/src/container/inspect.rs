@@ -105,9 +105,13 @@ fn host_config(config: &ContainerConfig) -> Value {
     let mut value = json!({
         "Binds": host.binds.iter().map(bind).collect::<Vec<_>>(),
         "NetworkMode": host.network,
+        "LogConfig": { "Type": host.logging.driver, "Config": host.logging.options },
         "PortBindings": port_bindings(host),
         "RestartPolicy": restart_policy(host.restart),
         "AutoRemove": host.auto_remove,
+        "PublishAllPorts": host.publish_all,
+        "VolumesFrom": host.volumes_from,
+        "Annotations": host.annotations,
         "Privileged": host.privileged,
         "Init": host.init,
         "PidMode": host.namespaces.pid,
@@ -141,6 +145,9 @@ fn resources(resources: &Resources) -> Value {
     let throttles = |list: &[Throttle]| {
         list.iter().map(|throttle| json!({ "Path": throttle.path, "Rate": throttle.rate })).collect::<Vec<_>>()
     };
+    let weights = |list: &[Throttle]| {
+        list.iter().map(|device| json!({ "Path": device.path, "Weight": device.rate })).collect::<Vec<_>>()
+    };
     json!({
         "Memory": resources.memory.unwrap_or(0),
         "MemorySwap": resources.memory_and_swap().unwrap_or(0),
@@ -155,6 +162,10 @@ fn resources(resources: &Resources) -> Value {
         "CpusetMems": resources.cpuset_mems.as_deref().unwrap_or_default(),
         "PidsLimit": resources.pids_limit,
         "BlkioWeight": resources.blkio_weight.unwrap_or(0),
+        "BlkioWeightDevice": weights(&resources.blkio_weight_device),
+        "CpuRealtimePeriod": resources.cpu_rt_period.unwrap_or(0),
+        "CpuRealtimeRuntime": resources.cpu_rt_runtime.unwrap_or(0),
+        "CgroupConf": resources.unified,
         "BlkioDeviceReadBps": throttles(&resources.device_read_bps),
         "BlkioDeviceWriteBps": throttles(&resources.device_write_bps),
         "BlkioDeviceReadIOps": throttles(&resources.device_read_iops),
@@ -233,6 +244,7 @@ fn container_config(config: &ContainerConfig) -> Value {
     let exposed: Map<String, Value> = config.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
     let mut value = json!({
         "Hostname": config.hostname,
+        "Domainname": config.domain_name.as_deref().unwrap_or_default(),
         "User": config.user,
         "Tty": config.tty,
         "OpenStdin": config.open_stdin,
@@ -254,7 +266,8 @@ fn container_config(config: &ContainerConfig) -> Value {
 }
 
 fn network_settings(config: &ContainerConfig, endpoint: Option<&Endpoint>) -> Value {
-    let mut ports = Map::new();
+    let declared = config.exposed_ports.iter().filter(|_| endpoint.is_some());
+    let mut ports: Map<String, Value> = declared.map(|port| (port.clone(), Value::Null)).collect();
     for port in endpoint.iter().flat_map(|endpoint| &endpoint.ports) {
         push(&mut ports, format!("{}/{}", port.container_port, port.protocol), published(port));
     }
@@ -284,8 +297,9 @@ fn published(port: &PublishedPort) -> Value {
 }
 
 fn push(map: &mut Map<String, Value>, key: String, value: Value) {
-    if let Value::Array(values) = map.entry(key).or_insert_with(|| json!([])) {
-        values.push(value);
+    match map.entry(key).or_insert(Value::Null) {
+        Value::Array(values) => values.push(value),
+        none => *none = json!([value]),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a container has said, and goes on to say.
 
+use super::logging::LogDriver;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use jiff::Timestamp;
@@ -75,6 +76,9 @@ impl Engine {
     /// Opens a container's log.
     pub fn logs(&self, name: &str, options: &LogOptions) -> Result<LogReader> {
         let record = self.find(name)?;
+        if record.existing_config()?.host.logging.driver == LogDriver::None {
+            return Err(Error::InvalidOption("configured logging driver does not support reading".to_owned()));
+        }
         let path = record.path("log/container.log");
         let broken = |source| Error::file(path.clone(), source);
         let time = |nanoseconds: i64| Timestamp::from_nanosecond(nanoseconds.into()).ok();

@@ -10,6 +10,7 @@ mod environment;
 pub mod exec;
 mod health;
 pub mod inspect;
+pub mod logging;
 pub mod logs;
 pub mod names;
 pub mod namespaces;

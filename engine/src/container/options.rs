@@ -3,6 +3,7 @@
 use super::config::HostConfig;
 use porthole_images::Healthcheck;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Everything that a user may say of a new container. What is `None` is left to the image.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ pub struct CreateOptions {
     pub user: Option<String>,
     /// Host name.
     pub hostname: Option<String>,
+    /// NIS domain name.
+    pub domain_name: Option<String>,
+    /// Ports to declare beside the image's, `80`, `53/udp`, `8000-8010/tcp`.
+    pub expose: Vec<String>,
     /// Whether to give it a terminal.
     pub tty: bool,
     /// Whether to keep standard input open.
@@ -37,6 +42,8 @@ pub struct CreateOptions {
     pub stop_timeout: Option<i64>,
     /// How it is checked whether it is well. What it leaves open is left to the image.
     pub healthcheck: Option<Healthcheck>,
+    /// A file to write its id to, which must not be there yet.
+    pub id_file: Option<PathBuf>,
     /// What it may use of the host.
     pub host: HostConfig,
 }

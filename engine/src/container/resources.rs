@@ -3,12 +3,14 @@
 use crate::error::{Error, Result};
 use oci_spec::runtime::{
     LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxPids, LinuxResources, LinuxThrottleDevice, LinuxThrottleDeviceBuilder,
+    LinuxWeightDevice, LinuxWeightDeviceBuilder,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Docker's least memory limit, 6 MiB: below, a container cannot even start.
 const LEAST_MEMORY: i64 = 6 << 20;
@@ -46,6 +48,14 @@ pub struct Resources {
     pub pids_limit: Option<i64>,
     /// Its weight when block devices are short, 10 to 1000.
     pub blkio_weight: Option<u16>,
+    /// The same, device by device.
+    pub blkio_weight_device: Vec<Throttle>,
+    /// Length of a real-time period in microseconds.
+    pub cpu_rt_period: Option<u64>,
+    /// Real-time CPU time in each such period, in microseconds.
+    pub cpu_rt_runtime: Option<i64>,
+    /// Files of its cgroup, on v2, and what is written to them.
+    pub unified: BTreeMap<String, String>,
     /// Most bytes read per second.
     pub device_read_bps: Vec<Throttle>,
     /// Most bytes written per second.
@@ -56,12 +66,12 @@ pub struct Resources {
     pub device_write_iops: Vec<Throttle>,
 }
 
-/// The most that goes to or from a block device in a second.
+/// The most that goes to or from a block device in a second, or its weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Throttle {
     /// The device on the host.
     pub path: PathBuf,
-    /// Bytes or operations.
+    /// Bytes or operations, or the weight.
     pub rate: u64,
 }
 
@@ -74,11 +84,11 @@ impl Resources {
     /// Refuses what contradicts itself or lies beyond the host, in Docker's words (moby daemon/daemon_unix.go).
     pub fn check(&self) -> Result<()> {
         self.check_memory().and_then(|()| self.check_cpu()).map_err(Error::InvalidOption)?;
-        match self.blkio_weight {
-            Some(weight) if !(10..=1000).contains(&weight) => {
-                Err(Error::InvalidOption("Range of blkio weight is from 10 to 1000".to_owned()))
-            }
-            _ => Ok(()),
+        let weights = self.blkio_weight.map(u64::from).into_iter();
+        let weights = weights.chain(self.blkio_weight_device.iter().map(|device| device.rate));
+        match weights.into_iter().find(|weight| !(10..=1000).contains(weight)) {
+            Some(_) => Err(Error::InvalidOption("Range of blkio weight is from 10 to 1000".to_owned())),
+            None => Ok(()),
         }
     }
 
@@ -113,6 +123,11 @@ impl Resources {
             }
             Self { cpu_period: Some(..1_000 | 1_000_001..), .. } => {
                 "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
+            }
+            Self { cpu_rt_runtime: Some(runtime), cpu_rt_period: Some(period), .. }
+                if u64::try_from(*runtime).is_ok_and(|runtime| runtime > *period) =>
+            {
+                "cpu real-time runtime cannot be higher than cpu real-time period"
             }
             Self { cpu_quota: Some(1..1_000), .. } => "CPU cfs quota can not be less than 1ms (i.e. 1000)",
             // The kernel would take the nearest value instead, and say nothing.
@@ -152,6 +167,9 @@ impl Resources {
             pids.set_limit(if limit > 0 { limit } else { -1 });
             resources.set_pids(Some(pids));
         }
+        if !self.unified.is_empty() {
+            resources.set_unified(Some(self.unified.clone().into_iter().collect()));
+        }
         Ok(resources)
     }
 
@@ -175,6 +193,8 @@ impl Resources {
         cpu.set_shares(self.cpu_shares)
             .set_quota(quota)
             .set_period(period)
+            .set_realtime_period(self.cpu_rt_period)
+            .set_realtime_runtime(self.cpu_rt_runtime)
             .set_cpus(self.cpuset_cpus.clone())
             .set_mems(self.cpuset_mems.clone());
         (cpu != LinuxCpu::default()).then_some(cpu)
@@ -184,6 +204,7 @@ impl Resources {
         let mut block = LinuxBlockIo::default();
         block
             .set_weight(self.blkio_weight)
+            .set_weight_device(oci_weights(&self.blkio_weight_device)?)
             .set_throttle_read_bps_device(oci_throttles(&self.device_read_bps)?)
             .set_throttle_write_bps_device(oci_throttles(&self.device_write_bps)?)
             .set_throttle_read_iops_device(oci_throttles(&self.device_read_iops)?)
@@ -193,14 +214,29 @@ impl Resources {
 }
 
 /// A device is known to the kernel by its number, which may be another after a reboot.
+fn block_device(path: &Path) -> Result<(i64, i64)> {
+    let metadata = fs::metadata(path).map_err(|source| Error::file(path, source))?;
+    if !metadata.file_type().is_block_device() {
+        return Err(Error::InvalidOption(format!("{} is not a block device", path.display())));
+    }
+    Ok((rustix::fs::major(metadata.rdev()).into(), rustix::fs::minor(metadata.rdev()).into()))
+}
+
+fn oci_weights(weights: &[Throttle]) -> Result<Option<Vec<LinuxWeightDevice>>> {
+    let devices = weights.iter().map(|weight| {
+        let (major, minor) = block_device(&weight.path)?;
+        let device = LinuxWeightDeviceBuilder::default().major(major).minor(minor);
+        let device = device.weight(u16::try_from(weight.rate).unwrap_or(u16::MAX));
+        device.build().map_err(|error| Error::InvalidOption(error.to_string()))
+    });
+    let devices = devices.collect::<Result<Vec<_>>>()?;
+    Ok((!devices.is_empty()).then_some(devices))
+}
+
 fn oci_throttles(throttles: &[Throttle]) -> Result<Option<Vec<LinuxThrottleDevice>>> {
     let devices = throttles.iter().map(|throttle| {
-        let metadata = fs::metadata(&throttle.path).map_err(|source| Error::file(&throttle.path, source))?;
-        if !metadata.file_type().is_block_device() {
-            return Err(Error::InvalidOption(format!("{} is not a block device", throttle.path.display())));
-        }
-        let device = LinuxThrottleDeviceBuilder::default().rate(throttle.rate);
-        let device = device.major(rustix::fs::major(metadata.rdev())).minor(rustix::fs::minor(metadata.rdev()));
+        let (major, minor) = block_device(&throttle.path)?;
+        let device = LinuxThrottleDeviceBuilder::default().rate(throttle.rate).major(major).minor(minor);
         device.build().map_err(|error| Error::InvalidOption(error.to_string()))
     });
     let devices = devices.collect::<Result<Vec<_>>>()?;

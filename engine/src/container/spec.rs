@@ -80,17 +80,24 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
         .set_hostname((!config.host.namespaces.host_uts).then(|| config.hostname.clone()))
         .set_mounts(Some(mounts(config, &facts)))
         .set_linux(Some(linux(config, facts)))
-        .set_annotations(is_filtered(&config.host).then(default_seccomp));
+        .set_domainname(config.domain_name.clone())
+        .set_annotations(annotations(&config.host));
     Ok(spec)
+}
+
+/// The user's, and the one by which our runtime knows that the default filter is meant.
+fn annotations(host: &HostConfig) -> Option<HashMap<String, String>> {
+    let mut annotations: HashMap<_, _> = host.annotations.clone().into_iter().collect();
+    let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
+    annotations.remove(key);
+    if is_filtered(host) {
+        annotations.insert(key.to_owned(), value.to_owned());
+    }
+    (!annotations.is_empty()).then_some(annotations)
 }
 
 fn is_filtered(host: &HostConfig) -> bool {
     !host.privileged && !host.confinement.seccomp_unconfined
-}
-
-fn default_seccomp() -> HashMap<String, String> {
-    let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
-    HashMap::from([(key.to_owned(), value.to_owned())])
 }
 
 /// What holds for each process of a container.
@@ -279,7 +286,8 @@ fn file(target: &str, source: &Path) -> Mount {
 
 fn bind(bind: &Bind) -> Mount {
     let access = if bind.read_only { "ro" } else { "rw" };
-    mount(&bind.target, "bind", &bind.source.to_string_lossy(), &["rbind", &bind.propagation, access])
+    let depth = if bind.non_recursive { "bind" } else { "rbind" };
+    mount(&bind.target, "bind", &bind.source.to_string_lossy(), &[depth, &bind.propagation, access])
 }
 
 #[cfg(test)]
@@ -301,6 +309,7 @@ mod tests {
             working_dir: "/srv".into(),
             user: String::new(),
             hostname: "web".into(),
+            domain_name: None,
             tty: false,
             open_stdin: false,
             stdin_once: false,
@@ -387,12 +396,7 @@ mod tests {
     fn the_hosts_network_makes_no_namespace_and_a_bind_comes_last() {
         let mut config = config();
         config.host.network = NetworkMode::Host;
-        config.host.binds.push(Bind {
-            source: "/data".into(),
-            target: "/etc/hosts".into(),
-            read_only: true,
-            propagation: "rprivate".into(),
-        });
+        config.host.binds.push(Bind { read_only: true, ..Bind::new("/data".into(), "/etc/hosts") });
         let spec = built(&config);
         assert!(!kinds(&spec).contains(&"network"));
         let last = spec["mounts"].as_array().unwrap().last().unwrap();

@@ -1,6 +1,7 @@
 //! Starting a container: its monitor, its network, and a client that attaches before anything is said.
 
 use super::config::{ContainerConfig, NetworkMode};
+use super::logging::LogDriver;
 use super::namespaces::Joined;
 use super::record::{self, Record};
 use super::resources::Resources;
@@ -22,27 +23,38 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-/// A log file is rotated at this size, and so many are kept: as Docker's bounded `local` driver does.
-const LOG_SIZE: u64 = 20 << 20;
-const LOG_FILES: u32 = 5;
-
 /// The mark of a container that is about to be started for the first time, and holds nothing yet.
 pub(super) const FRESH: &str = "fresh";
 /// The mark of a container that was started.
 const STARTED: &str = "started";
 
 /// How to take part in a container's streams.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Attachment {
     /// Send standard input.
     pub stdin: bool,
+    /// Receive standard output, or all output of a terminal.
+    pub stdout: bool,
+    /// Receive standard error.
+    pub stderr: bool,
     /// The keys that leave the container running; Ctrl-P Ctrl-Q when `None`.
     pub detach_keys: Option<String>,
     /// Forward signals to the container's init.
     pub signal_proxy: bool,
 }
 
+impl Default for Attachment {
+    /// Both outputs, and nothing else.
+    fn default() -> Attachment {
+        Attachment { stdin: false, stdout: true, stderr: true, detach_keys: None, signal_proxy: false }
+    }
+}
+
 impl Attachment {
+    fn streams(&self, tty: bool, cleanup: bool) -> Attach {
+        Attach { stdin: self.stdin, stdout: self.stdout, stderr: self.stderr && !tty, cleanup }
+    }
+
     fn keys(&self) -> Result<DetachKeys> {
         detach_keys(self.detach_keys.as_deref())
     }
@@ -126,9 +138,8 @@ impl Engine {
         waiting.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
         let (id, tty) = (waiting.record.id.clone(), waiting.config.tty);
         let name = waiting.config.name.clone();
-        let attach = Attach { stdin: attachment.stdin, stdout: true, stderr: !tty, cleanup: true };
         self.record_event(&waiting.config, "attach", &[]);
-        let mut client = self.let_go(waiting, Some(attach))?;
+        let mut client = self.let_go(waiting, Some(attachment.streams(tty, true)))?;
         let outcome =
             relay::attach(&mut client, &attachment.options(tty, keys)).map_err(|source| Error::file(name, source))?;
         if matches!(outcome, Outcome::Exited(_)) {
@@ -159,8 +170,7 @@ impl Engine {
             _ => {}
         }
         let mut client = self.connect(&record, &config.name)?;
-        let attach = Attach { stdin: attachment.stdin, stdout: true, stderr: !config.tty, cleanup: false };
-        client.attach(attach).map_err(|source| monitor_error(&config, source))?;
+        client.attach(attachment.streams(config.tty, false)).map_err(|source| monitor_error(&config, source))?;
         self.record_event(&config, "attach", &[]);
         let options = attachment.options(config.tty, keys);
         let outcome = relay::attach(&mut client, &options).map_err(|source| Error::file(&config.name, source))?;
@@ -347,7 +357,7 @@ impl Engine {
             root,
             open_stdin: config.open_stdin,
             stdin_once: config.stdin_once,
-            log: LogConfig { path: record.path("log/container.log"), max_size: LOG_SIZE, max_files: LOG_FILES },
+            log: log_config(record, config)?,
             restart: config.host.restart,
             stop_signal: config.stop_signal.as_deref().map(super::stop::parse_signal).transpose()?,
             socket: self.paths().socket(&config.id),
@@ -392,7 +402,26 @@ fn published_ports(config: &ContainerConfig) -> Result<Vec<PortSpec>> {
     for text in &config.host.publish {
         ports.extend(PortSpec::parse(text).map_err(|error| Error::InvalidOption(error.to_string()))?);
     }
+    if config.host.publish_all {
+        // Strangers wrote the image's list: what is no port of a protocol that can be published stays unpublished.
+        let declared: Vec<_> =
+            config.exposed_ports.iter().filter_map(|text| PortSpec::parse(text).ok()).flatten().collect();
+        let is_published = |port: &PortSpec| {
+            ports.iter().any(|own| (own.container_port, own.protocol) == (port.container_port, port.protocol))
+        };
+        let others: Vec<_> = declared.into_iter().filter(|port| !is_published(port)).collect();
+        ports.extend(others);
+    }
     Ok(ports)
+}
+
+fn log_config(record: &Record, config: &ContainerConfig) -> Result<Option<LogConfig>> {
+    let logging = &config.host.logging;
+    if logging.driver == LogDriver::None {
+        return Ok(None);
+    }
+    let (max_size, max_files) = logging.bounds().map_err(Error::InvalidOption)?;
+    Ok(Some(LogConfig { path: record.path("log/container.log"), max_size, max_files }))
 }
 
 fn open_netns(init: ProcessId) -> Result<File> {

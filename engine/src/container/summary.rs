@@ -86,8 +86,13 @@ impl ContainerSummary {
 
     /// Docker's PORTS column: `0.0.0.0:8088->80/tcp, [::]:8088->80/tcp`.
     pub fn ports_text(&self) -> String {
-        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
-        ports.join(", ")
+        let is_published = |declared: &&String| {
+            self.ports.iter().any(|port| format!("{}/{}", port.container_port, port.protocol) == **declared)
+        };
+        // Those that are only declared are told of a container that has a place on the network.
+        let declared = self.exposed_ports.iter().filter(|_| self.address.is_some()).filter(|port| !is_published(port));
+        let published = self.ports.iter().map(ToString::to_string);
+        published.chain(declared.cloned()).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -109,6 +109,9 @@ fn apply_cpu(directory: &Path, cpu: &LinuxCpu) -> Result<()> {
     set(cpu.realtime_runtime().map(|value| value.to_string()), "cpu.rt_runtime_us")
 }
 
+/// The controller's own (Documentation/block/bfq-iosched.rst).
+const DEFAULT_WEIGHT: u16 = 100;
+
 fn apply_block(directory: &Path, block: &LinuxBlockIo) -> Result<()> {
     if let Some(weight) = block.weight() {
         let file = ["blkio.weight", "blkio.bfq.weight"]
@@ -116,6 +119,14 @@ fn apply_block(directory: &Path, block: &LinuxBlockIo) -> Result<()> {
             .find(|file| directory.join(file).exists())
             .ok_or(Error::NotExpressible { what: "blockIO.weight", version: "v1 with this I/O scheduler" })?;
         write(directory, file, weight.to_string())?;
+    }
+    for device in block.weight_device().iter().flatten() {
+        let file = ["blkio.weight_device", "blkio.bfq.weight_device"]
+            .into_iter()
+            .find(|file| directory.join(file).exists())
+            .ok_or(Error::NotExpressible { what: "blockIO.weightDevice", version: "v1 with this I/O scheduler" })?;
+        let weight = device.weight().or(block.weight()).unwrap_or(DEFAULT_WEIGHT);
+        write(directory, file, format!("{}:{} {weight}", device.major(), device.minor()))?;
     }
     let throttle = |devices: &Option<Vec<LinuxThrottleDevice>>, file| {
         devices.iter().flatten().try_for_each(|device| {

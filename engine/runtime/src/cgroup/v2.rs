@@ -155,11 +155,20 @@ fn weight(shares: u64) -> u64 {
     1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142
 }
 
+/// From v1's 10..1000 to v2's 1..10000, linearly.
+fn io_weight(weight: u16) -> u64 {
+    1 + (u64::from(weight.clamp(10, 1000)) - 10) * 9_999 / 990
+}
+
 fn apply_block(directory: &Path, block: &LinuxBlockIo) -> Result<()> {
     if let Some(weight) = block.weight() {
-        // From v1's 10..1000 to v2's 1..10000, linearly.
-        let weight = 1 + (u64::from(weight.clamp(10, 1000)) - 10) * 9_999 / 990;
-        write(directory, "io.weight", weight.to_string())?;
+        write(directory, "io.weight", io_weight(weight).to_string())?;
+    }
+    for device in block.weight_device().iter().flatten() {
+        if let Some(weight) = device.weight() {
+            let line = format!("{}:{} {}", device.major(), device.minor(), io_weight(weight));
+            write(directory, "io.weight", line)?;
+        }
     }
     let throttle = |devices: &Option<Vec<LinuxThrottleDevice>>, key| {
         devices.iter().flatten().try_for_each(|device| {

@@ -43,8 +43,8 @@ pub struct MonitorConfig {
     pub open_stdin: bool,
     /// Whether standard input is closed when the first attached client ends its own.
     pub stdin_once: bool,
-    /// The log.
-    pub log: LogConfig,
+    /// The log, if its output is kept.
+    pub log: Option<LogConfig>,
     /// What to do when the init ends.
     pub restart: RestartPolicy,
     /// The signal that `docker kill`-like requests treat as a stop, when the user or image named one.

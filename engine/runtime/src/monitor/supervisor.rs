@@ -42,7 +42,7 @@ pub(super) struct Supervisor {
     pub(super) peers: Vec<Peer>,
     pub(super) listener: Option<Listener>,
     signals: Signals,
-    log: Writer,
+    log: Option<Writer>,
     pub(super) network: Option<KeptNetwork>,
     pub(super) health: Option<Health>,
     pub(super) oom_watch: Option<OomWatch>,
@@ -110,7 +110,7 @@ impl Supervisor {
             peers: Vec::new(),
             listener: Some(Listener::bind(config.socket.clone())?),
             signals,
-            log: Writer::open(config.log.clone())?,
+            log: config.log.clone().map(Writer::open).transpose()?,
             network: None,
             health: None,
             oom_watch: None,
@@ -269,11 +269,11 @@ impl Supervisor {
             Chunk::Bytes(count) => {
                 let bytes = &self.buffer[..count];
                 self.peers.iter_mut().for_each(|peer| peer.send_output(stream, bytes));
-                self.log.write(stream, bytes)
+                self.log.as_mut().map_or(Ok(()), |log| log.write(stream, bytes))
             }
             Chunk::End => {
                 outputs.remove(at);
-                self.log.end(stream)
+                self.log.as_mut().map_or(Ok(()), |log| log.end(stream))
             }
         };
         if let Err(error) = result {
@@ -284,8 +284,8 @@ impl Supervisor {
 
     /// A log that cannot be written must not stop the container, but has to be told of.
     fn note_log_failure(&mut self, error: &io::Error) {
-        if self.state.error.is_empty() {
-            self.state.error = format!("{}: {error}; output is missing from the log", self.config.log.path.display());
+        if let (Some(log), true) = (&self.config.log, self.state.error.is_empty()) {
+            self.state.error = format!("{}: {error}; output is missing from the log", log.path.display());
             // On a full disk this fails too; the state is written again at the end.
             let _ = self.state.save(&self.config.directory);
         }
@@ -299,7 +299,7 @@ impl Supervisor {
                     break;
                 }
             }
-            if let Err(error) = self.log.end(stream) {
+            if let Some(Err(error)) = self.log.as_mut().map(|log| log.end(stream)) {
                 self.note_log_failure(&error);
             }
         }

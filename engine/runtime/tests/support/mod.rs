@@ -59,6 +59,11 @@ impl Container {
         Self { directory, config, spec }
     }
 
+    /// The newest file of its log.
+    pub fn log_path(&self) -> PathBuf {
+        self.path().join("log/container.log")
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -118,7 +123,7 @@ impl Container {
     }
 
     pub fn log(&self) -> Vec<Entry> {
-        let mut reader = Reader::open(&self.config.log.path, Query::default()).expect("readable");
+        let mut reader = Reader::open(&self.log_path(), Query::default()).expect("readable");
         std::iter::from_fn(|| reader.next_entry().expect("readable")).collect()
     }
 
@@ -171,7 +176,7 @@ fn config(id: &str, directory: &Path, root: PathBuf, options: &Options) -> Monit
         root: RootSource::Directory(root),
         open_stdin: options.stdin,
         stdin_once: options.stdin,
-        log: LogConfig { path: directory.join("log/container.log"), max_size: options.max_size, max_files: 3 },
+        log: Some(LogConfig { path: directory.join("log/container.log"), max_size: options.max_size, max_files: 3 }),
         restart: options.restart,
         stop_signal: None,
         socket: directory.join("socket"),
