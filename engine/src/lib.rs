@@ -33,6 +33,7 @@ pub use container::top::ProcessTable;
 pub use container::ulimit::Ulimit;
 pub use container::update::Update;
 pub use container::usage::{Running as RunningUsage, Usage};
+pub use container::user_namespace::UserNamespace;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use events::{Actor, Event, EventReader};

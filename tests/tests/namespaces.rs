@@ -1,6 +1,11 @@
 //! Namespaces that a container shares with the host or with another container.
 
+use nix::mount::{MsFlags, mount, umount};
+use nix::sys::signal::{Signal, kill};
 use porthole_tests::{Host, eventually};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// The namespace of a process that a command in the container sees as its own.
 fn inside(host: &Host, options: &str, kind: &str) -> String {
@@ -8,7 +13,7 @@ fn inside(host: &Host, options: &str, kind: &str) -> String {
 }
 
 fn of_host(kind: &str) -> String {
-    std::fs::read_link(format!("/proc/thread-self/ns/{kind}")).unwrap().to_string_lossy().into_owned()
+    fs::read_link(format!("/proc/thread-self/ns/{kind}")).unwrap().to_string_lossy().into_owned()
 }
 
 #[test]
@@ -72,7 +77,7 @@ fn a_restart_joins_what_the_other_container_has_now() {
     eventually("the guest is there again, in the donor's new namespaces", || {
         let guest = host.inspect("guest")["State"].clone();
         let pid = guest["Pid"].as_i64().unwrap_or(0);
-        let namespace = |pid: i64, kind: &str| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
+        let namespace = |pid: i64, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
         let donor = i64::from(host.init("donor").as_raw());
         pid != 0 && ["pid", "ipc", "net"].iter().all(|kind| namespace(pid, kind) == namespace(donor, kind))
     });
@@ -80,4 +85,70 @@ fn a_restart_joins_what_the_other_container_has_now() {
     eventually("without the donor it cannot start", || host.status("guest") == "exited");
     let error = host.inspect("guest")["State"]["Error"].as_str().unwrap().to_owned();
     assert!(error.contains("non running container"), "{error}");
+}
+
+/// A file of subordinate ids in place of the host's, for this test alone.
+struct SubordinateIds {
+    place: PathBuf,
+    is_new: bool,
+}
+
+impl SubordinateIds {
+    fn new(host: &Host, name: &str) -> SubordinateIds {
+        let (file, place) = (host.path(name), Path::new("/etc").join(name));
+        fs::write(&file, "dockremap:200000:65536\nother:400000:1000\n").unwrap();
+        let is_new = fs::File::create_new(&place).is_ok();
+        mount(Some(&file), &place, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+        SubordinateIds { place, is_new }
+    }
+}
+
+impl Drop for SubordinateIds {
+    fn drop(&mut self) {
+        umount(&self.place).unwrap();
+        if self.is_new {
+            fs::remove_file(&self.place).unwrap();
+        }
+    }
+}
+
+#[test]
+fn ids_are_mapped_into_a_user_namespace() {
+    let host = Host::new();
+    let _ids = ["subuid", "subgid"].map(|name| SubordinateIds::new(&host, name));
+    let script = "id -u; cat /proc/self/uid_map; stat -c %u:%g /bin/busybox / /etc/hosts; touch /made; ping -c 1 127.0.0.1 >/dev/null && echo raw";
+    let said = host.ok(&format!("run --name mapped --userns remap box sh -c '{script}'"));
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "0");
+    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["0", "200000", "65536"]);
+    assert_eq!(lines[2..], ["0:0", "0:0", "65534:65534", "raw"], "{said}");
+    assert_eq!(host.container("mapped").join("upper/made").metadata().unwrap().uid(), 200_000);
+    assert_eq!(host.inspect("mapped")["HostConfig"]["UsernsMode"], "remap:dockremap");
+
+    let options =
+        "--userns remap -u app -p 8080:80 --restart always --health-cmd 'test $(id -u) = 1000' --health-interval 50ms";
+    host.ok(&format!("run -d --name web {options} box sleep 1000"));
+    let init = host.init("web");
+    assert_eq!(fs::metadata(format!("/proc/{init}")).unwrap().uid(), 201_000, "nobody on the host");
+    assert_eq!(host.ok("exec web id -u"), "1000");
+    assert_eq!(host.ok("exec -u root web sh -c 'id -u; cat /proc/sys/kernel/hostname | wc -l'"), "0\n1");
+    eventually("it is healthy", || host.inspect("web")["State"]["Health"]["Status"] == "healthy");
+    let address = host.address("web");
+    kill(init, Signal::SIGKILL).unwrap();
+    eventually("it is started again", || host.inspect("web")["RestartCount"] == 1 && host.status("web") == "running");
+    assert!(host.ok("exec web ip addr").contains(&address), "in its old network");
+    let server = "exec -d -u root web httpd -p 80 -h /www";
+    host.ok(server);
+    let fetched = || host.porthole("run --rm --net host box wget -q -O - http://127.0.0.1:8080/");
+    eventually("its root may still bind low ports in it", || fetched().stdout.contains("It works"));
+
+    assert_eq!(host.ok("run --rm --userns remap:other box sh -c 'wc -l < /proc/self/uid_map'"), "1");
+    for (options, told) in [
+        ("--userns remap:nobody-such", "/etc/subuid has no ids for user nobody-such: add a line such as"),
+        ("--userns remap --privileged", "privileged mode is incompatible with user namespaces"),
+        ("--userns remap --net host", "cannot share the host's network namespace with user namespaces"),
+        ("--userns auto", "--userns: invalid USER mode"),
+    ] {
+        assert!(host.fails(125, &format!("run --rm {options} box true")).contains(told), "{options}");
+    }
 }

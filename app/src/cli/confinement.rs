@@ -36,6 +36,9 @@ pub struct NamespaceArgs {
     /// UTS namespace to use
     #[arg(long, value_name = "host")]
     pub uts: Option<String>,
+    /// User namespace to use
+    #[arg(long, value_name = "host|remap[:USER]", default_value = "", hide_default_value = true)]
+    pub userns: String,
     /// Cgroup namespace to use
     #[arg(long, value_name = "host|private")]
     pub cgroupns: Option<String>,

@@ -3,7 +3,7 @@
 use super::arguments::ContainerArgs;
 use super::{Failure, files};
 use porthole_engine::runtime::monitor::RestartPolicy;
-use porthole_engine::{CreateOptions, HostConfig, Logging, NetworkMode, units};
+use porthole_engine::{CreateOptions, HostConfig, Logging, NetworkMode, UserNamespace, units};
 
 /// Reads the options of a new container. `attached` says whether a client will be there from the start.
 pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<CreateOptions, Failure> {
@@ -33,6 +33,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         oom_score_adj: arguments.oom_score_adj,
         shm_size: arguments.shm_size.as_deref().map(units::parse_bytes).transpose().map_err(usage)?.filter(|n| *n != 0),
         confinement: arguments.confinement.confinement().map_err(usage)?,
+        user_namespace: UserNamespace::parse(&arguments.namespaces.userns).map_err(Failure::of_start)?,
         namespaces: arguments.namespaces.namespaces().map_err(usage)?,
         resolution: arguments.resolution.resolution().map_err(usage)?,
         ulimits: arguments.ulimit.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(usage)?,

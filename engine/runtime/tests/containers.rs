@@ -4,8 +4,9 @@ mod common;
 
 use common::{Bundle, command, finish, is_root, kill, mount, pipes, read};
 use oci_spec::runtime::{
-    Capability, LinuxCpuBuilder, LinuxDeviceCgroupBuilder, LinuxDeviceType, LinuxMemoryBuilder, LinuxPidsBuilder,
-    LinuxResourcesBuilder, PosixRlimitBuilder, PosixRlimitType, UserBuilder,
+    Capability, LinuxCpuBuilder, LinuxDeviceCgroupBuilder, LinuxDeviceType, LinuxIdMappingBuilder, LinuxMemoryBuilder,
+    LinuxNamespaceBuilder, LinuxNamespaceType, LinuxPidsBuilder, LinuxResourcesBuilder, PosixRlimitBuilder,
+    PosixRlimitType, UserBuilder,
 };
 use porthole_runtime::process;
 use porthole_runtime::sandbox::{Error, RootSource, Stdio};
@@ -22,6 +23,7 @@ fn main() {
         ("commands_that_cannot_run_have_dockers_codes", commands_that_cannot_run_have_dockers_codes),
         ("only_the_standard_descriptors_are_open", only_the_standard_descriptors_are_open),
         ("it_has_dockers_capabilities_and_filter", it_has_dockers_capabilities_and_filter),
+        ("a_user_namespace_maps_owners", a_user_namespace_maps_owners),
         (
             "another_user_has_exactly_its_groups_and_no_capabilities",
             another_user_has_exactly_its_groups_and_no_capabilities,
@@ -117,6 +119,39 @@ fn it_has_dockers_capabilities_and_filter() {
     ] {
         assert!(output.contains(expected), "{expected} in {output}");
     }
+}
+
+fn a_user_namespace_maps_owners() {
+    if !is_root() {
+        return;
+    }
+    let mut bundle =
+        Bundle::new(&["sh", "-c", "id -u; stat -c %u /bin/busybox /; touch /made; chown 7 /made; sleep 100"]);
+    let mapping = LinuxIdMappingBuilder::default().container_id(0_u32).host_id(100_000_u32).size(65_536_u32);
+    let mapping = vec![mapping.build().unwrap()];
+    let linux = bundle.spec.linux_mut().as_mut().unwrap();
+    linux.set_uid_mappings(Some(mapping.clone())).set_gid_mappings(Some(mapping));
+    let users = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::User).build().unwrap();
+    linux.namespaces_mut().as_mut().unwrap().push(users);
+    std::os::unix::fs::chown(bundle.upper(), Some(100_000), Some(100_000)).unwrap();
+    let hosts = tempfile::NamedTempFile::new().unwrap();
+    let bind = mount("/etc/hosts", "bind", hosts.path().to_str().unwrap(), &["rbind", "ro"]);
+    bundle.spec.mounts_mut().as_mut().unwrap().push(bind);
+
+    let (stdio, output) = pipes();
+    let running = bundle.create(stdio).unwrap().start().unwrap();
+    let exec = |args: &[&str]| bundle.exec(&running, &command(args)).unwrap();
+    let made = bundle.upper().join("made");
+    while !made.exists() || fs::metadata(&made).unwrap().uid() == 100_000 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(fs::metadata(&made).unwrap().uid(), 100_007);
+    assert_eq!(exec(&["id", "-u"]), (0, "0\n".into()));
+    assert_eq!(exec(&["stat", "-c", "%u", "/bin/busybox", "/made", "/etc/hosts"]), (0, "0\n7\n65534\n".into()));
+    assert_ne!(exec(&["touch", "/etc/hosts"]).0, 0);
+    assert_eq!(exec(&["sh", "-c", "mount -t tmpfs x /bin"]).0, 1, "no capability beyond the default ones");
+    kill(running);
+    assert_eq!(read(output), "0\n0\n0\n");
 }
 
 fn another_user_has_exactly_its_groups_and_no_capabilities() {
@@ -394,7 +429,7 @@ fn a_network_namespace_can_be_given_by_descriptor() {
     let inode = namespace.metadata().unwrap().ino();
     let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&namespace));
     for entry in bundle.spec.linux_mut().as_mut().unwrap().namespaces_mut().iter_mut().flatten() {
-        if entry.typ() == oci_spec::runtime::LinuxNamespaceType::Network {
+        if entry.typ() == LinuxNamespaceType::Network {
             entry.set_path(Some(path.clone().into()));
         }
     }

@@ -6,6 +6,7 @@ use super::namespaces::Namespaces;
 use super::resolution::Resolution;
 use super::resources::Resources;
 use super::ulimit::Ulimit;
+use super::user_namespace::UserNamespace;
 use porthole_images::Healthcheck;
 use porthole_runtime::monitor::RestartPolicy;
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,8 @@ pub struct HostConfig {
     pub resolution: Resolution,
     /// Which namespaces it shares.
     pub namespaces: Namespaces,
+    /// Its ids, if they are not the host's.
+    pub user_namespace: Option<UserNamespace>,
     /// Where its output is kept.
     pub logging: Logging,
 }

@@ -15,6 +15,7 @@ use porthole_network::PortSpec;
 use porthole_runtime::monitor::RestartPolicy;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::chown;
 use std::path::Path;
 
 /// uname(2)'s names have room for so many bytes.
@@ -159,6 +160,11 @@ impl Engine {
         // The upper directory becomes the container's root: like any root it is readable by all.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(record.path("upper"), mode).map_err(|source| Error::file(record.path("upper"), source))?;
+        if let Some(users) = &config.host.user_namespace {
+            let (user, group) = users.root();
+            chown(record.path("upper"), Some(user), Some(group))
+                .map_err(|source| Error::file(record.path("upper"), source))?;
+        }
         record.write_config(&config)?;
         self.record_event(&config, "create", &[]);
         Ok(())
@@ -224,6 +230,7 @@ fn check(options: &CreateOptions) -> Result<()> {
         return refuse(&format!("invalid hostname: the kernel allows at most {LONGEST_HOST_NAME} bytes"));
     }
     options.healthcheck.as_ref().map_or(Ok(()), health::check)?;
+    host.user_namespace.as_ref().map_or(Ok(()), |users| users.check(host))?;
     options.expose.iter().try_for_each(|text| exposed_ports(text).map(drop))?;
     if let Some(signal) = &options.stop_signal {
         super::stop::parse_signal(signal)?;

@@ -117,6 +117,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "PidMode": host.namespaces.pid,
         "IpcMode": host.namespaces.ipc,
         "UTSMode": if host.namespaces.host_uts { "host" } else { "" },
+        "UsernsMode": host.user_namespace.as_ref().map_or(String::new(), |users| format!("remap:{}", users.user)),
         "CgroupnsMode": if host.namespaces.host_cgroup { "host" } else { "private" },
         "CapAdd": host.cap_add,
         "CapDrop": host.cap_drop,

@@ -30,3 +30,4 @@ pub mod ulimit;
 pub mod update;
 pub mod usage;
 mod user;
+pub mod user_namespace;

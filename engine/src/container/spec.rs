@@ -79,7 +79,7 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
         .set_root(Some(root))
         .set_hostname((!config.host.namespaces.host_uts).then(|| config.hostname.clone()))
         .set_mounts(Some(mounts(config, &facts)))
-        .set_linux(Some(linux(config, facts)))
+        .set_linux(Some(linux(config, facts)?))
         .set_domainname(config.domain_name.clone())
         .set_annotations(annotations(&config.host));
     Ok(spec)
@@ -126,7 +126,7 @@ pub fn process(argv: Vec<String>, env: Vec<String>, cwd: &str, user: &User, tty:
     process
 }
 
-fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Linux {
+fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Result<Linux> {
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(&config.host, facts.joined)))
@@ -134,12 +134,16 @@ fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Linux {
         .set_devices(Some(facts.devices.into_iter().chain(facts.mapped_devices).collect()))
         .set_sysctl(Some(config.host.confinement.sysctls.clone().into_iter().collect()))
         .set_cgroups_path(Some(facts.cgroup.into()));
+    if let Some(users) = &config.host.user_namespace {
+        let [uids, gids] = users.mappings()?;
+        linux.set_uid_mappings(Some(uids)).set_gid_mappings(Some(gids));
+    }
     if config.host.privileged {
         linux.set_masked_paths(None).set_readonly_paths(None);
     } else {
         linux.set_masked_paths(Some(masked_paths())).set_readonly_paths(Some(READ_ONLY.map(str::to_owned).into()));
     }
-    linux
+    Ok(linux)
 }
 
 /// The fixed list, and the thermal throttle counters of each CPU that has some (GHSA-jq35-85cj-fj4p).
@@ -162,6 +166,7 @@ fn namespaces(host: &HostConfig, joined: &Joined) -> Vec<LinuxNamespace> {
         (LinuxNamespaceType::Ipc, asked.ipc == IpcMode::Host, &joined.ipc),
         (LinuxNamespaceType::Cgroup, asked.host_cgroup, &None),
         (LinuxNamespaceType::Network, host.network == NetworkMode::Host, &joined.network),
+        (LinuxNamespaceType::User, host.user_namespace.is_none(), &None),
     ];
     let not_the_hosts = all.into_iter().filter(|(_, is_the_hosts, _)| !is_the_hosts);
     not_the_hosts.map(|(kind, _, path)| namespace(kind, path.clone())).collect()

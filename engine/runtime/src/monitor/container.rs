@@ -7,7 +7,7 @@ use crate::process::{self, ProcessId};
 use crate::sandbox::{self, CreateRequest, Stdio};
 use crate::state::State;
 use crate::streams::Streams;
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -29,6 +29,8 @@ pub(super) struct Prepared {
     open_stdin: bool,
     /// Whether its network namespace was made for it.
     owns_network: bool,
+    /// Whether it is in a user namespace.
+    maps_users: bool,
     /// Whether its PID namespace was.
     owns_pids: bool,
 }
@@ -41,28 +43,35 @@ pub(super) struct Running {
     pub(super) since: Instant,
     pub(super) cgroup: Cgroup,
     owns_network: bool,
+    maps_users: bool,
     /// Whether its processes all end with its init (pid_namespaces(7)).
     owns_pids: bool,
 }
 
-/// The container's own network namespace, kept so that restarts find their interfaces and addresses again.
-pub(super) struct KeptNetwork(File);
+/// The container's own network namespace, kept so that restarts find their interfaces and addresses again; and the user
+/// namespace that owns it, or its root would have no power over it.
+pub(super) struct KeptNetwork {
+    network: File,
+    users: Option<File>,
+}
 
 impl Prepared {
     /// Makes the container, in the network namespace of the run before if there was one.
     pub(super) fn new(config: &MonitorConfig, network: Option<&KeptNetwork>) -> Result<Self, Failure> {
         let mut spec = spec_of(config)?;
         config.donors.iter().try_for_each(|donor| follow(&mut spec, donor))?;
-        if let Some(KeptNetwork(file)) = network {
-            join_network(&mut spec, format!("/proc/self/fd/{}", file.as_raw_fd()));
+        if let Some(KeptNetwork { network, users }) = network {
+            join(&mut spec, LinuxNamespaceType::Network, network);
+            users.iter().for_each(|users| join(&mut spec, LinuxNamespaceType::User, users));
         }
         let owns_network = owns(&spec, LinuxNamespaceType::Network);
+        let maps_users = has(&spec, LinuxNamespaceType::User);
         let owns_pids = owns(&spec, LinuxNamespaceType::Pid);
         let (streams, stdio) = standard_streams(&spec, config.open_stdin)?;
         let request = CreateRequest { id: &config.id, spec: &spec, root: &config.root, stdio };
         let created = sandbox::create(request)?;
         daemon::spare();
-        Ok(Self { created, streams, open_stdin: config.open_stdin, owns_network, owns_pids })
+        Ok(Self { created, streams, open_stdin: config.open_stdin, owns_network, maps_users, owns_pids })
     }
 
     pub(super) fn process(&self) -> ProcessId {
@@ -71,7 +80,7 @@ impl Prepared {
 
     /// Keeps the network namespace, if it is one that was made for this container.
     pub(super) fn keep_network(&self) -> io::Result<Option<KeptNetwork>> {
-        KeptNetwork::of(self.created.init, self.owns_network)
+        KeptNetwork::of(self.created.init, self.owns_network, self.maps_users)
     }
 
     /// Lets the container's program run.
@@ -83,22 +92,25 @@ impl Prepared {
         };
         let process = self.created.init;
         let sandbox::Running { pidfd, cgroup, .. } = self.created.start()?;
-        let Self { owns_network, owns_pids, .. } = self;
-        Ok(Running { process, pidfd, streams, since: Instant::now(), cgroup, owns_network, owns_pids })
+        let Self { owns_network, maps_users, owns_pids, .. } = self;
+        Ok(Running { process, pidfd, streams, since: Instant::now(), cgroup, owns_network, maps_users, owns_pids })
     }
 }
 
 impl KeptNetwork {
-    fn of(init: ProcessId, is_own: bool) -> io::Result<Option<Self>> {
-        let path = format!("/proc/{}/ns/net", init.pid);
-        is_own.then(|| File::open(path).map(Self)).transpose()
+    fn of(init: ProcessId, is_own: bool, maps_users: bool) -> io::Result<Option<Self>> {
+        if !is_own {
+            return Ok(None);
+        }
+        let open = |name: &str| File::open(format!("/proc/{}/ns/{name}", init.pid));
+        Ok(Some(Self { network: open("net")?, users: maps_users.then(|| open("user")).transpose()? }))
     }
 }
 
 impl Running {
     /// As [`Prepared::keep_network`].
     pub(super) fn keep_network(&self) -> io::Result<Option<KeptNetwork>> {
-        KeptNetwork::of(self.process, self.owns_network)
+        KeptNetwork::of(self.process, self.owns_network, self.maps_users)
     }
 
     pub(super) fn signal(&self, signal: i32) -> io::Result<()> {
@@ -160,9 +172,17 @@ fn standard_streams(spec: &Spec, open_stdin: bool) -> io::Result<(Option<Streams
 
 /// Whether the spec asks for a new namespace of a type.
 fn owns(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
+    find(spec, wanted).is_some_and(|namespace| namespace.path().is_none())
+}
+
+/// Whether the spec asks for a namespace of a type that is not the host's.
+fn has(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
+    find(spec, wanted).is_some()
+}
+
+fn find(spec: &Spec, wanted: LinuxNamespaceType) -> Option<&LinuxNamespace> {
     let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    let namespace = namespaces.into_iter().flatten().find(|namespace| namespace.typ() == wanted);
-    namespace.is_some_and(|namespace| namespace.path().is_none())
+    namespaces.into_iter().flatten().find(|namespace| namespace.typ() == wanted)
 }
 
 /// Joins the namespaces that a donor has now: it may have been started again since the spec was written.
@@ -196,11 +216,12 @@ fn follow(spec: &mut Spec, donor: &Donor) -> Result<(), Failure> {
     Ok(())
 }
 
-fn join_network(spec: &mut Spec, path: String) {
+fn join(spec: &mut Spec, kind: LinuxNamespaceType, file: &File) {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let namespaces = spec.linux_mut().as_mut().and_then(|linux| linux.namespaces_mut().as_mut());
     for namespace in namespaces.into_iter().flatten() {
-        if namespace.typ() == LinuxNamespaceType::Network {
-            namespace.set_path(Some(path.clone().into()));
+        if namespace.typ() == kind {
+            namespace.set_path(Some(path.clone()));
         }
     }
 }

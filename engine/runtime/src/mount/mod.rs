@@ -86,7 +86,16 @@ impl Mount {
         if set == 0 && clear == 0 && propagation == 0 {
             return Ok(());
         }
-        change(self.0.as_fd(), c"", set, clear, propagation, depth)
+        let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation, userns_fd: 0 };
+        change(self.0.as_fd(), c"", attributes, depth)
+    }
+
+    /// Shows the files in it, which is not mounted anywhere yet, as owned by the ids that a user namespace maps their
+    /// owners to.
+    pub fn map_ids(&self, users: BorrowedFd) -> io::Result<()> {
+        let userns_fd = users.as_raw_fd() as u64;
+        let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd };
+        change(self.0.as_fd(), c"", attributes, Depth::One)
     }
 
     /// Makes it read-only.
@@ -110,18 +119,10 @@ impl AsFd for Mount {
 
 /// Sets the propagation of the mount at a path, and of all below it.
 pub fn set_propagation(path: &std::ffi::CStr, propagation: u64, depth: Depth) -> io::Result<()> {
-    change(CWD, path, 0, 0, propagation, depth)
+    change(CWD, path, libc::mount_attr { attr_set: 0, attr_clr: 0, propagation, userns_fd: 0 }, depth)
 }
 
-fn change(
-    directory: BorrowedFd,
-    path: &std::ffi::CStr,
-    set: u64,
-    clear: u64,
-    propagation: u64,
-    depth: Depth,
-) -> io::Result<()> {
-    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation, userns_fd: 0 };
+fn change(directory: BorrowedFd, path: &std::ffi::CStr, attributes: libc::mount_attr, depth: Depth) -> io::Result<()> {
     let recursive = match depth {
         Depth::One => 0,
         Depth::Recursive => libc::AT_RECURSIVE,

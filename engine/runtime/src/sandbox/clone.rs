@@ -2,9 +2,14 @@
 
 use super::channel;
 use super::error::{Context, Error, Result};
+use super::namespaces::join;
+use crate::process::{self, ProcessId};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, read, write};
 use std::convert::Infallible;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Of clone3(2); the libc crate's constant is too narrow for it.
@@ -26,11 +31,66 @@ pub(super) fn clone(
     body: impl FnOnce(&channel::Child) -> Result<Infallible>,
 ) -> Result<Cloned> {
     let (parent, child) = channel::pair()?;
+    match clone3(namespaces, libc::SIGCHLD, cgroup).during(|| "make a process in new namespaces".into())? {
+        None => {
+            drop(parent);
+            run(&child, body)
+        }
+        Some((pid, pidfd)) => Ok(Cloned { pid, pidfd, channel: parent }),
+    }
+}
+
+/// The same, in a user namespace that exists: only a process in it can make others for it, so one is made that does, and
+/// whose child is ours.
+pub(super) fn clone_into(
+    users: &File,
+    namespaces: libc::c_int,
+    cgroup: Option<BorrowedFd>,
+    body: impl FnOnce(&channel::Child) -> Result<Infallible>,
+) -> Result<Cloned> {
+    let (parent, child) = channel::pair()?;
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).during(|| "make a pipe".into())?;
+    let helper = match clone3(0, libc::SIGCHLD, None).during(|| "make a process".into())? {
+        None => {
+            let made = join(users, libc::CLONE_NEWUSER)
+                .and_then(|()| clone3(namespaces | libc::CLONE_PARENT, 0, cgroup))
+                .during(|| "make a process in a user namespace".into());
+            match made {
+                Ok(None) => {
+                    drop(parent);
+                    run(&child, body)
+                }
+                // If it cannot be written, the parent finds nothing to read.
+                Ok(Some((pid, _))) => drop(write(&writer, &pid.to_ne_bytes())),
+                Err(error) => child.failed(&error),
+            }
+            end(0)
+        }
+        Some((_, helper)) => helper,
+    };
+    drop((child, writer));
+    process::reap(helper.as_fd()).during(|| "wait for a process".into())?;
+    let mut pid = [0; size_of::<i32>()];
+    if !matches!(read(&reader, &mut pid), Ok(count) if count == pid.len()) {
+        return Err(parent.wait_ready().err().unwrap_or(Error::Vanished));
+    }
+    let pid = i32::from_ne_bytes(pid);
+    // It is a child of ours that nobody has reaped, so the number is nobody else's.
+    let pidfd = ProcessId::of(pid).and_then(|process| process.open()).during(|| format!("look at process {pid}"))?;
+    Ok(Cloned { pid, pidfd, channel: parent })
+}
+
+/// clone3(2): the child's number and pidfd; in the child itself nothing.
+fn clone3(
+    flags: libc::c_int,
+    exit_signal: libc::c_int,
+    cgroup: Option<BorrowedFd>,
+) -> nix::Result<Option<(i32, OwnedFd)>> {
     let mut pidfd: libc::c_int = -1;
     let mut arguments = libc::clone_args {
-        flags: namespaces as u64 | libc::CLONE_PIDFD as u64,
+        flags: flags as u64 | libc::CLONE_PIDFD as u64,
         pidfd: &raw mut pidfd as u64,
-        exit_signal: libc::SIGCHLD as u64,
+        exit_signal: exit_signal as u64,
         // SAFETY: all fields are integers, for which zero means "unused".
         ..unsafe { std::mem::zeroed() }
     };
@@ -41,18 +101,9 @@ pub(super) fn clone(
     // SAFETY: the arguments live until the call returns. Without CLONE_VM the child has its own copy of this memory,
     // and since this process has one thread, no lock in it is held by a thread that the child lacks.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
-    match Errno::result(result).during(|| "make a process in new namespaces".into())? {
-        0 => {
-            drop(parent);
-            run(&child, body)
-        }
-        pid => Ok(Cloned {
-            pid: pid as i32,
-            // SAFETY: the kernel has stored a new descriptor here, nobody else owns it.
-            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-            channel: parent,
-        }),
-    }
+    let pid = Errno::result(result)? as i32;
+    // SAFETY: in the parent, the kernel has stored a new descriptor here, and nobody else owns it.
+    Ok((pid != 0).then(|| (pid, unsafe { OwnedFd::from_raw_fd(pidfd) })))
 }
 
 /// Runs the body of a child, which never returns into its copy of the parent's stack.
@@ -72,6 +123,10 @@ fn run(channel: &channel::Child, body: impl FnOnce(&channel::Child) -> Result<In
             125
         }
     };
+    end(exit_code)
+}
+
+fn end(exit_code: i32) -> ! {
     // SAFETY: _exit(2) ends the process at once; exit handlers are the parent's affair.
     unsafe { libc::_exit(exit_code) }
 }

@@ -1,9 +1,10 @@
 //! A container's first process, from clone3 to execve.
 
 use super::channel;
-use super::clone::{Cloned, clone};
+use super::clone::{Cloned, clone, clone_into};
 use super::command::Command;
 use super::error::{Context, Error, Result};
+use super::host_mounts::HostMounts;
 use super::identity::Identity;
 use super::mounts::mount_all;
 use super::namespaces::{Namespaces, map_ids, unshare};
@@ -61,11 +62,20 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     let mut unstarted = Unstarted { cgroup: Some(cgroup.clone()), pidfd: None };
     let entrance = enterable(&cgroup, spec)?;
 
+    let users = namespaces.users()?;
+    let made = match namespaces.maps_ids() {
+        true => HostMounts::prepare(root, spec, users.as_ref())?,
+        false => HostMounts::default(),
+    };
     let setup = Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup };
     // Unshared by the init itself: a cgroup namespace once it is in its cgroup, a time namespace before its offsets are set.
     let at_clone = namespaces.new & !(libc::CLONE_NEWCGROUP | libc::CLONE_NEWTIME);
     let visit = namespaces.visit()?;
-    let cloned = clone(at_clone, entrance.directory(), |channel| setup.run(channel, stdio));
+    let body = |channel: &channel::Child| setup.run(channel, stdio, made);
+    let cloned = match &users {
+        Some(users) => clone_into(users, at_clone, entrance.directory(), body),
+        None => clone(at_clone, entrance.directory(), body),
+    };
     drop(visit);
     let Cloned { pid, pidfd, channel } = cloned?;
     unstarted.pidfd = Some(pidfd.try_clone().during(|| "duplicate a pidfd".into())?);
@@ -164,10 +174,12 @@ struct Setup<'a> {
 
 impl Setup<'_> {
     /// The init's whole life before it becomes its command.
-    fn run(&self, channel: &channel::Child, stdio: Stdio) -> Result<Infallible> {
-        let in_user_namespace = self.namespaces.makes(libc::CLONE_NEWUSER);
-        if in_user_namespace {
+    fn run(&self, channel: &channel::Child, stdio: Stdio, made: HostMounts) -> Result<Infallible> {
+        let in_user_namespace = self.namespaces.maps_ids();
+        if self.namespaces.makes(libc::CLONE_NEWUSER) {
             channel.wait_mapped()?;
+        }
+        if in_user_namespace {
             become_root()?;
         }
         self.entrance.enter().during(|| "enter the cgroup".into())?;
@@ -177,7 +189,7 @@ impl Setup<'_> {
         // The set-up makes files with the modes that it says.
         nix::sys::stat::umask(nix::sys::stat::Mode::empty());
         kernel::configure(self.spec, self.namespaces)?;
-        let mut streams = self.build_root(stdio, in_user_namespace)?;
+        let mut streams = self.build_root(stdio, made, in_user_namespace)?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
 
         // While the caller may still be busy with the network.
@@ -190,9 +202,9 @@ impl Setup<'_> {
     }
 
     /// Builds the root and enters it. The working directory is the one that the command will have.
-    fn build_root(&self, stdio: Stdio, in_user_namespace: bool) -> Result<Streams> {
-        let new = RootFs::mount(self.root, self.spec)?;
-        mount_all(&new.root, self.spec, self.cgroup)?;
+    fn build_root(&self, stdio: Stdio, mut made: HostMounts, in_user_namespace: bool) -> Result<Streams> {
+        let new = RootFs::mount(self.root, made.root.take(), self.spec)?;
+        mount_all(&new.root, self.spec, self.cgroup, &made)?;
         devices::populate(&new.root, self.spec, in_user_namespace)?;
         masks::apply(&new.root, self.spec)?;
         let streams = Streams::open(stdio, &new.root)?;

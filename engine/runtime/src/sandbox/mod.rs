@@ -11,6 +11,7 @@ mod create;
 mod devices;
 mod error;
 mod exec;
+mod host_mounts;
 mod identity;
 mod kernel;
 mod masks;

@@ -1,6 +1,7 @@
 //! The spec's mounts, placed in the new root one after the other.
 
 use super::error::{Context, Error, Result};
+use super::host_mounts::HostMounts;
 use super::namespaces::{Visit, join};
 use crate::cgroup::Cgroup;
 use crate::mount::{Bind, Depth, Mount, Options, Root};
@@ -12,9 +13,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Mounts all of them.
-pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup) -> Result<()> {
-    spec.mounts().iter().flatten().try_for_each(|mount| {
-        mount_one(root, mount, cgroup).map_err(|error| match error {
+pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup, made: &HostMounts) -> Result<()> {
+    spec.mounts().iter().flatten().enumerate().try_for_each(|(place, mount)| {
+        mount_one(root, mount, cgroup, made.bind(place)).map_err(|error| match error {
             Error::System { action, source } => {
                 Error::System { action: format!("mount {}: {action}", mount.destination().display()), source }
             }
@@ -23,7 +24,7 @@ pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup) -> Result<()>
     })
 }
 
-fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup) -> Result<()> {
+fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: Option<&Mount>) -> Result<()> {
     let destination = mount.destination().as_path();
     if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
         return Err(Error::Spec(format!("mount {}: id mappings are not supported", destination.display())));
@@ -31,28 +32,40 @@ fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup) -> Result<()> {
     let options = Options::parse(mount.options().iter().flatten().map(String::as_str))
         .map_err(|error| Error::Spec(format!("mount {}: {error}", destination.display())))?;
     let kind = mount.typ().as_deref().unwrap_or("none");
-    match (kind, options.bind) {
-        (_, Some(Bind(depth))) => bind(root, mount, &options, depth),
-        ("bind", None) => bind(root, mount, &options, Depth::One),
-        ("cgroup", None) => cgroups(root, destination, &options, cgroup),
-        (kind, None) => file_system(root, mount, kind, &options),
+    match kind {
+        _ if is_bind(mount, &options) => bind(root, mount, &options, made),
+        "cgroup" => cgroups(root, destination, &options, cgroup),
+        kind => file_system(root, mount, kind, &options),
     }
 }
 
-fn bind(root: &Root, mount: &SpecMount, options: &Options, depth: Depth) -> Result<()> {
+/// Whether it is a bind mount, by its options or by its type.
+pub(super) fn is_bind(mount: &SpecMount, options: &Options) -> bool {
+    options.bind.is_some() || mount.typ().as_deref() == Some("bind")
+}
+
+fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Option<&Mount>) -> Result<()> {
     let destination = mount.destination().as_path();
     let Some(source) = mount.source() else {
         return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));
     };
-    let copy = source_of(source, depth).during(|| format!("open source {}", source.display()))?;
+    let depth = options.bind.map_or(Depth::One, |Bind(depth)| depth);
+    let opened;
+    let copy = match made {
+        Some(made) => made,
+        None => {
+            opened = source_of(source, depth).during(|| format!("open source {}", source.display()))?;
+            &opened
+        }
+    };
     copy.apply(options).during(|| "set its options".into())?;
-    let target = root.target_like(&copy, destination).during(|| "make the target".into())?;
+    let target = root.target_like(copy, destination).during(|| "make the target".into())?;
     copy.attach(target).during(|| format!("place {}", source.display()))
 }
 
 /// A copy of what is mounted at a path. What is seen through `/proc/PID/root` is mounted in the namespace of that process,
 /// and can only be copied there.
-fn source_of(source: &Path, depth: Depth) -> io::Result<Mount> {
+pub(super) fn source_of(source: &Path, depth: Depth) -> io::Result<Mount> {
     let Some((process, inside)) = root_of_process(source) else { return Mount::of_path(source, depth) };
     let namespace = File::open(process.join("ns/mnt"))?;
     let mut visit = Visit::default();

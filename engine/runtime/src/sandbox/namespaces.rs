@@ -12,8 +12,10 @@ use std::path::PathBuf;
 pub(super) struct Namespaces {
     /// `CLONE_NEW*` of those to make.
     pub new: libc::c_int,
-    /// Those to join.
+    /// Those to join, but for a user namespace.
     joined: Vec<(libc::c_int, PathBuf)>,
+    /// A user namespace to join, from which there is no way back.
+    users: Option<PathBuf>,
 }
 
 impl Namespaces {
@@ -26,22 +28,34 @@ impl Namespaces {
                 return Err(Error::Spec(format!("namespace {} is listed twice", namespace.typ())));
             }
             match namespace.path() {
-                Some(path) if !path.as_os_str().is_empty() => namespaces.joined.push((flag, path.clone())),
+                Some(path) if !path.as_os_str().is_empty() => match flag {
+                    libc::CLONE_NEWUSER => namespaces.users = Some(path.clone()),
+                    _ => namespaces.joined.push((flag, path.clone())),
+                },
                 _ => namespaces.new |= flag,
             }
         }
         if namespaces.new & libc::CLONE_NEWNS == 0 {
             return Err(Error::Spec("a container needs a mount namespace of its own".into()));
         }
-        if namespaces.joined.iter().any(|(flag, _)| *flag == libc::CLONE_NEWUSER) {
-            return Err(Error::Spec("joining a user namespace by path is not supported".into()));
-        }
         Ok(namespaces)
     }
 
     /// All that are not the caller's.
     pub(super) fn all(&self) -> libc::c_int {
-        self.joined.iter().fold(self.new, |all, (flag, _)| all | flag)
+        let users = self.users.as_ref().map_or(0, |_| libc::CLONE_NEWUSER);
+        self.joined.iter().fold(self.new | users, |all, (flag, _)| all | flag)
+    }
+
+    /// The user namespace to join, if it is not a new one.
+    pub(super) fn users(&self) -> Result<Option<File>> {
+        let open = |path: &PathBuf| File::open(path).during(|| format!("open namespace {}", path.display()));
+        self.users.as_ref().map(open).transpose()
+    }
+
+    /// Whether the container's ids are not the host's.
+    pub(super) fn maps_ids(&self) -> bool {
+        self.all() & libc::CLONE_NEWUSER != 0
     }
 
     /// Whether the container has a new one of this kind.

@@ -25,7 +25,10 @@ pub(super) struct RootFs {
 
 impl RootFs {
     /// Cuts the namespace off from the host's and mounts the root in it, over the directory that it comes from.
-    pub(super) fn mount(source: &RootSource, spec: &Spec) -> Result<Self> {
+    ///
+    /// A root that is made already is mounted over /proc: in a user namespace that is where its init may go, and what has
+    /// to be done in the host's has been done.
+    pub(super) fn mount(source: &RootSource, made: Option<Mount>, spec: &Spec) -> Result<Self> {
         let propagation = propagation(spec)?;
         let shared = propagation.is_some_and(|propagation| propagation.flag == libc::MS_SHARED);
         // Mounts of the host go on appearing here unless the spec says otherwise, but none of ours appear there.
@@ -33,16 +36,20 @@ impl RootFs {
         if !shared {
             set_propagation(c"/", outer, Depth::Recursive).during(|| "separate mounts from the host's".into())?;
         }
-        let directory = match source {
-            RootSource::Directory(directory) => directory,
-            RootSource::Overlay { upper, .. } => upper,
+        let directory = match (source, &made) {
+            (RootSource::Overlay { .. }, Some(_)) => Path::new("/proc"),
+            (RootSource::Directory(directory), _) => directory,
+            (RootSource::Overlay { upper, .. }, None) => upper,
         };
         if shared {
             make_parent_private(directory)?;
         }
-        let root = match source {
-            RootSource::Directory(directory) => mount_directory(directory)?,
-            RootSource::Overlay { lower, upper, work } => mount_overlay(lower, upper, work)?,
+        let root = match (source, made) {
+            (RootSource::Overlay { .. }, Some(made)) => {
+                place(made, directory).during(|| "mount the root".to_owned())?
+            }
+            (RootSource::Directory(directory), _) => mount_directory(directory)?,
+            (RootSource::Overlay { lower, upper, work }, None) => mount_overlay(lower, upper, work)?,
         };
         Ok(Self { root: Root::new(root), propagation })
     }
@@ -119,7 +126,8 @@ fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd
         .during(|| format!("mount an overlay of {} layers on {}", lower.len(), upper.display()))
 }
 
-fn overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> rustix::io::Result<Mount> {
+/// An overlay that is not mounted anywhere yet.
+pub(super) fn overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> rustix::io::Result<Mount> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", "overlay")?;
     for layer in lower {

@@ -63,7 +63,7 @@ impl Bundle {
         fs::copy("/bin/busybox", at("lower/bin/busybox")).unwrap();
         for applet in [
             "sh", "cat", "id", "ls", "hostname", "true", "false", "sleep", "mount", "grep", "echo", "stat", "stty",
-            "head", "readlink", "pwd", "mknod", "nproc", "wc", "tty", "touch", "kill", "date", "chmod",
+            "head", "readlink", "pwd", "mknod", "nproc", "wc", "tty", "touch", "kill", "date", "chmod", "chown",
         ] {
             symlink("busybox", at("lower/bin").join(applet)).unwrap();
         }

@@ -1,0 +1,92 @@
+//! Mounts that only the host's root can make: those of a container in a user namespace, whose init is nobody on the host.
+//! They are made before the init is, which inherits them as open files.
+
+use super::RootSource;
+use super::clone::{Cloned, clone};
+use super::error::{Context, Error, Result};
+use super::mounts::{is_bind, source_of};
+use super::namespaces::{Visit, map_ids, unshare};
+use super::rootfs::overlay;
+use crate::mount::{Bind, Depth, Mount, Options, set_propagation};
+use crate::process;
+use oci_spec::runtime::{Mount as SpecMount, Spec};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+/// What is ready to be placed. Without a user namespace nothing is: the init makes it all.
+#[derive(Debug, Default)]
+pub(super) struct HostMounts {
+    /// The root, if it is an overlay.
+    pub root: Option<Mount>,
+    /// Sources of bind mounts, by their place in the spec's list.
+    binds: Vec<Option<Mount>>,
+}
+
+impl HostMounts {
+    /// Makes what the spec asks for, mapped into the user namespace that the container joins, or one like that which is
+    /// made for it.
+    pub(super) fn prepare(root: &RootSource, spec: &Spec, users: Option<&File>) -> Result<Self> {
+        let root = match (root, users) {
+            (RootSource::Directory(_), _) => None,
+            (RootSource::Overlay { lower, upper, work }, Some(users)) => {
+                Some(mapped_overlay(users, lower, upper, work)?)
+            }
+            (RootSource::Overlay { lower, upper, work }, None) => {
+                Some(mapped_overlay(&user_namespace(spec)?, lower, upper, work)?)
+            }
+        };
+        let binds = spec.mounts().iter().flatten().map(bind_source).collect::<Result<_>>()?;
+        Ok(Self { root, binds })
+    }
+
+    /// The source of the bind mount at this place of the spec's list.
+    pub(super) fn bind(&self, place: usize) -> Option<&Mount> {
+        self.binds.get(place).and_then(Option::as_ref)
+    }
+}
+
+fn bind_source(mount: &SpecMount) -> Result<Option<Mount>> {
+    let options = Options::parse(mount.options().iter().flatten().map(String::as_str))
+        .map_err(|error| Error::Spec(format!("mount {}: {error}", mount.destination().display())))?;
+    let (true, Some(source)) = (is_bind(mount, &options), mount.source()) else { return Ok(None) };
+    let depth = options.bind.map_or(Depth::One, |Bind(depth)| depth);
+    source_of(source, depth).map(Some).during(|| format!("open source {}", source.display()))
+}
+
+/// A user namespace with the spec's mappings, by way of a process that lives as long as it takes to open it.
+fn user_namespace(spec: &Spec) -> Result<File> {
+    let Cloned { pid, pidfd, channel } = clone(libc::CLONE_NEWUSER, None, |channel| {
+        channel.wait_mapped()?;
+        Err(Error::Vanished)
+    })?;
+    let users = map_ids(spec, pid).and_then(|()| {
+        let path = format!("/proc/{pid}/ns/user");
+        File::open(&path).during(|| format!("open {path}"))
+    });
+    // It ends when its channel does.
+    drop(channel);
+    process::reap(pidfd.as_fd()).during(|| "wait for the process of a user namespace".into())?;
+    users
+}
+
+/// An overlay whose layers' owners are mapped into the user namespace (mount_setattr(2), "ID-mapped mounts"). What the
+/// container writes is owned by the ids that it has on the host.
+fn mapped_overlay(users: &File, lower: &[PathBuf], upper: &Path, work: &Path) -> Result<Mount> {
+    // The kernel takes layers from this mount namespace only: one for the purpose, where nothing reaches the host.
+    let mut visit = Visit::default();
+    visit.enter(libc::CLONE_NEWNS, unshare).during(|| "make a mount namespace".into())?;
+    set_propagation(c"/", libc::MS_PRIVATE, Depth::Recursive).during(|| "separate mounts from the host's".into())?;
+    for layer in lower {
+        let map = || -> std::io::Result<()> {
+            let mapped = Mount::of_path(layer, Depth::One)?;
+            mapped.map_ids(users.as_fd())?;
+            mapped.attach(openat(CWD, layer, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+        };
+        map().during(|| {
+            format!("map the owners of layer {} (Linux 5.19 and a file system with ID-mapped mounts)", layer.display())
+        })?;
+    }
+    overlay(lower, upper, work).during(|| format!("make an overlay of {} mapped layers", lower.len()))
+}
