@@ -27,6 +27,10 @@ fn a_device_is_there_and_may_be_used() {
     assert_ne!(host.porthole(&format!("run --rm box {write}")).code, 0, "it is no device of every container");
     assert_ne!(host.porthole(&format!("run --rm --device /dev/kmsg:/dev/one:r box {write}")).code, 0, "for reading");
     host.ok(&format!("run --rm --device-cgroup-rule 'c 1:11 rwm' box {write}"));
+    if let Some(directory) = ["/dev/net", "/dev/mapper"].into_iter().find(|path| std::fs::read_dir(path).is_ok()) {
+        let listed = host.ok(&format!("run --rm --device {directory}:/dev/all box ls -l /dev/all"));
+        assert!(listed.contains("crw"), "all of a directory: {listed}");
+    }
     assert!(host.fails(125, "run --rm --device /dev/nosuch box true").contains("/dev/nosuch"));
     assert!(host.fails(125, "run --rm --device /etc/passwd box true").contains("is not a device node"));
 }

@@ -28,6 +28,12 @@ pub struct LimitArgs {
     /// Limit CPU CFS (Completely Fair Scheduler) period
     #[arg(long, value_name = "MICROSECONDS")]
     pub cpu_period: Option<u64>,
+    /// Limit CPU real-time period in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_rt_period: Option<u64>,
+    /// Limit CPU real-time runtime in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_rt_runtime: Option<i64>,
     /// CPUs in which to allow execution (0-3, 0,1)
     #[arg(long, value_name = "LIST")]
     pub cpuset_cpus: Option<String>,
@@ -54,12 +60,6 @@ pub struct FixedLimitArgs {
     /// Block IO weight (relative device weight)
     #[arg(long, value_name = "DEVICE:WEIGHT")]
     pub blkio_weight_device: Vec<String>,
-    /// Limit CPU real-time period in microseconds
-    #[arg(long, value_name = "MICROSECONDS")]
-    pub cpu_rt_period: Option<u64>,
-    /// Limit CPU real-time runtime in microseconds
-    #[arg(long, value_name = "MICROSECONDS")]
-    pub cpu_rt_runtime: Option<i64>,
     /// Write a file of the container's cgroup (v2 only), such as memory.high or hugetlb.2MB.max
     #[arg(long, value_name = "FILE=VALUE")]
     pub cgroup_conf: Vec<String>,
@@ -93,6 +93,8 @@ impl LimitArgs {
             cpu_shares: self.cpu_shares.filter(|shares| *shares != 0),
             cpu_quota: self.cpu_quota.filter(|quota| *quota != 0),
             cpu_period: self.cpu_period.filter(|period| *period != 0),
+            cpu_rt_period: self.cpu_rt_period.filter(|period| *period != 0),
+            cpu_rt_runtime: self.cpu_rt_runtime.filter(|runtime| *runtime != 0),
             cpuset_cpus: self.cpuset_cpus.filter(|list| !list.is_empty()),
             cpuset_mems: self.cpuset_mems.filter(|list| !list.is_empty()),
             pids_limit: self.pids_limit,
@@ -112,8 +114,6 @@ impl FixedLimitArgs {
             memory_swappiness: self.memory_swappiness.filter(|value| *value != -1).map(swappiness).transpose()?,
             oom_kill_disable: self.oom_kill_disable,
             blkio_weight_device: self.blkio_weight_device.iter().map(|word| weight(word)).collect::<Result<_, _>>()?,
-            cpu_rt_period: self.cpu_rt_period.filter(|period| *period != 0),
-            cpu_rt_runtime: self.cpu_rt_runtime.filter(|runtime| *runtime != 0),
             unified: self.cgroup_conf.iter().map(|word| cgroup_file(word)).collect::<Result<_, _>>()?,
             device_read_bps: throttles(&self.device_read_bps, bytes_rate)?,
             device_write_bps: throttles(&self.device_write_bps, bytes_rate)?,

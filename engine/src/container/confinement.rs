@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Kernel parameters that belong to an IPC namespace (sysctl(8), ipc_namespaces(7)).
@@ -146,22 +146,29 @@ impl Confinement {
         Ok(())
     }
 
-    /// The nodes of the mapped devices.
-    pub fn nodes(&self) -> Result<Vec<LinuxDevice>> {
-        let node = |mapping: &DeviceMapping| {
-            let mut device = devices::of_path(&mapping.host)?;
-            device.set_path(mapping.container.clone());
-            Ok(device)
-        };
-        self.devices.iter().map(node).collect()
+    /// The nodes of the mapped devices, and what may be done with each. Of a directory, all devices in it are meant.
+    pub fn nodes(&self) -> Result<Vec<(LinuxDevice, String)>> {
+        let mut nodes = Vec::new();
+        for mapping in &self.devices {
+            for mut device in devices::at(&mapping.host)? {
+                let below = device.path().strip_prefix(&mapping.host).unwrap_or(Path::new(""));
+                let place = if below.as_os_str().is_empty() {
+                    mapping.container.clone()
+                } else {
+                    mapping.container.join(below)
+                };
+                device.set_path(place);
+                nodes.push((device, mapping.permissions.clone()));
+            }
+        }
+        Ok(nodes)
     }
 
     /// What the device controller has to allow for these nodes, and beyond.
-    pub fn rules(&self, nodes: &[LinuxDevice]) -> Vec<LinuxDeviceCgroup> {
+    pub fn rules(&self, nodes: &[(LinuxDevice, String)]) -> Vec<LinuxDeviceCgroup> {
         let mapped = nodes
             .iter()
-            .zip(&self.devices)
-            .map(|(node, mapping)| rule(node.typ(), Some(node.major()), Some(node.minor()), &mapping.permissions));
+            .map(|(node, permissions)| rule(node.typ(), Some(node.major()), Some(node.minor()), permissions));
         let asked = self.device_rules.iter().map(|asked| {
             let kind = match asked.kind {
                 'b' => LinuxDeviceType::B,

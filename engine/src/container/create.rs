@@ -54,7 +54,8 @@ impl Engine {
 
     /// Makes a container, starts it, and stays with its streams until it ends or the user leaves.
     pub fn run_attached(&self, options: CreateOptions, attachment: &Attachment) -> Result<Finished> {
-        let (_, record, lock) = self.create_locked(options, Next::Start)?;
+        let (created, record, lock) = self.create_locked(options, Next::Start)?;
+        created.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
         self.start_attached_locked(record, lock, attachment)
     }
 
@@ -110,11 +111,13 @@ impl Engine {
             self.mark(&record.id, FRESH)?;
         }
         let name = self.reserve_name(options.name.as_deref(), &record.id)?;
-        if let Err(error) = self.configure(record, image, options, name.clone()) {
-            names::release(self.paths(), &name, &record.id)?;
-            return Err(error);
+        match self.configure(record, image, options, name.clone()) {
+            Ok(warnings) => Ok((Created { id: record.id.clone(), name, warnings }, lock)),
+            Err(error) => {
+                names::release(self.paths(), &name, &record.id)?;
+                Err(error)
+            }
         }
-        Ok((Created { id: record.id.clone(), name, warnings: Vec::new() }, lock))
     }
 
     /// Adds the binds of other containers, but where this one has something of its own.
@@ -149,8 +152,13 @@ impl Engine {
         }
     }
 
-    fn configure(&self, record: &Record, image: &Image, options: CreateOptions, name: String) -> Result<()> {
+    /// Writes the container's records; what the user should know.
+    fn configure(&self, record: &Record, image: &Image, options: CreateOptions, name: String) -> Result<Vec<String>> {
         let mut config = combine(record.id.clone(), name, image, options)?;
+        let warnings = match config.host.resources.is_for_v1() && self.cgroup_of(record)?.is_v2() {
+            true => config.host.resources.discard_v1(),
+            false => Vec::new(),
+        };
         self.pin_donors(&mut config)?;
         self.inherit_volumes(&mut config)?;
         config.host.binds.iter().try_for_each(create_bind_source)?;
@@ -167,7 +175,7 @@ impl Engine {
         }
         record.write_config(&config)?;
         self.record_event(&config, "create", &[]);
-        Ok(())
+        Ok(warnings)
     }
 }
 

@@ -37,14 +37,22 @@ fn collect(directory: &Path, devices: &mut Vec<LinuxDevice>) -> Result<()> {
     Ok(())
 }
 
-/// The device at a path of the host's.
-pub fn of_path(path: &Path) -> Result<LinuxDevice> {
+/// The device at a path of the host's, or all in a directory.
+pub fn at(path: &Path) -> Result<Vec<LinuxDevice>> {
     let metadata = fs::metadata(path).map_err(|source| Error::file(path, source))?;
     let kind = metadata.file_type();
+    if kind.is_dir() {
+        let mut devices = Vec::new();
+        collect(path, &mut devices)?;
+        return match devices.is_empty() {
+            true => Err(Error::InvalidOption(format!("no device node is in {}", path.display()))),
+            false => Ok(devices),
+        };
+    }
     if !kind.is_char_device() && !kind.is_block_device() {
         return Err(Error::InvalidOption(format!("{} is not a device node", path.display())));
     }
-    Ok(device(path, &metadata))
+    Ok(vec![device(path, &metadata)])
 }
 
 fn device(path: &Path, metadata: &fs::Metadata) -> LinuxDevice {

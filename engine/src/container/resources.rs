@@ -81,6 +81,24 @@ impl Resources {
         self.memory_swap.or_else(|| self.memory.map(|memory| memory.saturating_mul(2)))
     }
 
+    /// Whether something is asked for that only cgroup v1 has.
+    pub fn is_for_v1(&self) -> bool {
+        self.memory_swappiness.is_some() || self.oom_kill_disable
+    }
+
+    /// Drops it, as Docker does on a host that has not; what the user should know.
+    pub fn discard_v1(&mut self) -> Vec<String> {
+        let discarded = [
+            self.memory_swappiness.take().map(|_| "memory swappiness capabilities, memory swappiness discarded"),
+            std::mem::take(&mut self.oom_kill_disable).then_some("OomKillDisable, OomKillDisable discarded"),
+        ];
+        discarded
+            .into_iter()
+            .flatten()
+            .map(|what| format!("Your kernel (cgroup v2) does not support {what}."))
+            .collect()
+    }
+
     /// Refuses what contradicts itself or lies beyond the host, in Docker's words (moby daemon/daemon_unix.go).
     pub fn check(&self) -> Result<()> {
         self.check_memory().and_then(|()| self.check_cpu()).map_err(Error::InvalidOption)?;
@@ -300,6 +318,19 @@ mod tests {
         assert_eq!(oci["pids"]["limit"], 20);
         assert_eq!(resources.to_oci(false).unwrap().memory().as_ref().unwrap().swap(), None);
         assert_eq!(Resources::default().to_oci(true).unwrap(), *LinuxResources::default().set_devices(None));
+    }
+
+    #[test]
+    fn what_only_v1_has_can_be_discarded() {
+        let mut resources = Resources {
+            memory_swappiness: Some(0),
+            oom_kill_disable: true,
+            pids_limit: Some(2),
+            ..Resources::default()
+        };
+        assert!(resources.is_for_v1());
+        assert_eq!(resources.discard_v1().len(), 2);
+        assert_eq!(resources, Resources { pids_limit: Some(2), ..Resources::default() });
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub struct Facts<'a> {
     pub resources: LinuxResources,
     /// The host's devices; only for a privileged container.
     pub devices: Vec<LinuxDevice>,
-    /// Devices that it was given one by one.
-    pub mapped_devices: Vec<LinuxDevice>,
+    /// Devices that it was given one by one, and what it may do with each.
+    pub mapped_devices: Vec<(LinuxDevice, String)>,
 }
 
 /// Where the init of `--init` is seen, as Docker has it.
@@ -127,11 +127,13 @@ pub fn process(argv: Vec<String>, env: Vec<String>, cwd: &str, user: &User, tty:
 }
 
 fn linux(config: &ContainerConfig, facts: Facts<'_>) -> Result<Linux> {
+    let limits = resources(config, facts.resources, &facts.mapped_devices);
+    let mapped = facts.mapped_devices.into_iter().map(|(device, _)| device);
     let mut linux = Linux::default();
     linux
         .set_namespaces(Some(namespaces(&config.host, facts.joined)))
-        .set_resources(Some(resources(config, facts.resources, &facts.mapped_devices)))
-        .set_devices(Some(facts.devices.into_iter().chain(facts.mapped_devices).collect()))
+        .set_resources(Some(limits))
+        .set_devices(Some(facts.devices.into_iter().chain(mapped).collect()))
         .set_sysctl(Some(config.host.confinement.sysctls.clone().into_iter().collect()))
         .set_cgroups_path(Some(facts.cgroup.into()));
     if let Some(users) = &config.host.user_namespace {
@@ -178,7 +180,7 @@ fn namespace(kind: LinuxNamespaceType, path: Option<PathBuf>) -> LinuxNamespace 
     namespace
 }
 
-fn resources(config: &ContainerConfig, mut limits: LinuxResources, mapped: &[LinuxDevice]) -> LinuxResources {
+fn resources(config: &ContainerConfig, mut limits: LinuxResources, mapped: &[(LinuxDevice, String)]) -> LinuxResources {
     let mut rules = device_rules(config.host.privileged);
     rules.extend(config.host.confinement.rules(mapped));
     limits.set_devices(Some(rules));

@@ -110,6 +110,8 @@ impl Resources {
             cpu_shares: change.cpu_shares.or(self.cpu_shares),
             cpu_quota: change.cpu_quota.or(self.cpu_quota),
             cpu_period: change.cpu_period.or(self.cpu_period),
+            cpu_rt_period: change.cpu_rt_period.or(self.cpu_rt_period),
+            cpu_rt_runtime: change.cpu_rt_runtime.or(self.cpu_rt_runtime),
             cpuset_cpus: change.cpuset_cpus.clone().or_else(|| self.cpuset_cpus.clone()),
             cpuset_mems: change.cpuset_mems.clone().or_else(|| self.cpuset_mems.clone()),
             pids_limit: change.pids_limit.or(self.pids_limit),

@@ -174,6 +174,11 @@ impl Cgroup {
         }
     }
 
+    /// Whether the host has cgroup v2 only, which knows neither swappiness nor a container that is not killed for memory.
+    pub fn is_v2(&self) -> bool {
+        self.layout.is_v2()
+    }
+
     /// Whether the memory controller can limit swap (`swapaccount=1` on v1).
     pub fn limits_swap(&self) -> bool {
         let Some(directory) = self.directory_of("memory") else { return false };

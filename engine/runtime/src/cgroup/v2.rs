@@ -155,6 +155,14 @@ fn weight(shares: u64) -> u64 {
     1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142
 }
 
+/// The BFQ scheduler has its own file for it, in the range of v1.
+fn set_weight(directory: &Path, device: &str, weight: u16) -> Result<()> {
+    match directory.join("io.bfq.weight").exists() {
+        true => write(directory, "io.bfq.weight", format!("{device}{weight}")),
+        false => write(directory, "io.weight", format!("{device}{}", io_weight(weight))),
+    }
+}
+
 /// From v1's 10..1000 to v2's 1..10000, linearly.
 fn io_weight(weight: u16) -> u64 {
     1 + (u64::from(weight.clamp(10, 1000)) - 10) * 9_999 / 990
@@ -162,12 +170,11 @@ fn io_weight(weight: u16) -> u64 {
 
 fn apply_block(directory: &Path, block: &LinuxBlockIo) -> Result<()> {
     if let Some(weight) = block.weight() {
-        write(directory, "io.weight", io_weight(weight).to_string())?;
+        set_weight(directory, "", weight)?;
     }
     for device in block.weight_device().iter().flatten() {
         if let Some(weight) = device.weight() {
-            let line = format!("{}:{} {}", device.major(), device.minor(), io_weight(weight));
-            write(directory, "io.weight", line)?;
+            set_weight(directory, &format!("{}:{} ", device.major(), device.minor()), weight)?;
         }
     }
     let throttle = |devices: &Option<Vec<LinuxThrottleDevice>>, key| {
