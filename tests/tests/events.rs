@@ -15,7 +15,7 @@ fn a_life_is_told_in_order() {
     let actions = |words: &str| told(&format!("{words} --format '{{{{.Action}}}}'")).replace('\n', " ");
     assert_eq!(actions("-f container=short"), "create attach start die destroy");
     assert_eq!(actions("-f label=role=test -f event=die"), "die");
-    let all = "create start pause unpause exec_create: true exec_start: true rename kill die stop destroy";
+    let all = "create start pause unpause exec_create: true exec_start: true exec_die rename kill die stop destroy";
     assert_eq!(actions("-f type=container -f container=web -f container=site"), all);
     assert_eq!(told("-f event=die -f container=site --format '{{.Actor.Attributes.exitCode}}'"), "137");
     let rename = told("-f event=rename --format '{{.Actor.Attributes.oldName}} {{.From}} {{.Type}}'");

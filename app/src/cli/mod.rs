@@ -226,6 +226,25 @@ mod tests {
     }
 
     #[test]
+    fn the_page_on_containers_tells_of_every_flag() {
+        let page = include_str!("../../../docs/containers.md");
+        let words: Vec<&str> = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+        for name in ["run", "create", "update"] {
+            let command = command();
+            let flags =
+                command.find_subcommand(name).expect("a command").get_arguments().filter_map(|flag| flag.get_long());
+            for flag in flags.filter(|flag| *flag != "help") {
+                assert!(words.contains(&format!("--{flag}").as_str()), "{name} --{flag}");
+            }
+        }
+        for subcommand in command().get_subcommands().map(|command| command.get_name().to_owned()) {
+            let elsewhere = ["images", "load", "import", "tag", "rmi", "history", "lab", "trace", "version"]
+                .contains(&subcommand.as_str());
+            assert!(elsewhere || words.contains(&subcommand.as_str()), "{subcommand}");
+        }
+    }
+
+    #[test]
     fn the_grammar_is_consistent() {
         command().debug_assert();
     }

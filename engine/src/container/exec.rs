@@ -62,7 +62,11 @@ impl Engine {
         };
         let options =
             relay::Options { terminal: options.tty, stdin: options.stdin, forward_signals: !options.tty, detach_keys };
-        Ok(relay::exec(process, &options).map_err(broken)?.into())
+        let finished = Finished::from(relay::exec(process, &options).map_err(broken)?);
+        if let Finished::Exited(code) = finished {
+            self.record_event(&target.config, "exec_die", &[("exitCode", &code.to_string())]);
+        }
+        Ok(finished)
     }
 
     /// Runs a command in a container and leaves it to itself.
