@@ -1,18 +1,20 @@
 //! Noticing that the kernel kills for want of memory.
 
 use super::{Cgroup, Error, Layout, Result, open, write};
+use nix::errno::Errno;
+use nix::poll::PollFlags;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Readable after the kernel has found too little memory in a cgroup.
+/// Tells by poll(2) when the kernel has found too little memory in a cgroup.
 #[derive(Debug)]
 pub enum OomWatch {
     /// v1: an event file that the controller signals (Documentation/admin-guide/cgroup-v1/memory.rst, "OOM Control").
     Signal(EventFd),
-    /// v2: `memory.events` is modified (cgroup-v2.rst, "Memory Interface Files").
-    Modification(Inotify),
+    /// v2: `memory.events`, which counts also what is no such event (cgroup-v2.rst, "Memory Interface Files").
+    Events(File),
 }
 
 impl Cgroup {
@@ -29,27 +31,40 @@ impl Cgroup {
                 OomWatch::Signal(signal)
             }
             Layout::V2(_) => {
-                let events = directory.join("memory.events");
-                if !events.exists() {
+                let path = directory.join("memory.events");
+                if !path.exists() {
                     return Ok(None);
                 }
-                let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-                    .and_then(|inotify| inotify.add_watch(&events, AddWatchFlags::IN_MODIFY).map(|_| inotify));
-                OomWatch::Modification(inotify.map_err(|errno| Error::at("watch", events)(errno.into()))?)
+                OomWatch::Events(File::open(&path).map_err(Error::at("open", path))?)
             }
         };
+        watch.clear().map_err(Error::at("watch", directory))?;
         Ok(Some(watch))
     }
 }
 
 impl OomWatch {
-    /// Takes what it was readable for.
+    /// What to poll for.
+    pub fn interest(&self) -> PollFlags {
+        match self {
+            Self::Signal(_) => PollFlags::POLLIN,
+            Self::Events(_) => PollFlags::POLLPRI,
+        }
+    }
+
+    /// Takes note of what has happened, so that only what happens from now on is told.
     pub fn clear(&self) -> io::Result<()> {
         match self {
-            Self::Signal(signal) => signal.read().map(drop)?,
-            Self::Modification(inotify) => inotify.read_events().map(drop)?,
+            Self::Signal(signal) => match signal.read() {
+                Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+                Err(errno) => Err(errno.into()),
+            },
+            Self::Events(events) => {
+                let mut events: &File = events;
+                events.rewind()?;
+                events.read_to_end(&mut Vec::new()).map(drop)
+            }
         }
-        Ok(())
     }
 }
 
@@ -57,7 +72,7 @@ impl AsFd for OomWatch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Signal(signal) => signal.as_fd(),
-            Self::Modification(inotify) => inotify.as_fd(),
+            Self::Events(events) => events.as_fd(),
         }
     }
 }

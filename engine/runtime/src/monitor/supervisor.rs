@@ -156,9 +156,8 @@ impl Supervisor {
             sources.extend(stdin.map(|stdin| (Source::Stdin, PollFd::new(stdin.fd.as_fd(), PollFlags::POLLOUT))));
             let checks = self.health.iter().flat_map(Health::sources);
             sources.extend(checks.map(|fd| (Source::HealthCheck, PollFd::new(fd, PollFlags::POLLIN))));
-            sources.extend(
-                self.oom_watch.iter().map(|watch| (Source::Oom, PollFd::new(watch.as_fd(), PollFlags::POLLIN))),
-            );
+            sources
+                .extend(self.oom_watch.iter().map(|watch| (Source::Oom, PollFd::new(watch.as_fd(), watch.interest()))));
         }
         for (index, peer) in self.peers.iter().enumerate() {
             if let Some(flags) = peer.interest(hold_input && peer.has_stdin()) {
