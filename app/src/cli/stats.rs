@@ -2,7 +2,7 @@
 
 use super::arguments::StatsArgs;
 use super::{Outcome, output};
-use porthole_engine::{Engine, RunningUsage, Usage, units};
+use porthole_engine::{Engine, Usage, units};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -41,16 +41,16 @@ fn row(usage: &Usage, before: &Sample, now: Instant, whole: bool) -> Vec<String>
     let id = if whole { usage.id.as_str() } else { &usage.id[..12] };
     let cells = match &usage.running {
         Some(running) => {
-            let Stats { cpu, memory } = shares(running, before.get(&usage.id), now);
+            let before = before.get(&usage.id).map(|(cpu, at)| (*cpu, now.saturating_duration_since(*at)));
             let pair = |one, other| format!("{} / {}", units::human_size_short(one), units::human_size_short(other));
             [
-                format!("{cpu:.2}%"),
+                format!("{:.2}%", running.cpu_percent(before)),
                 format!(
                     "{} / {}",
                     units::human_size_binary(running.memory()),
                     units::human_size_binary(running.memory_limit)
                 ),
-                format!("{memory:.2}%"),
+                format!("{:.2}%", running.memory_percent()),
                 pair(running.received, running.sent),
                 pair(running.cgroup.block_read, running.cgroup.block_written),
                 running.cgroup.pids.to_string(),
@@ -61,27 +61,10 @@ fn row(usage: &Usage, before: &Sample, now: Instant, whole: bool) -> Vec<String>
     [id.to_owned(), usage.name.clone()].into_iter().chain(cells).collect()
 }
 
-/// In percent: of one CPU, and of the memory that it may have.
-struct Stats {
-    cpu: f64,
-    memory: f64,
-}
-
-/// The CPU's share is that since the last look; at the first, that since the container was started.
-fn shares(running: &RunningUsage, before: Option<&(Duration, Instant)>, now: Instant) -> Stats {
-    let (used, during) = match before {
-        Some((cpu, at)) => (running.cgroup.cpu.saturating_sub(*cpu), now.saturating_duration_since(*at)),
-        None => (running.cgroup.cpu, running.uptime),
-    };
-    let percent = |part: f64, all: f64| if all > 0.0 { part / all * 100.0 } else { 0.0 };
-    #[allow(clippy::cast_precision_loss)] // Two decimals are shown.
-    let memory = percent(running.memory() as f64, running.memory_limit as f64);
-    Stats { cpu: percent(used.as_secs_f64(), during.as_secs_f64()), memory }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use porthole_engine::RunningUsage;
     use porthole_engine::runtime::cgroup;
 
     fn usage() -> Usage {

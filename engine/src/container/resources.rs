@@ -99,6 +99,16 @@ impl Resources {
             .collect()
     }
 
+    /// How many CPUs' time it may have, whichever way it was said; `None` without a limit.
+    pub fn cpus(&self) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss)] // Few digits are shown.
+        match (self.nano_cpus, self.cpu_quota) {
+            (Some(nano), _) => Some(nano as f64 / 1e9),
+            (None, Some(quota @ 1..)) => Some(quota as f64 / self.cpu_period.unwrap_or(CPU_PERIOD) as f64),
+            _ => None,
+        }
+    }
+
     /// Refuses what contradicts itself or lies beyond the host, in Docker's words (moby daemon/daemon_unix.go).
     pub fn check(&self) -> Result<()> {
         self.check_memory().and_then(|()| self.check_cpu()).map_err(Error::InvalidOption)?;
@@ -370,6 +380,15 @@ mod tests {
             assert!(refused(resources.clone()).contains(message), "{resources:?}");
         }
         assert!(Resources { cpu_quota: Some(-1), cpu_period: Some(50_000), ..none() }.check().is_ok());
+    }
+
+    #[test]
+    fn cpus_are_told_whichever_way_they_were_asked_for() {
+        let quota = Resources { cpu_quota: Some(150_000), ..Resources::default() };
+        assert_eq!(quota.cpus(), Some(1.5));
+        assert_eq!(Resources { cpu_period: Some(50_000), ..quota }.cpus(), Some(3.0));
+        assert_eq!(Resources { nano_cpus: Some(500_000_000), ..Resources::default() }.cpus(), Some(0.5));
+        assert_eq!(Resources { cpu_quota: Some(-1), ..Resources::default() }.cpus(), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One line of `ps`, and what a list of containers shows.
 
 use super::config::{Bind, ContainerConfig};
+use super::resources::Resources;
 use crate::error::Error;
 use crate::units::human_duration;
 use porthole_network::PublishedPort;
@@ -40,6 +41,8 @@ pub struct ContainerSummary {
     pub exposed_ports: Vec<String>,
     /// Its mounts: where each comes from, and where it is seen.
     pub mounts: Vec<(String, String)>,
+    /// How much it may use.
+    pub resources: Resources,
     /// Its labels.
     pub labels: std::collections::BTreeMap<String, String>,
     /// Whether it has a terminal.
@@ -126,6 +129,7 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
         ports: Vec::new(),
         exposed_ports: Vec::new(),
         mounts: Vec::new(),
+        resources: Resources::default(),
         labels: std::collections::BTreeMap::new(),
         tty: false,
         id,
@@ -153,6 +157,7 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live) -> Containe
         ports: live.endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
         exposed_ports: config.exposed_ports,
         mounts: config.host.binds.iter().map(mount).collect(),
+        resources: config.host.resources,
         labels: config.labels,
         tty: config.tty,
     }

@@ -39,6 +39,22 @@ impl Running {
     pub fn memory(&self) -> u64 {
         self.cgroup.memory.saturating_sub(self.cgroup.memory_inactive_file)
     }
+
+    /// The share of the memory that it could have, in percent.
+    pub fn memory_percent(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss)] // Few digits are shown.
+        percent(self.memory() as f64, self.memory_limit as f64)
+    }
+
+    /// The CPU's share in percent of one CPU: since an earlier look, that knew how much had been used and was so long ago;
+    /// without one, since it was started.
+    pub fn cpu_percent(&self, before: Option<(Duration, Duration)>) -> f64 {
+        let (used, during) = match before {
+            Some((used, ago)) => (self.cgroup.cpu.saturating_sub(used), ago),
+            None => (self.cgroup.cpu, self.uptime),
+        };
+        percent(used.as_secs_f64(), during.as_secs_f64())
+    }
 }
 
 impl Engine {
@@ -75,6 +91,10 @@ impl Engine {
         };
         Ok(Usage { id: container.id, name: container.name, running })
     }
+}
+
+fn percent(part: f64, all: f64) -> f64 {
+    if all > 0.0 { part / all * 100.0 } else { 0.0 }
 }
 
 fn host_memory() -> u64 {
