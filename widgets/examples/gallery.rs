@@ -1,4 +1,4 @@
-//! Shows every widget on pages: `cargo run -p porthole-widgets --example gallery -- [THEME]`; 1 to 5 turn the page, q quits.
+//! Shows every widget on pages: `cargo run -p porthole-widgets --example gallery -- [THEME]`; 1 to 8 turn the page, q quits.
 
 #[path = "../tests/samples/mod.rs"]
 mod samples;
@@ -7,7 +7,7 @@ use std::error::Error;
 
 use porthole_themes::{ColourDepth, Glyphs, Theme};
 use porthole_widgets::bars::{KeyBar, StatusBar};
-use porthole_widgets::chart::Sparkline;
+use porthole_widgets::chart::{Chart, Sparkline};
 use porthole_widgets::confirm::ConfirmDialog;
 use porthole_widgets::detail::DetailCard;
 use porthole_widgets::form::{Field, Form, FormView};
@@ -66,6 +66,7 @@ fn draw(frame: &mut Frame, theme: &Theme, page: char) {
         '2' => trace(theme, body, buf),
         '3' => network(theme, body, buf),
         '6' => welcome(theme, body, buf),
+        '8' => charts(theme, body, buf),
         _ => workstation(theme, body, buf),
     }
     match page {
@@ -143,6 +144,23 @@ fn welcome(theme: &Theme, area: Rect, buf: &mut Buffer) {
     let keys = samples::hints();
     let sentence = "Containers on an embedded engine: nothing runs in the background, everything can be watched.";
     Welcome::new(theme, "porthole", sentence, &keys[..4]).render(area, buf);
+}
+
+fn charts(theme: &Theme, area: Rect, buf: &mut Buffer) {
+    Panel::new(theme).title("web · stats").status("last 5 min").focused(true).render(area, buf);
+    let inside = frame::inner(area);
+    let chart = |of: Rect| {
+        let course = |x: usize| (x as f32 / 17.0).sin().abs() * 50.0 + (x % 5) as f32;
+        (0..Chart::columns(of.width, of.height)).map(course).collect::<Vec<f32>>()
+    };
+    let places = Layout::vertical([Constraint::Length(7), Constraint::Length(1), Constraint::Length(1)]).split(inside);
+    for (place, title, limit) in
+        [(places[0], "memory", "of 64 M"), (places[1], "pids", "of 100"), (places[2], "cpu", "of 1.5 cpus")]
+    {
+        let course = chart(place);
+        let chart = Chart::new(theme, title, "48").limit(limit).note("peak 55").scale(64.0, "64");
+        chart.course(&course).render(place, buf);
+    }
 }
 
 fn popups(theme: &Theme, area: Rect, buf: &mut Buffer) {

@@ -4,7 +4,7 @@ mod samples;
 
 use porthole_themes::{ColourDepth, Glyphs, Theme};
 use porthole_widgets::bars::{KeyBar, KeyHint, StatusBar};
-use porthole_widgets::chart::Sparkline;
+use porthole_widgets::chart::{Chart, Sparkline};
 use porthole_widgets::confirm::{Confirm, ConfirmDialog};
 use porthole_widgets::detail::{DetailCard, DetailRow};
 use porthole_widgets::form::{Field, Form, FormView};
@@ -90,6 +90,10 @@ proptest! {
         check(area, |area, buf| DetailCard::new(&theme, &rows).render(area, buf))?;
         check(area, |area, buf| HexView::new(&theme, &bytes).highlight(3..9).render(area, buf))?;
         check(area, |area, buf| Sparkline::new(&theme, &values).render(area, buf))?;
+        check(area, |area, buf| {
+            let chart = Chart::new(&theme, &text, &text).limit(&text).note(&text).scale(9.0, &text);
+            chart.course(&values).render(area, buf);
+        })?;
         let hints = [KeyHint::new(&*text, &*text), KeyHint::new("?", "help")];
         check(area, |area, buf| KeyBar::new(&theme, &hints).render(area, buf))?;
         check(area, |area, buf| StatusBar::new(&theme, &text, &samples::tabs(), 1).summary(&text).render(area, buf))?;

@@ -5,7 +5,7 @@ mod samples;
 use porthole_themes::{Glyphs, Theme};
 use porthole_widgets::Window;
 use porthole_widgets::bars::{KeyBar, StatusBar};
-use porthole_widgets::chart::Sparkline;
+use porthole_widgets::chart::{Chart, Sparkline};
 use porthole_widgets::confirm::ConfirmDialog;
 use porthole_widgets::detail::DetailCard;
 use porthole_widgets::form::{Field, Form, FormView};
@@ -261,6 +261,19 @@ fn welcome_and_small_things() {
         pictures(&[(40, 3), (10, 1)], |area, buf| {
             let values: Vec<f32> = (0..40).map(|x| (x * x % 23) as f32).collect();
             Sparkline::new(&theme, &values).render(area, buf);
+        })
+    );
+    insta::assert_snapshot!(
+        "chart_of_a_figure",
+        pictures(&[(60, 5), (60, 2), (60, 1), (40, 1), (12, 3)], |area, buf| {
+            let mut values: Vec<f32> = (0..45).map(|x| (x * x % 23) as f32 + 20.0).collect();
+            values[20] = f32::NAN;
+            Chart::new(&theme, "memory", "42 M")
+                .limit("of 64 M")
+                .note("peak 51 M")
+                .scale(64.0, "64 M")
+                .course(&values)
+                .render(area, buf);
         })
     );
 }
