@@ -7,7 +7,7 @@ use crate::paths::Paths;
 use crate::{files, identity};
 use porthole_images::{Digest, Removal, Store};
 use porthole_network::Network;
-use porthole_runtime::cgroup::{Cgroup, Stats};
+use porthole_runtime::cgroup::Cgroup;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -113,12 +113,6 @@ impl Engine {
         command.arg("sweep").envs(self.environment());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().map(drop).map_err(|source| Error::file("/proc/self/exe", source))
-    }
-
-    /// What a running container uses of the host.
-    pub fn usage(&self, name: &str) -> Result<Stats> {
-        let record = self.find(name)?;
-        self.cgroup_of(&record)?.stats().map_err(|source| Error::Cgroup { name: name.to_owned(), source })
     }
 
     /// Finds a container by id, name or the beginning of an id.

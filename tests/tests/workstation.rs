@@ -115,6 +115,26 @@ fn what_destroys_is_asked_about() {
 }
 
 #[test]
+fn what_containers_use_and_how_they_fare_is_seen_live() {
+    let host = Host::new();
+    host.ok("run -d --name busy --memory 64m --cpus 0.5 --pids-limit 30 box sh -c 'while :; do :; done'");
+    host.ok("run -d --name ill --health-cmd false --health-interval 1s --health-retries 1 box sleep 1000");
+    host.porthole("run --name greedy --memory 8m box sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'");
+    let mut terminal = host.workstation(140, 42);
+    terminal.expect_picture("unhealthy");
+    terminal.expect_picture("exited 137 · out of memory");
+    let line = || terminal.picture().lines().find(|line| line.contains("busy")).unwrap_or_default().to_owned();
+    eventually("it burns half a CPU", || line().contains(" 4") || line().contains(" 5"));
+    assert!(line().contains(" % "), "{}", line());
+    terminal.type_("ooooggu");
+    for text in ["of 0.5 cpus", "of 64 M", "of 30", "last 5 min"] {
+        terminal.expect_picture(text);
+    }
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
 fn a_tiny_window_is_no_reason_to_fall() {
     let host = Host::new();
     host.ok("run -d --name web box sh -c 'while :; do echo tick; sleep 0.1; done'");

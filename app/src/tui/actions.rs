@@ -164,7 +164,7 @@ registry! {
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
         FocusNext "next-pane" _ "To the next pane";
         FocusPrevious "previous-pane" _ "To the previous pane";
-        PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, inspect";
+        PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, stats, inspect";
         NextView "next-view" _ "Shows the next view of the selection";
         Zoom "zoom" _ "Gives the focused pane the whole screen, and takes it back";
         Back "back" _ "One step back: clears the filter, leaves the pane";
@@ -212,6 +212,7 @@ registry! {
         Pause "pause" _ "Freezes all its processes, or lets them go on" = "porthole pause NAME";
         Attach "attach" _ "Joins its own terminal; Ctrl-P Ctrl-Q leaves it" = "porthole attach NAME";
         Top "top" _ "Shows its processes" = "porthole top NAME";
+        Stats "stats" "stats" "Shows what it uses, over the last minutes and of how much" = "porthole stats NAME";
         Kill "kill" _ "Kills it without asking it first" = "porthole kill NAME" [asks];
         Rename "rename" _ "Gives it another name" = "porthole rename NAME NEW";
         Remove "remove" "remove" "Removes it and what it wrote" = "porthole rm -f NAME" [asks];

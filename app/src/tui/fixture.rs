@@ -5,8 +5,11 @@ use super::keymap::Keymap;
 use super::message::{Effect, Generation, Msg};
 use super::model::Model;
 use super::model::trace::{Hop, Journey, Rule, Snapshot};
-use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Usage};
+use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Sample};
 use super::update::update;
+use porthole_engine::runtime::cgroup::Stats;
+use porthole_engine::runtime::state::HealthStatus;
+use porthole_engine::{Resources, RunningUsage};
 use porthole_themes::{ColourDepth, Theme};
 use porthole_widgets::detail::DetailRow;
 use porthole_widgets::key::Key;
@@ -16,6 +19,7 @@ use ratatui::backend::TestBackend;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 const SECOND: i64 = 1_000_000_000;
 /// 12:03:20 on some day.
@@ -49,15 +53,53 @@ pub fn workstation(columns: u16, rows: u16) -> Model {
         pairs: [("veth3a2f".to_owned(), (12, 2))].into(),
     };
     update(&mut model, Msg::Networks(Ok(networks)));
-    for (id, cpu, memory) in [("a", 8_000_000u64, 12 << 20), ("b", 24_000_000, 88 << 20)] {
-        for (at, cpu) in [(0, 0), (2, cpu)] {
-            update(&mut model, Msg::Clock(NOW + (at - 2) * SECOND));
-            update(&mut model, Msg::Usage(vec![(id.repeat(64), Usage { cpu, memory })]));
-        }
+    for at in [-2, 0] {
+        update(&mut model, Msg::Clock(NOW + at * SECOND));
+        update(&mut model, Msg::Usage(Ok(sample(at))));
     }
     let generation = model.detail.generation;
     update(&mut model, Msg::Log(generation, log(40)));
     model
+}
+
+/// What `web` and `db` use, some seconds before [`NOW`].
+pub fn sample(at: i64) -> Sample {
+    let second = 1000 + at;
+    let usage = |cpu_ms: i64, memory: u64, wave: i64| {
+        let cgroup = Stats {
+            cpu: Duration::from_millis((second * cpu_ms) as u64),
+            memory,
+            pids: 3,
+            pids_limit: Some(100),
+            memory_limit: Some(256 << 20),
+            block_read: (second / 40 * 900_000) as u64,
+            ..Stats::default()
+        };
+        RunningUsage {
+            cgroup,
+            memory_limit: 256 << 20,
+            received: (second * (900 + wave)) as u64,
+            sent: (second * 90_000) as u64,
+            uptime: Duration::from_secs(second as u64),
+        }
+    };
+    let usages = vec![("a".repeat(64), usage(4, 12 << 20, 0)), ("b".repeat(64), usage(12, 88 << 20, 400))];
+    Sample { at: NOW + at * SECOND, usages }
+}
+
+/// Five minutes of `web` at work, a minute of which nobody looked.
+pub fn history(model: &mut Model) {
+    let mut cpu = Duration::ZERO;
+    for at in (-300..=0).filter(|at| !(-200..-140).contains(at)) {
+        let Sample { at: time, mut usages } = sample(at);
+        let usage = &mut usages[0].1;
+        cpu += Duration::from_millis(((at * at) as u64 * 7 % 600) + 60);
+        usage.cgroup.cpu = cpu;
+        usage.cgroup.memory = (12 << 20) + ((at + 300) as u64 * 700_000);
+        usage.cgroup.pids = 3 + (at.unsigned_abs() / 50) % 3;
+        update(model, Msg::Clock(time));
+        update(model, Msg::Usage(Ok(Sample { at: time, usages })));
+    }
 }
 
 /// Shows the details that were asked for last.
@@ -115,11 +157,18 @@ pub fn containers() -> Vec<Container> {
         since: NOW - age * SECOND,
         started: NOW - age * SECOND,
         exit_code: None,
+        error: String::new(),
+        oom_killed: false,
+        stopped: false,
+        restarts: 0,
+        health: None,
         monitor_lost: false,
         network: "bridge".into(),
         address: None,
         interface: None,
         ports: Vec::new(),
+        resources: Resources::default(),
+        load: None,
     };
     let port = |host, container| Port { host, container, udp: false };
     vec![
@@ -137,6 +186,43 @@ pub fn containers() -> Vec<Container> {
         Container { exit_code: Some(0), ..container("c", "job", "lab", Phase::Exited, 130) },
         Container { exit_code: Some(137), ..container("d", "batch", "lab", Phase::Exited, 7300) },
     ]
+}
+
+/// The same, and what may go wrong with others.
+pub fn troubled() -> Vec<Container> {
+    let mut containers = containers();
+    containers[0].health = Some(HealthStatus::Healthy);
+    containers[0].resources = Resources {
+        memory: Some(256 << 20),
+        nano_cpus: Some(1_500_000_000),
+        pids_limit: Some(100),
+        ..Resources::default()
+    };
+    containers[1].health = Some(HealthStatus::Unhealthy);
+    containers[1].restarts = 2;
+    let ended = |id: &str, name: &str, exit_code| Container {
+        id: id.repeat(64),
+        name: name.into(),
+        exit_code: Some(exit_code),
+        ..containers[2].clone()
+    };
+    let starved = Container { oom_killed: true, ..ended("e", "hungry", 137) };
+    let loops = Container { phase: Phase::Restarting, restarts: 4, ..ended("f", "looping", 1) };
+    let missing = Container {
+        phase: Phase::Created,
+        command: "/usr/local/bin/serve --port 80".into(),
+        error: "exec: \"/usr/local/bin/serve\": stat /usr/local/bin/serve: no such file or directory".into(),
+        ..ended("9", "typo", 127)
+    };
+    containers.extend([starved, loops, missing]);
+    containers
+}
+
+/// A workstation on which several things went wrong.
+pub fn in_trouble(columns: u16, rows: u16) -> Model {
+    let mut model = workstation(columns, rows);
+    update(&mut model, Msg::Containers(Ok(troubled())));
+    model
 }
 
 fn images() -> Vec<Image> {

@@ -41,6 +41,21 @@ fn containers_and_a_log() {
 }
 
 #[test]
+fn containers_in_trouble() {
+    golden("trouble", fixture::in_trouble);
+}
+
+#[test]
+fn what_a_container_uses() {
+    golden("stats", |columns, rows| {
+        let mut model = fixture::in_trouble(columns, rows);
+        fixture::history(&mut model);
+        press(&mut model, "u");
+        model
+    });
+}
+
+#[test]
 fn a_log_searched() {
     golden("search", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);

@@ -1,7 +1,7 @@
 //! What reaches [`super::update`], and what it asks for in return. Both are plain data.
 
 use super::model::trace::{TraceUpdate, TraceWanted};
-use super::source::{Container, Image, LogLine, Networks, Since, Usage};
+use super::source::{Container, Image, LogLine, Networks, Sample, Since};
 use porthole_widgets::key::{Key, Mouse};
 use std::path::PathBuf;
 
@@ -38,8 +38,8 @@ pub enum Msg {
     Images(Result<Vec<Image>, String>),
     /// The way from outside to the containers.
     Networks(Result<Networks, String>),
-    /// What running containers have used, by id.
-    Usage(Vec<(String, Usage)>),
+    /// What running containers use.
+    Usage(Result<Sample, String>),
     /// Lines of the log that is shown.
     Log(Generation, Vec<LogLine>),
     /// The log ended, with what went wrong.
@@ -98,8 +98,8 @@ pub enum Details {
 pub enum Effect {
     /// Read a list anew.
     Reload(Reload),
-    /// Measure what containers use.
-    Sample(Vec<String>),
+    /// Measure what running containers use.
+    Sample,
     /// Show these details from now on, and no others; `None` for none at all.
     Details(Generation, Option<Details>),
     /// Run `porthole` with these arguments and keep what it prints.

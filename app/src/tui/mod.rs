@@ -9,6 +9,7 @@
 mod actions;
 mod complete;
 mod effects;
+mod exit;
 mod human;
 mod input;
 mod keyboard;

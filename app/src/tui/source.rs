@@ -1,5 +1,7 @@
 //! What the workstation shows, as plain data. `effects/engine.rs` fills it from the engine, tests fill it by hand.
 
+use porthole_engine::runtime::state::HealthStatus;
+use porthole_engine::{Resources, RunningUsage};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -40,8 +42,18 @@ pub struct Container {
     pub since: i64,
     /// When its last run began; 0 when it never ran.
     pub started: i64,
-    /// Exit code of the last run that ended.
+    /// Exit code of the last run that ended, or of a start that failed.
     pub exit_code: Option<i32>,
+    /// Why the last start failed, or how its monitor was lost; empty when nothing went wrong.
+    pub error: String,
+    /// Whether the kernel killed a process of its last run for want of memory.
+    pub oom_killed: bool,
+    /// Whether a client made it end.
+    pub stopped: bool,
+    /// How often its restart policy has started it again.
+    pub restarts: u32,
+    /// What its health check says; `None` without one.
+    pub health: Option<HealthStatus>,
     /// Whether its monitor was killed: nothing logs it or waits for it.
     pub monitor_lost: bool,
     /// Its network mode.
@@ -52,6 +64,19 @@ pub struct Container {
     pub interface: Option<String>,
     /// Its published ports, while it runs.
     pub ports: Vec<Port>,
+    /// How much it may use.
+    pub resources: Resources,
+    /// What it uses, as of the last look; `None` before, and when it does not run.
+    pub load: Option<Load>,
+}
+
+/// What a container uses at one moment, as lists show it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    /// Percent of one CPU.
+    pub cpu: f32,
+    /// Bytes of memory.
+    pub memory: u64,
 }
 
 /// A published port.
@@ -69,6 +94,12 @@ impl Container {
     /// Whether it has processes that run or could go on.
     pub fn is_up(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Paused)
+    }
+
+    /// Whether its last run or start went wrong by itself.
+    pub fn has_failed(&self) -> bool {
+        let badly = self.exit_code.is_some_and(|code| code != 0);
+        !self.is_up() && (!self.error.is_empty() || self.oom_killed || (badly && !self.stopped))
     }
 
     /// How long it has been what it is, at a time in nanoseconds since 1970.
@@ -118,13 +149,13 @@ impl Image {
     }
 }
 
-/// What a container has used up to now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// CPU time in nanoseconds.
-    pub cpu: u64,
-    /// Memory in bytes, without what the kernel can take back at once.
-    pub memory: u64,
+/// One look at what all running containers use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// When, in nanoseconds since 1970.
+    pub at: i64,
+    /// Each by its id.
+    pub usages: Vec<(String, RunningUsage)>,
 }
 
 /// One line of a log.

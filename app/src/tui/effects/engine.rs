@@ -1,7 +1,8 @@
 //! From the engine's types to what the workstation shows.
 
 use crate::tui::message::{Msg, Reload};
-use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Usage};
+use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Sample};
+use crate::tui::workstation::now;
 use porthole_engine::network::port::Protocol;
 use porthole_engine::network::{Interface, PublishedPort, links, outside, uplink};
 use porthole_engine::runtime::state::Status;
@@ -44,6 +45,11 @@ fn container(summary: ContainerSummary) -> Container {
         since: since.unwrap_or(summary.created),
         started: started.unwrap_or(0),
         exit_code: state.exit_code,
+        error: state.error.clone(),
+        oom_killed: state.oom_killed,
+        stopped: state.stopped,
+        restarts: state.restart_count,
+        health: state.health,
         ports: summary.ports.iter().map(port).collect(),
         id: summary.id,
         name: summary.name,
@@ -54,6 +60,8 @@ fn container(summary: ContainerSummary) -> Container {
         network: summary.network,
         address: summary.address,
         interface: summary.host_interface,
+        resources: summary.resources,
+        load: None,
     }
 }
 
@@ -123,14 +131,11 @@ fn pair(link: &Interface) -> Option<(String, (u32, u32))> {
     Some((link.name.clone(), (link.index, link.peer?.index)))
 }
 
-/// What containers have used up to now; one that has just ended has no line.
-pub fn usage(engine: &Engine, ids: Vec<String>) -> Vec<(String, Usage)> {
-    let measure = |id: String| {
-        let stats = engine.usage(&id).ok()?;
-        let cpu = u64::try_from(stats.cpu.as_nanos()).unwrap_or(u64::MAX);
-        Some((id, Usage { cpu, memory: stats.memory.saturating_sub(stats.memory_inactive_file) }))
-    };
-    ids.into_iter().filter_map(measure).collect()
+/// What all running containers use.
+pub fn usage(engine: &Engine) -> Result<Sample, String> {
+    let usages = engine.usages(&[], false).map_err(|error| error.to_string())?;
+    let running = usages.into_iter().filter_map(|usage| Some((usage.id, usage.running?)));
+    Ok(Sample { at: now(), usages: running.collect() })
 }
 
 /// All that is known of a container or an image.

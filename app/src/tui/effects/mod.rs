@@ -60,7 +60,7 @@ impl Effects {
     pub fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Reload(list) => self.reload(list),
-            Effect::Sample(ids) => self.sample(ids),
+            Effect::Sample => self.sample(),
             Effect::Details(generation, wanted) => {
                 // The reader of the details before ends as soon as its guard is gone.
                 self.details = None;
@@ -113,13 +113,13 @@ impl Effects {
     }
 
     /// Measures what containers use; a measurement that is still under way is not overtaken.
-    fn sample(&self, ids: Vec<String>) {
+    fn sample(&self) {
         if self.sampling.swap(true, Ordering::SeqCst) {
             return;
         }
         let sampling = Arc::clone(&self.sampling);
         self.spawn("usage", move |engine, messages| {
-            let usages = engine::usage(engine, ids);
+            let usages = engine::usage(engine);
             sampling.store(false, Ordering::SeqCst);
             let _ = messages.blocking_send(Msg::Usage(usages));
         });

@@ -1,4 +1,4 @@
-//! What is shown of the selection: its log, all that is known of it, its processes.
+//! What is shown of the selection: its log, all that is known of it, its processes, what it uses.
 
 use super::Screen;
 use crate::tui::message::{Details, Generation};
@@ -16,6 +16,8 @@ pub enum View {
     Log,
     /// The processes.
     Top,
+    /// What it uses, as charts.
+    Stats,
     /// All that is known.
     Inspect,
 }
@@ -26,6 +28,7 @@ impl View {
         match self {
             View::Log => "logs",
             View::Top => "top",
+            View::Stats => "stats",
             View::Inspect => "inspect",
         }
     }
@@ -33,7 +36,7 @@ impl View {
     /// What can be seen of the selection of a page, in the order of the tabs.
     pub fn all(screen: Screen) -> &'static [View] {
         match screen {
-            Screen::Containers => &[View::Log, View::Top, View::Inspect],
+            Screen::Containers => &[View::Log, View::Top, View::Stats, View::Inspect],
             Screen::Images => &[View::Inspect],
             Screen::Networks | Screen::Trace => &[],
         }

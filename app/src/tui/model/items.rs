@@ -14,13 +14,17 @@ impl Item for Container {
         fields.iter().any(|field| field.to_lowercase().contains(needle)) || self.id.starts_with(needle)
     }
 
-    /// Columns as in the list: name, image, status. (CPU and memory change with every sample; nothing is sorted by them.)
+    /// Columns as in the list: name, image, status, CPU, memory; who uses most comes first.
     fn compare(&self, other: &Self, column: usize) -> Ordering {
         let status = |container: &Self| (container.phase, -container.since);
+        let cpu = |container: &Self| container.load.map_or(-1.0, |load| load.cpu);
+        let memory = |container: &Self| container.load.map(|load| load.memory);
         match column {
             0 => self.name.cmp(&other.name),
             1 => (&self.image, &self.name).cmp(&(&other.image, &other.name)),
-            _ => status(self).cmp(&status(other)),
+            2 => status(self).cmp(&status(other)),
+            3 => cpu(other).total_cmp(&cpu(self)),
+            _ => memory(other).cmp(&memory(self)),
         }
     }
 }

@@ -52,6 +52,13 @@ impl<T: Item> List<T> {
         self.arrange(selected.as_deref());
     }
 
+    /// Changes every item where it stands. The order follows, the selection stays on its item.
+    pub fn change(&mut self, change: impl FnMut(&mut T)) {
+        let selected = self.selected().map(|item| item.key().to_owned());
+        self.items.iter_mut().for_each(change);
+        self.arrange(selected.as_deref());
+    }
+
     /// Everything, filtered or not, in the order that it came.
     pub fn all(&self) -> &[T] {
         &self.items

@@ -9,13 +9,15 @@ pub mod modal;
 pub mod prompt;
 pub mod shells;
 pub mod trace;
+pub mod usage;
 
 use super::actions::Layer;
 use super::complete::Grammar;
 use super::human;
 use super::keymap::Keymap;
+use super::layout::Areas;
 use super::message::Effect;
-use super::source::{Container, Image, Networks, Phase, Usage};
+use super::source::{Container, Image, Networks, Phase};
 use commands::CommandLog;
 use detail::{Detail, View};
 use list::List;
@@ -28,6 +30,7 @@ use shells::Shells;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use trace::TracePane;
+use usage::Usage;
 
 /// A page of the workstation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,29 +77,6 @@ pub struct Toast {
     pub until: i64,
 }
 
-/// CPU share and memory of a container.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
-    /// CPU time up to the last sample, and when that was, in nanoseconds.
-    last: (u64, i64),
-    /// Percent of one CPU between the last two samples; `None` after the first.
-    pub cpu: Option<f32>,
-    /// Bytes of memory.
-    pub memory: u64,
-}
-
-impl Load {
-    /// Takes a sample in.
-    pub fn add(&mut self, usage: Usage, now: i64) {
-        let (cpu, time) = self.last;
-        if time > 0 && now > time && usage.cpu >= cpu {
-            self.cpu = Some((usage.cpu - cpu) as f32 / (now - time) as f32 * 100.0);
-        }
-        self.last = (usage.cpu, now);
-        self.memory = usage.memory;
-    }
-}
-
 /// Where panes lie on the screen, as last drawn; the mouse is looked up here.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
@@ -127,7 +107,7 @@ pub struct Model {
     /// The containers.
     pub containers: List<Container>,
     /// What running containers use, by id.
-    pub loads: HashMap<String, Load>,
+    pub usages: HashMap<String, Usage>,
     /// The images.
     pub images: List<Image>,
     /// The way from outside.
@@ -165,8 +145,8 @@ pub struct Model {
 }
 
 const SECOND: i64 = 1_000_000_000;
-/// Between two samples of CPU and memory.
-pub const SAMPLE_PERIOD: i64 = 2 * SECOND;
+/// Between two looks at what containers use.
+pub const SAMPLE_PERIOD: i64 = SECOND;
 
 impl Model {
     /// An empty workstation of columns × rows.
@@ -179,7 +159,7 @@ impl Model {
             focus: Focus::List,
             zoomed: false,
             containers: List::default(),
-            loads: HashMap::new(),
+            usages: HashMap::new(),
             images: List::default(),
             networks: None,
             topology: TopologyState::default(),
@@ -211,6 +191,7 @@ impl Model {
             (None, Focus::Shell, _) => &[Shell],
             (None, Focus::Detail, _) => match self.view() {
                 Some(View::Log) => &[Log, Text, Move, Global],
+                Some(View::Stats) => &[Containers, Move, Global],
                 Some(View::Top | View::Inspect) | None => &[Text, Move, Global],
             },
             (None, Focus::List, _) if self.welcomes() => &[Global],
@@ -227,6 +208,7 @@ impl Model {
             (Focus::Shell, _) => Layer::Shell,
             (Focus::Detail, _) => match self.view() {
                 Some(View::Log) => Layer::Log,
+                Some(View::Stats) => Layer::Containers,
                 Some(View::Top | View::Inspect) | None => Layer::Text,
             },
             (Focus::List, Screen::Containers) => Layer::Containers,
@@ -281,18 +263,22 @@ impl Model {
         match &self.modal {
             Some(Modal::Page(Page::Output { text, .. })) => Some(text),
             Some(Modal::Page(_)) => None,
-            _ => self.has_detail().then_some(&self.detail.text),
+            _ => self.has_text().then_some(&self.detail.text),
         }
     }
 
     /// The same, to change how it is looked at.
     pub fn text_mut(&mut self) -> Option<&mut LogView> {
-        let details = self.has_detail();
+        let details = self.has_text();
         match &mut self.modal {
             Some(Modal::Page(Page::Output { text, .. })) => Some(text),
             Some(Modal::Page(_)) => None,
             _ => details.then_some(&mut self.detail.text),
         }
+    }
+
+    fn has_text(&self) -> bool {
+        self.view().is_some_and(|view| view != View::Stats)
     }
 
     /// Shows a short message.
@@ -314,7 +300,12 @@ impl Model {
 
     /// Whether usage is of interest now: somebody sees it, and something runs.
     pub fn samples(&self) -> bool {
-        self.screen == Screen::Containers && self.containers.all().iter().any(|item| item.phase == Phase::Running)
+        let runs = || self.containers.all().iter().any(|item| item.phase == Phase::Running);
+        let seen = || {
+            let areas = Areas::of(self);
+            areas.list.is_some() || (areas.detail.is_some() && self.view() == Some(View::Stats))
+        };
+        self.screen == Screen::Containers && runs() && seen()
     }
 
     /// When the age of a container next reads differently.

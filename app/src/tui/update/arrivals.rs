@@ -6,13 +6,14 @@ use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail;
 use crate::tui::model::modal::{Modal, Page};
-use crate::tui::source::{Container, Image, LogLine, Networks, Usage};
+use crate::tui::source::{Container, Image, LogLine, Networks, Sample};
 
 pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> Vec<Effect> {
     match result {
         Ok(containers) => {
-            model.loads.retain(|id, _| containers.iter().any(|container| container.is_up() && container.id == *id));
+            model.usages.retain(|id, _| containers.iter().any(|container| container.is_up() && container.id == *id));
             model.containers.set(containers);
+            fill_load(model);
             fill_used_by(model);
         }
         Err(problem) => model.complain(problem),
@@ -52,11 +53,24 @@ pub fn networks(model: &mut Model, result: Result<Networks, String>) -> Vec<Effe
     Vec::new()
 }
 
-pub fn usage(model: &mut Model, usages: Vec<(String, Usage)>) -> Vec<Effect> {
-    for (id, usage) in usages {
-        model.loads.entry(id).or_default().add(usage, model.now);
+pub fn usage(model: &mut Model, result: Result<Sample, String>) -> Vec<Effect> {
+    match result {
+        Ok(Sample { at, usages }) => {
+            for (id, usage) in usages {
+                model.usages.entry(id).or_default().add(usage, at);
+            }
+            fill_load(model);
+        }
+        Err(problem) => model.complain(problem),
     }
     Vec::new()
+}
+
+/// The list shows and sorts by what containers use.
+fn fill_load(model: &mut Model) {
+    let usages = &model.usages;
+    let load = |container: &Container| usages.get(&container.id).filter(|_| container.is_up())?.load();
+    model.containers.change(|container| container.load = load(container));
 }
 
 pub fn log(model: &mut Model, generation: Generation, lines: Vec<LogLine>) -> Vec<Effect> {

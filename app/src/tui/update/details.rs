@@ -63,6 +63,7 @@ fn wanted(model: &Model) -> Option<Details> {
     match view {
         View::Log => Some(Details::Log { container: id, since: model.detail.since, run: container.started }),
         View::Top => container.is_up().then_some(Details::Top { container: id, sample: model.detail.sample }),
+        View::Stats => None,
         View::Inspect => Some(Details::Inspect { name: id, version: (container.phase as u8, container.since) }),
     }
 }

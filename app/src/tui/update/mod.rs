@@ -50,7 +50,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Containers(result) => arrivals::containers(model, result),
         Msg::Images(result) => arrivals::images(model, result),
         Msg::Networks(result) => arrivals::networks(model, result),
-        Msg::Usage(usages) => arrivals::usage(model, usages),
+        Msg::Usage(result) => arrivals::usage(model, result),
         Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
         Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
         Msg::Page(generation, result) => arrivals::page(model, generation, result),
@@ -87,8 +87,7 @@ fn clock(model: &mut Model, now: i64) -> Vec<Effect> {
     }
     model.next_sample = now + SAMPLE_PERIOD;
     details::refresh_processes(model);
-    let running = model.containers.all().iter().filter(|container| container.is_up());
-    vec![Effect::Sample(running.map(|container| container.id.clone()).collect())]
+    vec![Effect::Sample]
 }
 
 /// The areas of the panes now.

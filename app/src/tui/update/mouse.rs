@@ -54,7 +54,7 @@ fn select(model: &mut Model, at: Position) {
     match model.screen {
         Screen::Containers => match model.containers.table.hit(at) {
             Some(TableHit::Row(row)) => model.containers.table.window.select(Some(row)),
-            Some(TableHit::Header(column @ 0..3)) => model.containers.sort_by(column),
+            Some(TableHit::Header(column @ 0..5)) => model.containers.sort_by(column),
             _ => {}
         },
         Screen::Images => match model.images.table.hit(at) {

@@ -3,6 +3,7 @@
 use super::areas;
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
+use crate::tui::model::detail::View;
 use crate::tui::model::list::{Item, List};
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::{Focus, Model, Screen};
@@ -52,7 +53,10 @@ pub fn go(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(Modal::Page(page)) = &mut model.modal {
         in_page(page, motion, model.commands.entries().count());
     } else {
-        in_pane(model, model.focus, motion);
+        // Charts have nothing to scroll: the next container's show.
+        let pane =
+            if model.focus == Focus::Detail && model.view() == Some(View::Stats) { Focus::List } else { model.focus };
+        in_pane(model, pane, motion);
     }
     Vec::new()
 }

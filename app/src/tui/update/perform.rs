@@ -49,7 +49,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         }),
         Sort => quiet(model, |model| match model.screen {
             Screen::Images => model.images.sort_next(5),
-            _ => model.containers.sort_next(3),
+            _ => model.containers.sort_next(5),
         }),
         ReverseSort => quiet(model, |model| match model.screen {
             Screen::Images => model.images.reverse(),
@@ -59,6 +59,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Inspect | InspectImage => details::show(model, View::Inspect),
         Logs => details::show(model, View::Log),
         Top => details::show(model, View::Top),
+        Stats => details::show(model, View::Stats),
         Shell => containers::shell(model),
         Attach => containers::attach(model),
         Trace => containers::trace(model),

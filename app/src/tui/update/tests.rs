@@ -223,7 +223,7 @@ fn views_go_round_and_leave_the_keys_where_they_are() {
     assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::List));
     press(&mut model, "jj");
     assert_eq!(model.view(), Some(View::Top), "another container is looked at the same way");
-    press(&mut model, "]]");
+    press(&mut model, "]]]");
     assert_eq!(model.view(), Some(View::Log));
     press(&mut model, "[");
     assert_eq!(model.view(), Some(View::Inspect));
@@ -275,7 +275,7 @@ fn usage_is_sampled_only_while_somebody_sees_something_run() {
     let mut model = model();
     model.next_sample = model.now;
     let now = model.now;
-    assert!(matches!(update(&mut model, Msg::Clock(now)).as_slice(), [Effect::Sample(ids)] if ids.len() == 2));
+    assert!(matches!(update(&mut model, Msg::Clock(now)).as_slice(), [Effect::Sample]));
     assert!(update(&mut model, Msg::Clock(now + 1)).is_empty());
     press(&mut model, "2");
     assert_eq!(model.wake_at(), None, "nothing on this page depends on the time");
@@ -285,8 +285,62 @@ fn usage_is_sampled_only_while_somebody_sees_something_run() {
 }
 
 #[test]
+fn a_list_that_nobody_sees_is_not_sampled() {
+    let mut model = model();
+    assert!(model.samples());
+    press(&mut model, "lz");
+    assert!(!model.samples(), "only the log is on the screen");
+    press(&mut model, "]]");
+    assert!(model.samples(), "the charts are");
+    let stopped = fixture::containers().into_iter().skip(2).collect();
+    update(&mut model, Msg::Containers(Ok(stopped)));
+    press(&mut model, "z");
+    assert!(!model.samples(), "nothing runs");
+}
+
+#[test]
+fn usage_is_in_the_list_and_sorts_it() {
+    let mut model = model();
+    let names = |model: &Model| -> Vec<String> {
+        (0..4).filter_map(|row| Some(model.containers.row(row)?.name.clone())).collect()
+    };
+    press(&mut model, "oooo");
+    assert_eq!(names(&model), ["db", "web", "job", "batch"], "by CPU, who uses most first");
+    assert_eq!(model.containers.selected().map(|container| container.name.as_str()), Some("web"));
+    let mut sample = fixture::sample(1);
+    sample.usages[0].1.cgroup.cpu *= 2;
+    update(&mut model, Msg::Usage(Ok(sample)));
+    assert_eq!(names(&model), ["web", "db", "job", "batch"], "the order follows");
+    press(&mut model, "o");
+    assert_eq!(names(&model), ["db", "web", "job", "batch"], "by memory");
+    update(&mut model, Msg::Containers(Ok(fixture::containers())));
+    assert_eq!(names(&model), ["db", "web", "job", "batch"], "a refresh keeps what is known");
+    let mut containers = fixture::containers();
+    containers[1].phase = Phase::Exited;
+    update(&mut model, Msg::Containers(Ok(containers)));
+    assert_eq!((names(&model)[0].as_str(), model.usages.len()), ("web", 1), "what has ended uses nothing");
+    update(&mut model, Msg::Usage(Err("cgroup of container web: gone".to_owned())));
+    assert!(model.toast.as_ref().is_some_and(|toast| toast.bad));
+}
+
+#[test]
+fn charts_show_one_container_after_the_other() {
+    let mut model = model();
+    fixture::history(&mut model);
+    press(&mut model, "u");
+    assert_eq!((model.focus, model.detail.view), (Focus::Detail, View::Stats));
+    assert!(screen(&mut model).contains("of 256 M"));
+    press(&mut model, "j");
+    assert!(screen(&mut model).contains("88 M of 256 M"));
+    press(&mut model, "j");
+    assert!(screen(&mut model).contains("it does not run"));
+    assert_eq!(lines(&press(&mut model, "kks")), ["stop web"], "the container's own keys work here");
+    assert!(model.text().is_none() && press(&mut model, "w<ctrl-s>").is_empty());
+}
+
+#[test]
 fn the_key_bar_shows_only_keys_that_work() {
-    for keys in ["", "jj", "l", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
+    for keys in ["", "jj", "l", "u", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
         let mut model = model();
         press(&mut model, keys);
         for spec in REGISTRY.iter().filter(|spec| spec.label.is_some() && available(&model, spec.action)) {
@@ -351,6 +405,8 @@ fn arrival() -> impl Strategy<Value = Msg> {
         1 => prop::sample::subsequence(fixture::containers(), 0..=4).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (0u64..30).prop_map(|generation| Msg::Log(Generation(generation), fixture::log(9))),
         1 => Just(()).prop_map(|()| Msg::Trace(TraceUpdate::Snapshot(fixture::trace()))),
+        1 => prop::sample::subsequence(fixture::troubled(), 0..=7).prop_map(|some| Msg::Containers(Ok(some))),
+        1 => (-300i64..300).prop_map(|at| Msg::Usage(Ok(fixture::sample(at)))),
         1 => (0i64..9_000_000_000_000).prop_map(|later| Msg::Clock(fixture::NOW + later)),
         1 => (0usize..8, 0i32..2, ".{0,30}").prop_map(|(job, code, stdout)| {
             Msg::Ran(Ran { job, code, stdout: stdout.clone() + "\n" + &stdout, stderr: stdout })

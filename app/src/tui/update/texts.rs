@@ -88,5 +88,6 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
         View::Log => (argv(&["logs", name]), format!("{name}.log")),
         View::Inspect => (argv(&["inspect", name]), format!("{name}.json")),
         View::Top => (argv(&["top", name]), format!("{name}.top")),
+        View::Stats => return None,
     })
 }

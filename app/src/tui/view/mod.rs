@@ -7,6 +7,7 @@ mod images;
 mod networks;
 mod overlays;
 mod shells;
+mod status;
 mod trace;
 mod welcome;
 

@@ -1,5 +1,6 @@
 //! The pane of details: one view of the selection, the others as tabs in its frame.
 
+pub mod stats;
 mod text;
 
 use crate::tui::model::detail::View;
@@ -20,6 +21,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     }
     match view {
         View::Log | View::Top | View::Inspect => text::draw(model, view, inside, buf),
+        View::Stats => stats::draw(model, inside, buf),
     }
 }
 
@@ -30,6 +32,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
     let shown = views.iter().position(|other| *other == view).unwrap_or(0);
     let status = match view {
         View::Log | View::Top | View::Inspect => text::status(model, view),
+        View::Stats => stats::status(inner(area)),
     };
     let subject = subject(model).to_owned();
     let panel = Panel::new(&model.theme).title(&subject).tabs(&names, shown);

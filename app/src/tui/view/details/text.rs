@@ -13,7 +13,7 @@ pub fn draw(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
         _ if model.detail.loading => "",
         View::Log => "it has not said anything yet",
         View::Top => "it does not run",
-        View::Inspect => "",
+        View::Inspect | View::Stats => "",
     };
     LogPane::new(&model.theme).empty(empty).render(area, buf, &mut model.detail.text);
 }
