@@ -178,7 +178,8 @@ fn popups(theme: &Theme, area: Rect, buf: &mut Buffer) {
         Form::new(vec![Field::new("image", "lab"), Field::new("name", "generated"), Field::new("publish", "8088:80")]);
     form.key(Key::char('w'));
     form.fields[0].error = Some("no image is called w; see `porthole images`".into());
-    FormView::new(theme, "Run a container", &form).render(quarter(1, 1), buf);
+    let command = "porthole run --name web --publish 8088:80 w";
+    FormView::new(theme, "Run a container", &form).command(command).render(quarter(1, 1), buf);
     let toast = |kind, text: &str| Toast { kind, text: text.into() };
     let toasts = [
         toast(ToastKind::Good, "web is up, http://127.0.0.1:8088"),

@@ -3,12 +3,17 @@
 use porthole_themes::Theme;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
 use ratatui_core::widgets::Widget;
 
 use crate::frame::{Panel, centred, inner};
 use crate::input::{Input, InputEvent, InputLine};
 use crate::key::{Key, KeyCode};
 use crate::pen::{Pen, cells, line, part};
+use crate::text::wrap;
+
+/// The most rows of a message or a command below the fields.
+const FOOT_ROWS: usize = 2;
 
 /// A field.
 #[derive(Debug, Clone, Default)]
@@ -99,12 +104,47 @@ pub struct FormView<'a> {
     theme: &'a Theme,
     title: &'a str,
     form: &'a Form,
+    problem: Option<&'a str>,
+    command: Option<&'a str>,
 }
 
 impl<'a> FormView<'a> {
     /// A popup with a title.
     pub fn new(theme: &'a Theme, title: &'a str, form: &'a Form) -> Self {
-        Self { theme, title, form }
+        Self { theme, title, form, problem: None, command: None }
+    }
+
+    /// What is wrong with all of it together.
+    pub fn problem(mut self, text: Option<&'a str>) -> Self {
+        self.problem = text;
+        self
+    }
+
+    /// The command line that does the same, in the last lines.
+    pub fn command(mut self, line: &'a str) -> Self {
+        self.command = Some(line);
+        self
+    }
+
+    /// What is wrong: with the field typed into, with another one, or with all of them together.
+    fn message(&self) -> &str {
+        let fields = &self.form.fields;
+        let focused = fields.get(self.form.focus).and_then(|field| field.error.as_deref());
+        let other = || fields.iter().find_map(|field| field.error.as_deref());
+        focused.or_else(other).or(self.problem).unwrap_or_default()
+    }
+
+    /// The last lines: what is wrong, and the command below it.
+    fn foot(&self, width: u16) -> Vec<(String, Style)> {
+        let theme = self.theme;
+        let wrapped = |text: &str| wrap(text, usize::from(width.saturating_sub(2)), FOOT_ROWS, theme.glyphs().ellipsis);
+        let mut message = wrapped(self.message());
+        if message.is_empty() {
+            message.push(String::new());
+        }
+        let command = wrapped(self.command.unwrap_or_default());
+        let styled = |lines: Vec<String>, style: Style| lines.into_iter().map(move |text| (text, style));
+        styled(message, theme.bad()).chain(styled(command, theme.accent())).collect()
     }
 }
 
@@ -113,7 +153,8 @@ impl Widget for FormView<'_> {
         let area = area.intersection(buf.area);
         let (theme, fields) = (self.theme, &self.form.fields);
         let label = fields.iter().map(|field| cells(&field.label)).max().unwrap_or(0).min(area.width / 3);
-        let popup = centred(area, 72, u16::try_from(fields.len() + 3).unwrap_or(u16::MAX));
+        let foot = if self.command.is_some() { 2 * FOOT_ROWS } else { 1 };
+        let popup = centred(area, 72, u16::try_from(fields.len() + foot + 2).unwrap_or(u16::MAX));
         Panel::new(theme)
             .title(self.title)
             .status("tab next · enter ok · esc cancel")
@@ -121,19 +162,25 @@ impl Widget for FormView<'_> {
             .popup()
             .render(popup, buf);
         let inside = inner(popup);
-        let rows = inside.height.saturating_sub(1);
+        // The field typed into comes first, then what is wrong, then the command.
+        let foot = u16::try_from(foot).unwrap_or(u16::MAX).min(inside.height.saturating_sub(1));
+        let rows = inside.height - foot;
         // The field typed into stays in sight, however small the window.
         let first = (self.form.focus + 1).saturating_sub(usize::from(rows));
         for (index, field) in fields.iter().enumerate().skip(first).take(usize::from(rows)) {
             let (place, focused) = (line(inside, (index - first) as u16), index == self.form.focus);
-            let style = if focused { theme.strong() } else { theme.muted() };
+            let style = match (&field.error, focused) {
+                (Some(_), _) => theme.bad(),
+                (None, true) => theme.strong(),
+                (None, false) => theme.muted(),
+            };
             Pen::new(buf, place, theme.glyphs().ellipsis).skip(1).column_right(label, &field.label, style);
             let input = part(place, label + 3, place.width.saturating_sub(label + 4));
             InputLine::new(theme, &field.input).placeholder(&field.hint).focused(focused).render(input, buf);
         }
-        let error = fields.get(self.form.focus).and_then(|field| field.error.as_deref());
-        let mut pen = Pen::new(buf, line(inside, rows), theme.glyphs().ellipsis);
-        pen.skip(1).text(error.unwrap_or_default(), theme.bad());
+        for (row, (text, style)) in (rows..inside.height).zip(self.foot(inside.width)) {
+            Pen::new(buf, line(inside, row), theme.glyphs().ellipsis).skip(1).text(&text, style);
+        }
     }
 }
 

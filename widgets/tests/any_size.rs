@@ -130,6 +130,9 @@ proptest! {
         let mut form = Form::new(vec![Field::new(&*text, &*text), Field::new("b", "c")]);
         form.fields[0].input.paste(&text);
         check(area, |area, buf| FormView::new(&theme, &text, &form).render(area, buf))?;
+        check(area, |area, buf| {
+            FormView::new(&theme, &text, &form).problem(Some(&text)).command(&text).render(area, buf);
+        })?;
         let mut input = Input::new();
         input.paste(&text);
         input.key(KeyCode::Left.into());

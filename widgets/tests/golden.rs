@@ -228,6 +228,17 @@ fn popups() {
         })
     );
     insta::assert_snapshot!(
+        "form_with_a_command",
+        pictures(&[(80, 8), (40, 8), (30, 5)], |area, buf| {
+            let form = Form::new(vec![Field::new("memory", "no limit"), Field::new("cpus", "no limit")]);
+            let command = "porthole update --memory 128m --memory-swap 256m --cpus 1.5 --cpu-shares 512 web";
+            FormView::new(&theme, "Limits of web", &form)
+                .problem(Some("Minimum memory limit allowed is 6MB"))
+                .command(command)
+                .render(area, buf);
+        })
+    );
+    insta::assert_snapshot!(
         "toasts",
         pictures(&[(60, 9), (20, 5)], |area, buf| {
             let toast = |kind, text: &str| Toast { kind, text: text.into() };

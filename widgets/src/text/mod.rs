@@ -8,12 +8,14 @@ mod ansi;
 mod fit;
 mod put;
 mod scan;
+mod wrap;
 
 pub use ansi::{Sgr, styled};
 pub use fit::{fit, fit_first_facts, fit_last_facts, fit_middle, width};
 pub(crate) use put::put_glyph;
 pub use put::{put, put_right, put_spans};
 pub use scan::{Glyph, Token, glyphs, tokens};
+pub use wrap::wrap;
 
 use std::borrow::Cow;
 
