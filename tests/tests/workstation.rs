@@ -135,6 +135,26 @@ fn what_containers_use_and_how_they_fare_is_seen_live() {
 }
 
 #[test]
+fn limits_are_changed_by_a_form_that_shows_the_command() {
+    let host = Host::new();
+    host.ok("run -d --name web --memory 64m box sleep 1000");
+    let mut terminal = host.workstation(100, 30);
+    terminal.expect_picture("web");
+    terminal.type_("U");
+    terminal.expect_picture("64m");
+    terminal.type_("\x151m");
+    terminal.expect_picture("porthole update --memory 1m web");
+    terminal.type_("\r");
+    terminal.expect_picture("Minimum memory limit allowed is 6MB");
+    terminal.type_("\x15128m\t256m\r");
+    eventually("it holds", || host.inspect("web")["HostConfig"]["Memory"] == 128 << 20);
+    assert_eq!(host.cgroup("web", "memory.limit_in_bytes", "memory.max"), (128 << 20).to_string());
+    terminal.expect_picture("porthole update --memory 128m --memory-swap 256m web");
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
 fn a_tiny_window_is_no_reason_to_fall() {
     let host = Host::new();
     host.ok("run -d --name web box sh -c 'while :; do echo tick; sleep 0.1; done'");

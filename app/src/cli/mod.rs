@@ -35,6 +35,7 @@ pub mod workstation;
 use arguments::Cli;
 pub use arguments::{Command, command};
 use clap::Parser;
+pub use options::parse_restart;
 use porthole_engine::{Engine, Error, Paths};
 use std::ffi::OsString;
 use std::io::Write;

@@ -30,13 +30,15 @@ pub enum Layer {
     Confirm,
     /// A line being typed.
     Prompt,
+    /// Fields to fill in.
+    Form,
     /// Help, the command log and other pages above the panes.
     Overlay,
 }
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 13] = [
+    pub const ALL: [Layer; 14] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
@@ -48,6 +50,7 @@ impl Layer {
         Layer::Log,
         Layer::Shell,
         Layer::Prompt,
+        Layer::Form,
         Layer::Confirm,
         Layer::Overlay,
     ];
@@ -67,6 +70,7 @@ impl Layer {
             Layer::Shell => "shell",
             Layer::Confirm => "confirm",
             Layer::Prompt => "prompt",
+            Layer::Form => "form",
             Layer::Overlay => "overlay",
         }
     }
@@ -86,6 +90,7 @@ impl Layer {
             Layer::Shell => "Terminal",
             Layer::Confirm => "A question",
             Layer::Prompt => "A line being typed",
+            Layer::Form => "A form",
             Layer::Overlay => "A page",
         }
     }
@@ -213,6 +218,7 @@ registry! {
         Attach "attach" _ "Joins its own terminal; Ctrl-P Ctrl-Q leaves it" = "porthole attach NAME";
         Top "top" _ "Shows its processes" = "porthole top NAME";
         Stats "stats" "stats" "Shows what it uses, over the last minutes and of how much" = "porthole stats NAME";
+        Limits "limits" "limits" "Changes how much it may use, and whether it is started again" = "porthole update … NAME";
         Kill "kill" _ "Kills it without asking it first" = "porthole kill NAME" [asks];
         Rename "rename" _ "Gives it another name" = "porthole rename NAME NEW";
         Remove "remove" "remove" "Removes it and what it wrote" = "porthole rm -f NAME" [asks];
@@ -279,6 +285,12 @@ registry! {
         Complete "complete" "complete" "Completes the word, or offers what fits";
         Earlier "earlier" "history" "The line or the offer before";
         Later "later" _ "The line or the offer after";
+    }
+    Form {
+        SubmitForm "submit" "do it" "Runs the command line that the form shows";
+        NextField "next-field" "next field" "To the next field";
+        PreviousField "previous-field" _ "To the previous field";
+        CancelForm "cancel" "cancel" "Closes the form, and changes nothing";
     }
     Overlay {
         CloseOverlay "close" "close" "Closes the page";

@@ -8,6 +8,7 @@ use super::model::trace::{Hop, Journey, Rule, Snapshot};
 use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Sample};
 use super::update::update;
 use porthole_engine::runtime::cgroup::Stats;
+use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
 use porthole_engine::{Resources, RunningUsage};
 use porthole_themes::{ColourDepth, Theme};
@@ -168,6 +169,7 @@ pub fn containers() -> Vec<Container> {
         interface: None,
         ports: Vec::new(),
         resources: Resources::default(),
+        restart: RestartPolicy::No,
         load: None,
     };
     let port = |host, container| Port { host, container, udp: false };

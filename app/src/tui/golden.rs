@@ -56,6 +56,15 @@ fn what_a_container_uses() {
 }
 
 #[test]
+fn the_limits_of_a_container() {
+    golden("limits", |columns, rows| {
+        let mut model = fixture::in_trouble(columns, rows);
+        press(&mut model, "U<ctrl-u>1g<tab><tab><tab><tab>many");
+        model
+    });
+}
+
+#[test]
 fn a_log_searched() {
     golden("search", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);

@@ -1,5 +1,6 @@
 //! What the workstation shows, as plain data. `effects/engine.rs` fills it from the engine, tests fill it by hand.
 
+use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
 use porthole_engine::{Resources, RunningUsage};
 use std::collections::HashMap;
@@ -66,6 +67,8 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// How much it may use.
     pub resources: Resources,
+    /// What happens when it ends.
+    pub restart: RestartPolicy,
     /// What it uses, as of the last look; `None` before, and when it does not run.
     pub load: Option<Load>,
 }

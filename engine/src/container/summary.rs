@@ -5,6 +5,7 @@ use super::resources::Resources;
 use crate::error::Error;
 use crate::units::human_duration;
 use porthole_network::PublishedPort;
+use porthole_runtime::monitor::RestartPolicy;
 use porthole_runtime::state::{HealthStatus, State, Status};
 use std::net::Ipv4Addr;
 
@@ -43,6 +44,8 @@ pub struct ContainerSummary {
     pub mounts: Vec<(String, String)>,
     /// How much it may use.
     pub resources: Resources,
+    /// What happens when it ends.
+    pub restart: RestartPolicy,
     /// Its labels.
     pub labels: std::collections::BTreeMap<String, String>,
     /// Whether it has a terminal.
@@ -130,6 +133,7 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
         exposed_ports: Vec::new(),
         mounts: Vec::new(),
         resources: Resources::default(),
+        restart: RestartPolicy::No,
         labels: std::collections::BTreeMap::new(),
         tty: false,
         id,
@@ -158,6 +162,7 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live) -> Containe
         exposed_ports: config.exposed_ports,
         mounts: config.host.binds.iter().map(mount).collect(),
         resources: config.host.resources,
+        restart: config.host.restart,
         labels: config.labels,
         tty: config.tty,
     }

@@ -61,6 +61,7 @@ fn container(summary: ContainerSummary) -> Container {
         address: summary.address,
         interface: summary.host_interface,
         resources: summary.resources,
+        restart: summary.restart,
         load: None,
     }
 }

@@ -4,6 +4,7 @@
 pub mod commands;
 pub mod detail;
 pub mod items;
+pub mod limits;
 pub mod list;
 pub mod modal;
 pub mod prompt;
@@ -186,6 +187,7 @@ impl Model {
         match (&self.modal, self.focus, self.screen) {
             (Some(Modal::Confirm(_)), ..) => &[Confirm],
             (Some(Modal::Prompt(_) | Modal::Palette(..)), ..) => &[Prompt],
+            (Some(Modal::Limits(_)), ..) => &[Form],
             (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Text, Move],
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
             (None, Focus::Shell, _) => &[Shell],

@@ -1,5 +1,6 @@
 //! What lies above the panes and takes all keys.
 
+use super::limits::LimitsForm;
 use super::prompt::Prompt;
 use crate::tui::actions::Action;
 use crate::tui::message::ShellId;
@@ -14,6 +15,8 @@ pub enum Modal {
     Confirm(Confirm),
     /// A line being typed.
     Prompt(Box<Prompt>),
+    /// The limits of a container.
+    Limits(Box<LimitsForm>),
     /// Finding an action by its name: the items, and the action of each.
     Palette(Box<Palette>, Vec<Action>),
     /// A page to read.

@@ -1,6 +1,6 @@
 //! What comes back from effects.
 
-use super::{lab, prompts};
+use super::{lab, limits, prompts};
 use crate::tui::message::{Effect, Generation, Ran};
 use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
@@ -106,7 +106,9 @@ pub fn ran(model: &mut Model, ran: Ran) -> Vec<Effect> {
     let outcome = if ran.code == 0 { Outcome::Done } else { Outcome::Failed(ran.code, complaint.clone()) };
     let line = model.commands.end(ran.job, outcome).unwrap_or_default().to_owned();
     let problem = (ran.code != 0).then_some(complaint);
-    if let Some(problem) = &problem {
+    if limits::ran(model, ran.job, problem.as_deref()) {
+        // The form itself says what is wrong.
+    } else if let Some(problem) = &problem {
         model.complain(problem);
     } else if prompts::was_typed(model, ran.job) {
         show_output(model, &line, &ran);

@@ -1,6 +1,6 @@
 //! Keys and pasted text: to an action of the active layers, or into what is being typed.
 
-use super::{confirm, perform, prompts, shells};
+use super::{confirm, limits, perform, prompts, shells};
 use crate::tui::keymap::Chord;
 use crate::tui::message::Effect;
 use crate::tui::model::modal::Modal;
@@ -17,6 +17,7 @@ pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     match (&mut model.modal, model.focus) {
         (Some(Modal::Prompt(_)), _) => prompts::typed(model, key),
         (Some(Modal::Confirm(_)), _) => confirm::key(model, key),
+        (Some(Modal::Limits(_)), _) => limits::typed(model, key),
         (None, Focus::Shell) => shells::typed(model, key),
         _ => Vec::new(),
     }
@@ -25,6 +26,7 @@ pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
 pub fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match (&mut model.modal, model.focus) {
         (Some(Modal::Prompt(_)), _) => prompts::pasted(model, text),
+        (Some(Modal::Limits(_)), _) => limits::pasted(model, text),
         (None, Focus::Shell) => shells::pasted(model, text),
         _ => Vec::new(),
     }

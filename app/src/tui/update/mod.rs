@@ -8,6 +8,7 @@ mod details;
 mod images;
 mod keys;
 mod lab;
+mod limits;
 mod mouse;
 mod moves;
 mod perform;

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{confirm, containers, details, images, lab, moves, prompts, shells, texts, trace};
+use super::{confirm, containers, details, images, lab, limits, moves, prompts, shells, texts, trace};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -60,6 +60,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Logs => details::show(model, View::Log),
         Top => details::show(model, View::Top),
         Stats => details::show(model, View::Stats),
+        Limits => limits::open(model),
         Shell => containers::shell(model),
         Attach => containers::attach(model),
         Trace => containers::trace(model),
@@ -109,8 +110,11 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         LeaveShell => shells::leave(model),
         ShellPageUp => shells::scroll(model, true),
         ShellPageDown => shells::scroll(model, false),
+        SubmitForm => limits::submit(model),
+        NextField => limits::step(model, true),
+        PreviousField => limits::step(model, false),
         Yes => confirm::yes(model),
-        No | CloseOverlay => quiet(model, |model| model.modal = None),
+        No | CloseOverlay | CancelForm => quiet(model, |model| model.modal = None),
         Accept => prompts::accept(model),
         Cancel => prompts::cancel(model),
         Complete => prompts::complete(model),

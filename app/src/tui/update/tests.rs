@@ -339,8 +339,39 @@ fn charts_show_one_container_after_the_other() {
 }
 
 #[test]
+fn limits_are_changed_by_the_command_line_that_the_form_shows() {
+    let mut model = model();
+    press(&mut model, "U64m");
+    assert!(screen(&mut model).contains("porthole update --memory 64m web"));
+    let effects = press(&mut model, "<enter>");
+    assert_eq!(lines(&effects), ["update --memory 64m web"]);
+    assert!(press(&mut model, "<enter>").is_empty(), "once is enough");
+    end(&mut model, &effects, 1, "porthole: Minimum memory limit allowed is 6MB\n");
+    assert!(screen(&mut model).contains("Minimum memory limit allowed is 6MB"), "the form says it");
+    assert!(model.toast.is_none() && matches!(model.modal, Some(Modal::Limits(_))));
+    press(&mut model, "<ctrl-u>1g");
+    assert!(!screen(&mut model).contains("Minimum memory"), "another line, another answer");
+    let effects = press(&mut model, "<enter>");
+    end(&mut model, &effects, 0, "");
+    assert!(model.modal.is_none());
+    assert_eq!(model.toast.as_ref().map(|toast| toast.text.as_str()), Some("porthole update --memory 1g web"));
+}
+
+#[test]
+fn a_form_does_nothing_with_nonsense_or_without_a_change() {
+    let mut model = model();
+    assert!(lines(&press(&mut model, "U<tab><tab>many<tab>1<enter>")).is_empty());
+    let Some(Modal::Limits(limits)) = &model.modal else { panic!("still open") };
+    assert_eq!(limits.form.focus(), 2, "where it is wrong");
+    assert!(lines(&press(&mut model, "<esc>U<enter>")).is_empty() && model.modal.is_none());
+    press(&mut model, "U");
+    update(&mut model, Msg::Paste("128m".to_owned()));
+    assert_eq!(lines(&press(&mut model, "<enter>")), ["update --memory 128m web"]);
+}
+
+#[test]
 fn the_key_bar_shows_only_keys_that_work() {
-    for keys in ["", "jj", "l", "u", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
+    for keys in ["", "jj", "l", "u", "U", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
         let mut model = model();
         press(&mut model, keys);
         for spec in REGISTRY.iter().filter(|spec| spec.label.is_some() && available(&model, spec.action)) {

@@ -4,11 +4,14 @@ use crate::tui::actions::{Layer, REGISTRY, Spec};
 use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::model::commands::{Entry, Outcome};
+use crate::tui::model::limits::LimitsForm;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::prompt::Prompt;
+use crate::tui::words;
 use porthole_themes::Theme;
 use porthole_widgets::Window;
 use porthole_widgets::confirm::ConfirmDialog;
+use porthole_widgets::form::FormView;
 use porthole_widgets::frame::{Panel, centred, inner};
 use porthole_widgets::help::{HelpGroup, HelpOverlay};
 use porthole_widgets::log_view::LogPane;
@@ -29,6 +32,7 @@ pub fn draw(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
     match &mut modal {
         None => {}
         Some(Modal::Confirm(confirm)) => ConfirmDialog::new(&model.theme, &confirm.dialog).render(body, buf),
+        Some(Modal::Limits(limits)) => form(&model.theme, limits, body, buf),
         Some(Modal::Prompt(prompt)) => offers(&model.theme, prompt, body, buf),
         Some(Modal::Palette(palette, _)) => PaletteView::new(&model.theme, "Actions").render(screen, buf, palette),
         Some(Modal::Page(Page::Help(state))) => {
@@ -74,6 +78,15 @@ fn help(model: &Model) -> Vec<HelpGroup> {
 /// What an action does, and whether it asks before that.
 fn about(spec: &Spec) -> String {
     if spec.danger { format!("{} (asks first)", spec.about) } else { spec.about.to_owned() }
+}
+
+/// The limits of a container, and the command line that sets them.
+fn form(theme: &Theme, limits: &LimitsForm, body: Rect, buf: &mut Buffer) {
+    let command = limits.argv().map(|argv| format!("porthole {}", words::join(&argv)));
+    FormView::new(theme, &format!("Limits of {}", limits.name), &limits.form)
+        .problem(limits.problem.as_deref())
+        .command(command.as_deref().unwrap_or("nothing is changed yet"))
+        .render(body, buf);
 }
 
 /// What fits the word being typed, above the line.

@@ -24,6 +24,7 @@ use crate::protocol::Reply;
 use crate::sandbox::RootSource;
 use peer::Peer;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,19 @@ pub enum RestartPolicy {
     Always,
     /// Like `Always`; the difference shows only at boot.
     UnlessStopped,
+}
+
+/// As `--restart` takes it.
+impl fmt::Display for RestartPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No => f.write_str("no"),
+            Self::OnFailure(0) => f.write_str("on-failure"),
+            Self::OnFailure(retries) => write!(f, "on-failure:{retries}"),
+            Self::Always => f.write_str("always"),
+            Self::UnlessStopped => f.write_str("unless-stopped"),
+        }
+    }
 }
 
 impl MonitorConfig {
