@@ -1,7 +1,7 @@
 //! The workstation: keys in, screen out, and the terminal given back whichever way it ends.
 
 use nix::sys::signal::Signal;
-use porthole_tests::{Host, Terminal, eventually};
+use porthole_tests::{Host, Terminal, archive, eventually};
 
 const LEAVE_SHELL: &str = "\x1d";
 const LEAVE_ALTERNATE_SCREEN: &str = "\x1b[?1049l";
@@ -150,6 +150,42 @@ fn limits_are_changed_by_a_form_that_shows_the_command() {
     eventually("it holds", || host.inspect("web")["HostConfig"]["Memory"] == 128 << 20);
     assert_eq!(host.cgroup("web", "memory.limit_in_bytes", "memory.max"), (128 << 20).to_string());
     terminal.expect_picture("porthole update --memory 128m --memory-swap 256m web");
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn a_start_that_fails_is_explained_and_one_key_looks_into_the_image() {
+    let host = Host::new();
+    let shared = tempfile::tempdir().expect("a directory");
+    std::fs::write(shared.path().join("clue"), "forty-two").expect("written");
+    let mut terminal = host.workstation(140, 42);
+    terminal.expect_picture("no containers yet");
+    let mount = format!("{}:/shared", shared.path().display());
+    terminal.type_(&format!(":run -d --name typo -e MODE=test -v {mount} box nosuch --flag\r"));
+    terminal.expect_picture("127: the command was not found");
+    terminal.expect_picture("not started · not found");
+    terminal.expect_picture("porthole run --rm -it --entrypoint sh");
+    terminal.type_("e");
+    terminal.expect_picture("/ #");
+    terminal.type_("echo $MODE-$(cat /shared/clue)\r");
+    terminal.expect_picture("test-forty-two");
+    terminal.type_("exit\r");
+    eventually("the shell's container is gone", || host.ok("ps -aq").lines().count() == 1);
+    eventually("its terminal closes", || !terminal.picture().contains("image of typo"));
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn an_image_without_a_shell_is_told() {
+    let host = Host::empty();
+    let bare = archive::Tree::new().directory("proc").directory("dev").file("data", b"x").finish();
+    host.porthole_with("import - bare:latest", &bare).ok();
+    host.fails(126, "run --name broken bare /data");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("126: the command cannot be executed");
+    terminal.expect_picture("its image bare has no sh");
     terminal.type_("q");
     assert_eq!(terminal.wait(), 0);
 }

@@ -14,6 +14,8 @@ pub enum Layer {
     List,
     /// The list of containers.
     Containers,
+    /// A container that has no processes: its keys go before those of all containers.
+    Ended,
     /// The list of images.
     Images,
     /// The picture of networks.
@@ -38,11 +40,12 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 14] = [
+    pub const ALL: [Layer; 15] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
         Layer::Containers,
+        Layer::Ended,
         Layer::Images,
         Layer::Networks,
         Layer::Trace,
@@ -62,6 +65,7 @@ impl Layer {
             Layer::Move => "move",
             Layer::List => "list",
             Layer::Containers => "containers",
+            Layer::Ended => "ended",
             Layer::Images => "images",
             Layer::Networks => "networks",
             Layer::Trace => "trace",
@@ -82,6 +86,7 @@ impl Layer {
             Layer::Move => "Moving",
             Layer::List => "In a list",
             Layer::Containers => "Containers",
+            Layer::Ended => "A container that does not run",
             Layer::Images => "Images",
             Layer::Networks => "Networks",
             Layer::Trace => "Trace",
@@ -225,6 +230,9 @@ registry! {
         NewContainer "new" _ "Types the command line of a new container" = "porthole run …";
         ToggleExited "all" _ "Shows or hides containers that do not run";
         CopyId "copy" _ "Copies its id to the clipboard";
+    }
+    Ended {
+        ImageShell "shell" "shell in its image" "Opens a shell in its image, with the same mounts, variables and network" = "porthole run --rm -it --entrypoint sh … IMAGE";
     }
     Images {
         InspectImage "inspect" "inspect" "Shows all that is known of the image" = "porthole inspect NAME";

@@ -156,6 +156,7 @@ pub fn containers() -> Vec<Container> {
         command: "httpd -f".into(),
         phase,
         since: NOW - age * SECOND,
+        created: NOW - age * SECOND,
         started: NOW - age * SECOND,
         exit_code: None,
         error: String::new(),
@@ -220,10 +221,23 @@ pub fn troubled() -> Vec<Container> {
     containers
 }
 
-/// A workstation on which several things went wrong.
-pub fn in_trouble(columns: u16, rows: u16) -> Model {
+/// A workstation on which several things went wrong, one of which is selected.
+pub fn in_trouble(columns: u16, rows: u16, selected: &str) -> Model {
     let mut model = workstation(columns, rows);
-    update(&mut model, Msg::Containers(Ok(troubled())));
+    let containers = troubled();
+    update(&mut model, Msg::Containers(Ok(containers.clone())));
+    let Some(container) = containers.into_iter().find(|container| container.name == selected) else { return model };
+    model.containers.select(&container.id);
+    update(&mut model, Msg::Clock(NOW));
+    let line =
+        "run --rm -it --entrypoint sh -v /srv/www:/www:ro -e MODE=production -e DATABASE=db.internal:3306/shop lab";
+    let argv = line.split(' ').map(str::to_owned).collect();
+    update(&mut model, Msg::ImageShell(container.id, Ok(argv)));
+    let generation = model.detail.generation;
+    if container.phase != Phase::Created {
+        update(&mut model, Msg::Log(generation, log(12)));
+    }
+    update(&mut model, Msg::LogEnded(generation, None));
     model
 }
 

@@ -42,13 +42,19 @@ fn containers_and_a_log() {
 
 #[test]
 fn containers_in_trouble() {
-    golden("trouble", fixture::in_trouble);
+    golden("trouble", |columns, rows| fixture::in_trouble(columns, rows, ""));
+}
+
+#[test]
+fn why_a_container_failed() {
+    golden("typo", |columns, rows| fixture::in_trouble(columns, rows, "typo"));
+    golden("hungry", |columns, rows| fixture::in_trouble(columns, rows, "hungry"));
 }
 
 #[test]
 fn what_a_container_uses() {
     golden("stats", |columns, rows| {
-        let mut model = fixture::in_trouble(columns, rows);
+        let mut model = fixture::in_trouble(columns, rows, "");
         fixture::history(&mut model);
         press(&mut model, "u");
         model
@@ -58,7 +64,7 @@ fn what_a_container_uses() {
 #[test]
 fn the_limits_of_a_container() {
     golden("limits", |columns, rows| {
-        let mut model = fixture::in_trouble(columns, rows);
+        let mut model = fixture::in_trouble(columns, rows, "");
         press(&mut model, "U<ctrl-u>1g<tab><tab><tab><tab>many");
         model
     });

@@ -40,6 +40,8 @@ pub enum Msg {
     Networks(Result<Networks, String>),
     /// What running containers use.
     Usage(Result<Sample, String>),
+    /// The command line of a shell in a container's image, by the container's id, or why there can be none.
+    ImageShell(String, Result<Vec<String>, String>),
     /// Lines of the log that is shown.
     Log(Generation, Vec<LogLine>),
     /// The log ended, with what went wrong.
@@ -100,6 +102,8 @@ pub enum Effect {
     Reload(Reload),
     /// Measure what running containers use.
     Sample,
+    /// Find out how to open a shell in the image of this container.
+    FindImageShell(String),
     /// Show these details from now on, and no others; `None` for none at all.
     Details(Generation, Option<Details>),
     /// Run `porthole` with these arguments and keep what it prints.

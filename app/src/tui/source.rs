@@ -41,6 +41,8 @@ pub struct Container {
     pub phase: Phase,
     /// Since when, in nanoseconds since 1970.
     pub since: i64,
+    /// When it was made, in nanoseconds since 1970.
+    pub created: i64,
     /// When its last run began; 0 when it never ran.
     pub started: i64,
     /// Exit code of the last run that ended, or of a start that failed.

@@ -8,6 +8,11 @@ fn name(variable: &str) -> &str {
     variable.split_once('=').map_or(variable, |(name, _)| name)
 }
 
+/// The directories that commands are looked for in: what is asked for, or Docker's.
+pub fn path(asked: &[String]) -> &str {
+    asked.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(&PATH["PATH=".len()..])
+}
+
 /// Lays `over` over `base`: a variable of both keeps its place and takes the new value, one without `=` is removed.
 pub fn merge(base: &[String], over: &[String]) -> Vec<String> {
     let mut merged = base.to_vec();

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod names;
 pub mod namespaces;
 pub mod options;
+pub mod program;
 pub mod reconcile;
 pub mod record;
 pub mod remove;

@@ -134,7 +134,7 @@ fn look_in(root: &Path, name: &Path) -> Option<String> {
 
 /// Whether a layer covers a file of the layers below: by a whiteout or whatever else stands at its place or at that of
 /// its directory, or by a directory that is opaque (overlayfs.rst, "whiteouts and opaque directories").
-fn hides(root: &Path, name: &Path) -> bool {
+pub(super) fn hides(root: &Path, name: &Path) -> bool {
     let directory = name.parent().map_or_else(|| root.to_owned(), |parent| root.join(parent));
     match std::fs::symlink_metadata(&directory) {
         Ok(found) if found.is_dir() => {

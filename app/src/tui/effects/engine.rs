@@ -43,6 +43,7 @@ fn container(summary: ContainerSummary) -> Container {
     Container {
         phase,
         since: since.unwrap_or(summary.created),
+        created: summary.created,
         started: started.unwrap_or(0),
         exit_code: state.exit_code,
         error: state.error.clone(),

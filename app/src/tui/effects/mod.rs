@@ -5,6 +5,7 @@ mod cancel;
 mod commands;
 mod details;
 mod engine;
+mod image_shell;
 mod journeys;
 mod log;
 mod shells;
@@ -61,6 +62,10 @@ impl Effects {
         match effect {
             Effect::Reload(list) => self.reload(list),
             Effect::Sample => self.sample(),
+            Effect::FindImageShell(container) => self.spawn("image shell", move |engine, messages| {
+                let answer = image_shell::find(engine, &container);
+                let _ = messages.blocking_send(Msg::ImageShell(container, answer));
+            }),
             Effect::Details(generation, wanted) => {
                 // The reader of the details before ends as soon as its guard is gone.
                 self.details = None;

@@ -60,11 +60,11 @@ impl CommandLog {
         job
     }
 
-    /// Notes how it ended; its line.
-    pub fn end(&mut self, job: usize, outcome: Outcome) -> Option<&str> {
+    /// Notes how it ended.
+    pub fn end(&mut self, job: usize, outcome: Outcome) -> Option<&Entry> {
         let entry = self.entries.iter_mut().rev().find(|entry| entry.job == job)?;
         entry.outcome = outcome;
-        Some(&entry.line)
+        Some(entry)
     }
 
     /// The entries, the oldest first.

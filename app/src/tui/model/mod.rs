@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod detail;
+pub mod image_shell;
 pub mod items;
 pub mod limits;
 pub mod list;
@@ -21,6 +22,7 @@ use super::message::Effect;
 use super::source::{Container, Image, Networks, Phase};
 use commands::CommandLog;
 use detail::{Detail, View};
+use image_shell::ImageShell;
 use list::List;
 use modal::{Modal, Page};
 use porthole_themes::Theme;
@@ -78,6 +80,15 @@ pub struct Toast {
     pub until: i64,
 }
 
+/// A container that a command line made or started, and that is to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Newcomer {
+    /// The one with this name or id.
+    Named(String),
+    /// The one whose start failed since this time, in nanoseconds since 1970.
+    FailedSince(i64),
+}
+
 /// Where panes lie on the screen, as last drawn; the mouse is looked up here.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
@@ -109,6 +120,10 @@ pub struct Model {
     pub containers: List<Container>,
     /// What running containers use, by id.
     pub usages: HashMap<String, Usage>,
+    /// The shell that the selected container's image could be looked at with.
+    pub image_shell: Option<ImageShell>,
+    /// The container to select as soon as it is in the list.
+    pub newcomer: Option<Newcomer>,
     /// The images.
     pub images: List<Image>,
     /// The way from outside.
@@ -161,6 +176,8 @@ impl Model {
             zoomed: false,
             containers: List::default(),
             usages: HashMap::new(),
+            image_shell: None,
+            newcomer: None,
             images: List::default(),
             networks: None,
             topology: TopologyState::default(),
@@ -192,11 +209,13 @@ impl Model {
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
             (None, Focus::Shell, _) => &[Shell],
             (None, Focus::Detail, _) => match self.view() {
+                Some(View::Log) if self.shows_failure() => &[Ended, Log, Text, Move, Global],
                 Some(View::Log) => &[Log, Text, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
                 Some(View::Top | View::Inspect) | None => &[Text, Move, Global],
             },
             (None, Focus::List, _) if self.welcomes() => &[Global],
+            (None, Focus::List, Screen::Containers) if self.shows_ended() => &[Ended, Containers, List, Move, Global],
             (None, Focus::List, Screen::Containers) => &[Containers, List, Move, Global],
             (None, Focus::List, Screen::Images) => &[Images, List, Move, Global],
             (None, Focus::List, Screen::Networks) => &[Networks, Move, Global],
@@ -258,6 +277,16 @@ impl Model {
         let views = View::all(self.screen);
         let chosen = views.iter().find(|view| **view == self.detail.view);
         chosen.or(views.first()).copied().filter(|_| self.has_detail())
+    }
+
+    /// Whether the selected container has no processes.
+    pub fn shows_ended(&self) -> bool {
+        self.screen == Screen::Containers && self.containers.selected().is_some_and(|container| !container.is_up())
+    }
+
+    /// Whether the log stands below the reason why its container failed.
+    pub fn shows_failure(&self) -> bool {
+        self.view() == Some(View::Log) && self.containers.selected().is_some_and(Container::has_failed)
     }
 
     /// The text that text actions work on: the page above the panes, or the details.

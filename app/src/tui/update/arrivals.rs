@@ -1,6 +1,6 @@
 //! What comes back from effects.
 
-use super::{lab, limits, prompts};
+use super::{lab, limits, newcomer, prompts};
 use crate::tui::message::{Effect, Generation, Ran};
 use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
@@ -15,6 +15,7 @@ pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> 
             model.containers.set(containers);
             fill_load(model);
             fill_used_by(model);
+            newcomer::select(model);
         }
         Err(problem) => model.complain(problem),
     }
@@ -104,8 +105,12 @@ pub fn page(model: &mut Model, generation: Generation, result: Result<String, St
 pub fn ran(model: &mut Model, ran: Ran) -> Vec<Effect> {
     let complaint = complaint(&ran);
     let outcome = if ran.code == 0 { Outcome::Done } else { Outcome::Failed(ran.code, complaint.clone()) };
-    let line = model.commands.end(ran.job, outcome).unwrap_or_default().to_owned();
+    let (line, begun) = match model.commands.end(ran.job, outcome) {
+        Some(entry) => (entry.line.clone(), entry.time),
+        None => Default::default(),
+    };
     let problem = (ran.code != 0).then_some(complaint);
+    newcomer::announce(model, &line, begun, &ran);
     if limits::ran(model, ran.job, problem.as_deref()) {
         // The form itself says what is wrong.
     } else if let Some(problem) = &problem {

@@ -1,5 +1,6 @@
 //! Which actions make sense now: the key bar shows no others.
 
+use super::image_shell;
 use crate::tui::actions::{Action, Layer};
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::Modal;
@@ -16,6 +17,7 @@ pub fn available(model: &Model, action: Action) -> bool {
         Kill | Pause => any(Container::is_up),
         Shell | Attach => model.containers.selected().is_some_and(|container| container.phase == Phase::Running),
         Trace | TraceContainer => model.current().is_some_and(|container| container.address.is_some()),
+        ImageShell => image_shell::argv(model).is_some(),
         NewContainer | ToggleExited => true,
         LoadArchive => model.screen == Screen::Images || model.welcomes(),
         Filter | Mark | Sort | ReverseSort => match model.screen {

@@ -5,12 +5,14 @@ mod available;
 mod confirm;
 mod containers;
 mod details;
+pub mod image_shell;
 mod images;
 mod keys;
 mod lab;
 mod limits;
 mod mouse;
 mod moves;
+mod newcomer;
 mod perform;
 mod prompts;
 mod shells;
@@ -52,6 +54,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Images(result) => arrivals::images(model, result),
         Msg::Networks(result) => arrivals::networks(model, result),
         Msg::Usage(result) => arrivals::usage(model, result),
+        Msg::ImageShell(container, answer) => image_shell::arrived(model, &container, answer),
         Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
         Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
         Msg::Page(generation, result) => arrivals::page(model, generation, result),
@@ -63,6 +66,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     };
     settle_focus(model);
     effects.extend(details::follow(model));
+    effects.extend(image_shell::follow(model));
     effects.extend(shells::fit(model));
     effects
 }

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{confirm, containers, details, images, lab, limits, moves, prompts, shells, texts, trace};
+use super::{confirm, containers, details, image_shell, images, lab, limits, moves, prompts, shells, texts, trace};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -61,6 +61,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Top => details::show(model, View::Top),
         Stats => details::show(model, View::Stats),
         Limits => limits::open(model),
+        ImageShell => image_shell::open(model),
         Shell => containers::shell(model),
         Attach => containers::attach(model),
         Trace => containers::trace(model),

@@ -370,6 +370,66 @@ fn a_form_does_nothing_with_nonsense_or_without_a_change() {
 }
 
 #[test]
+fn one_key_opens_a_shell_in_the_image_of_what_does_not_run() {
+    let mut model = model();
+    let job = "c".repeat(64);
+    assert!(press(&mut model, "jj").contains(&Effect::FindImageShell(job.clone())));
+    assert!(press(&mut model, "e").is_empty(), "not known yet");
+    let argv: Vec<String> = ["run", "--rm", "-it", "--entrypoint", "sh", "lab"].map(str::to_owned).into();
+    update(&mut model, Msg::ImageShell("d".repeat(64), Ok(vec!["another's".to_owned()])));
+    update(&mut model, Msg::ImageShell(job, Ok(argv)));
+    assert_eq!(lines(&press(&mut model, "e")), ["run --rm -it --entrypoint sh lab"]);
+    press(&mut model, "<ctrl-]>j");
+    update(&mut model, Msg::ImageShell("d".repeat(64), Err("its image lab has no sh".to_owned())));
+    assert!(screen(&mut model).contains("its image lab has no sh"), "the reason for its failure says it too");
+    assert!(lines(&press(&mut model, "e")).is_empty());
+    assert!(model.toast.as_ref().is_some_and(|toast| toast.text.contains("has no sh")));
+}
+
+#[test]
+fn a_start_that_fails_is_looked_at() {
+    let mut model = model();
+    press(&mut model, "i<esc>");
+    let effects = press(&mut model, ":run -d lab nosuch<enter>");
+    let error = "exec: \"nosuch\": executable file not found in $PATH";
+    end(&mut model, &effects, 127, &format!("porthole: {error}\n"));
+    assert!(model.toast.is_some());
+    let mut containers = fixture::containers();
+    let failed = Phase::Created;
+    containers.push(crate::tui::source::Container {
+        id: "e".repeat(64),
+        name: "typo".into(),
+        phase: failed,
+        created: model.now + 1,
+        exit_code: Some(127),
+        error: error.into(),
+        ..containers[2].clone()
+    });
+    update(&mut model, Msg::Containers(Ok(containers)));
+    assert_eq!((model.detail.view, model.newcomer.is_none(), &model.toast), (View::Log, true, &None));
+    let screen = screen(&mut model);
+    for text in ["last lines", "127: the command was not found", "executable file not found"] {
+        assert!(screen.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn what_was_just_made_is_selected_unless_somebody_went_on() {
+    let made = |keys: &str| {
+        let mut model = model();
+        let effects = press(&mut model, ":run -d lab<enter>");
+        press(&mut model, keys);
+        let Some(Effect::Run { job, .. }) = effects.first() else { panic!("run") };
+        let stdout = format!("{}\n", "b".repeat(64));
+        update(&mut model, Msg::Ran(Ran { job: *job, code: 0, stdout, stderr: String::new() }));
+        model.containers.selected().map(|container| container.name.clone())
+    };
+    assert_eq!(made("").as_deref(), Some("db"));
+    assert_eq!(made("2").as_deref(), Some("web"));
+    assert_eq!(made("?").as_deref(), Some("web"));
+}
+
+#[test]
 fn the_key_bar_shows_only_keys_that_work() {
     for keys in ["", "jj", "l", "u", "U", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
         let mut model = model();
@@ -438,6 +498,7 @@ fn arrival() -> impl Strategy<Value = Msg> {
         1 => Just(()).prop_map(|()| Msg::Trace(TraceUpdate::Snapshot(fixture::trace()))),
         1 => prop::sample::subsequence(fixture::troubled(), 0..=7).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (-300i64..300).prop_map(|at| Msg::Usage(Ok(fixture::sample(at)))),
+        1 => Just(()).prop_map(|()| Msg::ImageShell("c".repeat(64), Ok(vec!["run".to_owned()]))),
         1 => (0i64..9_000_000_000_000).prop_map(|later| Msg::Clock(fixture::NOW + later)),
         1 => (0usize..8, 0i32..2, ".{0,30}").prop_map(|(job, code, stdout)| {
             Msg::Ran(Ran { job, code, stdout: stdout.clone() + "\n" + &stdout, stderr: stdout })

@@ -1,5 +1,6 @@
 //! The pane of details: one view of the selection, the others as tabs in its frame.
 
+mod failure;
 pub mod stats;
 mod text;
 
@@ -20,6 +21,10 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         return put_problem(model, problem, inside, buf);
     }
     match view {
+        View::Log if model.shows_failure() => {
+            let log = failure::draw(model, area, buf);
+            text::draw(model, view, log, buf);
+        }
         View::Log | View::Top | View::Inspect => text::draw(model, view, inside, buf),
         View::Stats => stats::draw(model, inside, buf),
     }
