@@ -203,6 +203,9 @@ fn top_lists_the_processes() {
     let table = eventually_some("both sleep", || Some(host.ok("top busy")).filter(|table| table.contains("sleep 200")));
     assert!(table.starts_with("UID"), "{table}");
     assert!(table.contains("sleep 100"), "{table}");
+    let by_ps = host.ok("top busy -o pid,args");
+    assert!(by_ps.contains("PID") && by_ps.contains("sleep 200") && !by_ps.contains("kthreadd"), "{by_ps}");
+    assert!(host.fails(1, "top busy -o args").contains("PID field"));
     let init = host.init("busy").to_string();
     assert!(table.lines().any(|line| line.split_whitespace().nth(1) == Some(&init)), "{init} in {table}");
     host.ok("stop -t 0 busy");

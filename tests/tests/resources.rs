@@ -150,6 +150,12 @@ fn stats_tell_what_is_used() {
     let never = all.lines().find(|line| line.contains("never")).unwrap();
     assert!(never.contains("0.00%") && never.contains("0B / 0B"), "{all}");
 
+    let formatted = host.ok("stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' busy");
+    assert!(formatted.starts_with("busy 1 ") && formatted.ends_with(" / 64MiB"), "{formatted}");
+    let line: serde_json::Value = serde_json::from_str(&host.ok("stats --no-stream --format json idle")).expect("JSON");
+    assert_eq!((&line["Name"], &line["PIDs"]), (&json!("idle"), &json!("1")));
+    assert!(host.fails(1, "stats --no-stream --format '{{.Nope}}'").contains("Nope"));
+
     let mut stream = host.start("stats busy");
     assert!(stream.line().starts_with(header));
     let (first, header_again, second) = (stream.line(), stream.line(), stream.line());

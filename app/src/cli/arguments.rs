@@ -440,6 +440,9 @@ pub struct StatsArgs {
     /// Do not truncate output
     #[arg(long)]
     pub no_trunc: bool,
+    /// Format output: 'table', 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "TEMPLATE")]
+    pub format: Option<String>,
     /// Containers
     pub names: Vec<String>,
 }
@@ -462,6 +465,9 @@ pub struct UpdateArgs {
 pub struct TopArgs {
     /// The container
     pub container: String,
+    /// Options of the host's ps(1), instead of -ef
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ps OPTIONS")]
+    pub options: Vec<String>,
 }
 
 /// `inspect`.

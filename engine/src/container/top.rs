@@ -4,6 +4,8 @@ use super::record;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use std::fs;
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
 
 /// A table of processes, in the columns of `ps -ef`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +34,7 @@ struct Process {
 impl Engine {
     /// Lists the processes of a running container, with their numbers on the host.
     pub fn top(&self, name: &str) -> Result<ProcessTable> {
-        let record = self.find(name)?;
-        if !record::is_active(record.live()?.state.status) {
-            return Err(Error::NotRunning(name.to_owned()));
-        }
-        let cgroup = self.cgroup_of(&record)?;
-        let pids = cgroup.processes().map_err(|source| Error::Cgroup { name: name.to_owned(), source })?;
+        let pids = self.pids(name)?;
         let clock = Clock::now();
         // A process that ended since the list was made is not shown.
         let mut processes: Vec<Process> = pids.into_iter().filter_map(read).collect();
@@ -45,6 +42,46 @@ impl Engine {
         let rows = processes.iter().map(|process| row(process, &clock)).collect();
         Ok(ProcessTable { titles: TITLES.to_vec(), rows })
     }
+
+    /// Lists the processes of a running container by ps(1) of the host with these options: its header, and a line each.
+    pub fn top_by_ps(&self, name: &str, options: &[String]) -> Result<Vec<String>> {
+        let pids = self.pids(name)?;
+        let output = Command::new("ps").args(options).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::InvalidOption("ps is not there: install the package procps".to_owned()),
+            _ => Error::file("ps", error),
+        })?;
+        if !output.status.success() {
+            let told = String::from_utf8_lossy(&output.stderr);
+            let told = told.lines().find(|line| !line.is_empty()).unwrap_or("it failed").trim();
+            return Err(Error::InvalidOption(format!("ps {}: {told}", options.join(" "))));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        lines_of(&text, &pids).ok_or_else(|| {
+            Error::InvalidOption("Couldn't find PID field in ps output: add it, as in -o pid,comm".to_owned())
+        })
+    }
+
+    fn pids(&self, name: &str) -> Result<Vec<i32>> {
+        let record = self.find(name)?;
+        if !record::is_active(record.live()?.state.status) {
+            return Err(Error::NotRunning(name.to_owned()));
+        }
+        let pids = self.cgroup_of(&record)?.processes();
+        pids.map_err(|source| Error::Cgroup { name: name.to_owned(), source })
+    }
+}
+
+/// The header of what ps printed, and the lines of these processes; `None` if no column has their numbers.
+fn lines_of(text: &str, pids: &[i32]) -> Option<Vec<String>> {
+    let mut lines = text.lines();
+    let header = lines.next()?;
+    let column = header.split_whitespace().position(|title| title == "PID")?;
+    let is_wanted = |line: &&str| {
+        let pid = line.split_whitespace().nth(column).and_then(|field| field.parse().ok());
+        pid.is_some_and(|pid| pids.contains(&pid))
+    };
+    Some(std::iter::once(header).chain(lines.filter(is_wanted)).map(str::to_owned).collect())
 }
 
 /// What turns clock ticks into times.
@@ -127,6 +164,14 @@ fn parse(pid: i32, uid: u32, stat: &str, arguments: &[u8]) -> Option<Process> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_ps_are_those_of_the_processes() {
+        let text = "USER   PID COMMAND\nroot     7 sleep 42\nroot    42 httpd -f\n";
+        assert_eq!(lines_of(text, &[42]).unwrap(), ["USER   PID COMMAND", "root    42 httpd -f"]);
+        assert_eq!(lines_of("COMMAND\nsleep\n", &[42]), None);
+        assert_eq!(lines_of("", &[42]), None);
+    }
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name() {
