@@ -27,6 +27,7 @@ pub use container::namespaces::{IpcMode, Namespaces, PidMode};
 pub use container::options::CreateOptions;
 pub use container::resolution::{HostAddress, Resolution};
 pub use container::resources::{Resources, Throttle};
+pub use container::seccomp::Seccomp;
 pub use container::start::{Attachment, Finished};
 pub use container::summary::ContainerSummary;
 pub use container::top::ProcessTable;

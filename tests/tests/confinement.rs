@@ -50,6 +50,55 @@ fn groups_and_privileges_are_those_asked_for() {
 }
 
 #[test]
+fn a_seccomp_profile_of_ones_own_is_the_only_one() {
+    let host = Host::new();
+    let profile = |name: &str, text: &str| {
+        std::fs::write(host.path(name), text).expect("written");
+        format!("--security-opt seccomp={}", host.path(name).display())
+    };
+    let no_chmod = profile(
+        "no-chmod.json",
+        r#"{ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            { "names": ["chmod", "fchmodat", "fchmodat2", "no_such_call"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95 },
+            { "name": "mkdir", "action": "SCMP_ACT_KILL_PROCESS", "includes": { "caps": ["CAP_SYS_ADMIN"] } } ] }"#,
+    );
+    host.ok(&format!("run -d --name strict {no_chmod} box sleep 100"));
+    std::fs::remove_file(host.path("no-chmod.json")).expect("it was read when the container was made");
+    let refused = host.porthole("exec strict chmod 700 /etc/passwd");
+    assert!(refused.code == 1 && refused.stderr.contains("not supported"), "{}", refused.stderr);
+    host.ok("exec strict mkdir /new");
+    let shown = host.inspect("strict")["HostConfig"]["SecurityOpt"][0].as_str().expect("a text").to_owned();
+    assert!(shown.starts_with(r#"seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["chmod""#), "{shown}");
+    host.ok("restart -t 0 strict");
+    assert_eq!(host.porthole("exec strict chmod 700 /etc/passwd").code, 1);
+
+    let logging = profile("log.json", r#"{"defaultAction":"SCMP_ACT_LOG"}"#);
+    let status = "grep ^Seccomp: /proc/self/status";
+    assert_eq!(host.ok(&format!("run --rm {logging} box {status}")), "Seccomp:\t2");
+    assert_eq!(host.ok(&format!("run --rm --privileged {logging} box {status}")), "Seccomp:\t2");
+    assert_eq!(host.ok(&format!("run --rm {} box {status}", profile("nothing.json", "{}"))), "Seccomp:\t0");
+}
+
+#[test]
+fn a_seccomp_profile_that_cannot_be_is_refused_by_name() {
+    let host = Host::new();
+    for (text, why) in [
+        ("", "EOF"),
+        ("{ \"defaultAction\": ", "EOF"),
+        (r#"{"defaultAction":"SCMP_ACT_SMILE"}"#, "SCMP_ACT_SMILE"),
+        (r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#, "SCMP_ACT_NOTIFY"),
+    ] {
+        let file = host.path("profile.json");
+        std::fs::write(&file, text).expect("written");
+        let message = host.fails(125, &format!("run --rm --security-opt seccomp={} box true", file.display()));
+        assert!(message.contains("profile.json") && message.contains(why), "{message}");
+    }
+    let message = host.fails(125, "create --security-opt seccomp=/no/such/file box true");
+    assert!(message.contains("opening seccomp profile (/no/such/file) failed"), "{message}");
+    assert_eq!(host.ok("ps -aq"), "");
+}
+
+#[test]
 fn names_are_resolved_as_asked() {
     let host = Host::new();
     let hosts = "--add-host db:10.9.8.7 --add-host up:host-gateway";

@@ -1,8 +1,9 @@
 //! What a container may do, what it shares, and how it finds other hosts: the flags of `run` and `create`, and their reading.
 
 use clap::Args;
-use porthole_engine::{Confinement, HostAddress, Namespaces, Resolution};
+use porthole_engine::{Confinement, HostAddress, Namespaces, Resolution, Seccomp};
 use std::net::IpAddr;
+use std::path::Path;
 
 /// Kernel parameters, devices, groups, privileges.
 #[derive(Debug, Default, Args)]
@@ -20,7 +21,7 @@ pub struct ConfinementArgs {
     #[arg(long, value_name = "GROUP")]
     pub group_add: Vec<String>,
     /// Security options
-    #[arg(long, value_name = "no-new-privileges|seccomp=unconfined")]
+    #[arg(long, value_name = "no-new-privileges|seccomp=FILE|seccomp=unconfined")]
     pub security_opt: Vec<String>,
 }
 
@@ -81,13 +82,9 @@ impl ConfinementArgs {
             match (name, value) {
                 ("no-new-privileges", "" | "true") => confinement.no_new_privileges = true,
                 ("no-new-privileges", "false") => confinement.no_new_privileges = false,
-                ("seccomp", "unconfined") => confinement.seccomp_unconfined = true,
-                ("seccomp", "builtin") => confinement.seccomp_unconfined = false,
-                ("seccomp", _) => {
-                    return Err(format!(
-                        "--security-opt {option}: use seccomp=unconfined or seccomp=builtin; profiles of one's own are not supported yet"
-                    ));
-                }
+                ("seccomp", "unconfined") => confinement.seccomp = Seccomp::Unconfined,
+                ("seccomp", "builtin") => confinement.seccomp = Seccomp::Builtin,
+                ("seccomp", file) if !file.is_empty() => confinement.seccomp = Seccomp::of_file(Path::new(file))?,
                 _ => return Err(format!("invalid --security-opt: {option:?}")),
             }
         }
@@ -167,8 +164,9 @@ mod tests {
         };
         assert!(read("no-new-privileges").unwrap().no_new_privileges);
         assert!(read("no-new-privileges:true").unwrap().no_new_privileges);
-        assert!(read("seccomp=unconfined").unwrap().seccomp_unconfined);
-        for word in ["", "no-new-privileges=maybe", "seccomp=/profile.json", "apparmor=x"] {
+        assert_eq!(read("seccomp=unconfined").unwrap().seccomp, Seccomp::Unconfined);
+        assert!(read("seccomp=/no/such/file").unwrap_err().contains("opening seccomp profile (/no/such/file) failed"));
+        for word in ["", "no-new-privileges=maybe", "seccomp", "seccomp=", "apparmor=x"] {
             assert!(read(word).is_err(), "{word}");
         }
     }

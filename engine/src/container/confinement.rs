@@ -3,6 +3,7 @@
 use super::config::NetworkMode;
 use super::devices;
 use super::namespaces::IpcMode;
+use super::seccomp::Seccomp;
 use crate::error::{Error, Result};
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType};
 use serde::{Deserialize, Serialize};
@@ -36,8 +37,8 @@ pub struct Confinement {
     pub groups: Vec<String>,
     /// Whether no program gains privileges by being executed.
     pub no_new_privileges: bool,
-    /// Whether it may make every system call.
-    pub seccomp_unconfined: bool,
+    /// Which system calls it may make.
+    pub seccomp: Seccomp,
 }
 
 /// One `--device HOST[:CONTAINER[:PERMISSIONS]]`.

@@ -5,6 +5,7 @@ use super::confinement::{Confinement, DeviceMapping};
 use super::record::{Live, Record};
 use super::resolution::HostAddress;
 use super::resources::{Resources, Throttle};
+use super::seccomp::Seccomp;
 use super::ulimit::Ulimit;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -182,10 +183,10 @@ fn device(mapping: &DeviceMapping) -> Value {
     })
 }
 
-fn security_options(confinement: &Confinement) -> Vec<&'static str> {
-    let options =
-        [(confinement.no_new_privileges, "no-new-privileges"), (confinement.seccomp_unconfined, "seccomp=unconfined")];
-    options.into_iter().filter_map(|(set, option)| set.then_some(option)).collect()
+fn security_options(confinement: &Confinement) -> Vec<String> {
+    let seccomp = Some(&confinement.seccomp).filter(|seccomp| **seccomp != Seccomp::Builtin);
+    let privileges = confinement.no_new_privileges.then(|| "no-new-privileges".to_owned());
+    privileges.into_iter().chain(seccomp.map(|seccomp| format!("seccomp={seccomp}"))).collect()
 }
 
 fn further_host((name, address): &(String, HostAddress)) -> String {

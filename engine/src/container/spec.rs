@@ -2,6 +2,7 @@
 
 use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
 use super::namespaces::{IpcMode, Joined, PidMode};
+use super::seccomp::{Circumstances, Seccomp, Version};
 use super::ulimit::Ulimit;
 use super::user::User;
 use super::{capabilities, environment};
@@ -32,6 +33,8 @@ pub struct Facts<'a> {
     pub devices: Vec<LinuxDevice>,
     /// Devices that it was given one by one, and what it may do with each.
     pub mapped_devices: Vec<(LinuxDevice, String)>,
+    /// The version of the kernel.
+    pub kernel: Version,
 }
 
 /// Where the init of `--init` is seen, as Docker has it.
@@ -62,6 +65,8 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
     let capabilities = capabilities::select(config.host.privileged, &config.host.cap_add, &config.host.cap_drop)
         .map_err(Error::InvalidOption)?;
+    let circumstances = Circumstances { bounding: &capabilities, kernel: facts.kernel };
+    let profile = config.host.confinement.seccomp.to_oci(&circumstances)?;
     let env = environment::of_init(&config.env, &config.hostname, config.tty, &facts.user.home);
     let init: &[&str] = if config.host.init { &[INIT, "--"] } else { &[] };
     let argv = init.iter().map(ToString::to_string).chain(config.argv()).collect();
@@ -74,12 +79,15 @@ pub fn build(config: &ContainerConfig, facts: Facts<'_>) -> Result<Spec> {
     let mut root = Root::default();
     root.set_path("rootfs".into()).set_readonly(Some(config.host.read_only));
 
+    let mounts = mounts(config, &facts);
+    let mut linux = linux(config, facts)?;
+    linux.set_seccomp(profile);
     let mut spec = Spec::default();
     spec.set_process(Some(process))
         .set_root(Some(root))
         .set_hostname((!config.host.namespaces.host_uts).then(|| config.hostname.clone()))
-        .set_mounts(Some(mounts(config, &facts)))
-        .set_linux(Some(linux(config, facts)?))
+        .set_mounts(Some(mounts))
+        .set_linux(Some(linux))
         .set_domainname(config.domain_name.clone())
         .set_annotations(annotations(&config.host));
     Ok(spec)
@@ -90,14 +98,14 @@ fn annotations(host: &HostConfig) -> Option<HashMap<String, String>> {
     let mut annotations: HashMap<_, _> = host.annotations.clone().into_iter().collect();
     let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
     annotations.remove(key);
-    if is_filtered(host) {
+    if has_default_seccomp(host) {
         annotations.insert(key.to_owned(), value.to_owned());
     }
     (!annotations.is_empty()).then_some(annotations)
 }
 
-fn is_filtered(host: &HostConfig) -> bool {
-    !host.privileged && !host.confinement.seccomp_unconfined
+fn has_default_seccomp(host: &HostConfig) -> bool {
+    !host.privileged && host.confinement.seccomp == Seccomp::Builtin
 }
 
 /// What holds for each process of a container.
@@ -340,6 +348,7 @@ mod tests {
             resources: LinuxResources::default(),
             devices: vec![],
             mapped_devices: vec![],
+            kernel: Version::of_kernel().unwrap(),
         };
         serde_json::to_value(build(config, facts).unwrap()).unwrap()
     }

@@ -5,6 +5,7 @@ use super::logging::LogDriver;
 use super::namespaces::Joined;
 use super::record::{self, Record};
 use super::resources::Resources;
+use super::seccomp::Version;
 use super::spec::{self, Facts};
 use super::user::UserDatabase;
 use crate::engine::Engine;
@@ -309,6 +310,7 @@ impl Engine {
             resources: self.limits(record, &config.host.resources)?,
             mapped_devices: config.host.confinement.nodes()?,
             devices: if config.host.privileged { super::devices::of_host()? } else { Vec::<LinuxDevice>::new() },
+            kernel: Version::of_kernel()?,
         };
         spec::build(config, facts)
     }

@@ -22,7 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Cgroup(#[from] cgroup::Error),
     /// The seccomp profile cannot be applied.
-    #[error(transparent)]
+    #[error("seccomp profile: {0}")]
     Seccomp(#[from] seccomp::Unsupported),
     /// No directory of the container's `PATH` has the command.
     #[error("exec: {command:?}: executable file not found in $PATH")]

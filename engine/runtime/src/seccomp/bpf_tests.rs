@@ -193,3 +193,12 @@ fn the_spelled_out_default_compiles_to_the_same_program() {
         assert_eq!(Filter::compile(&spelled).unwrap(), Filter::default_for(capabilities));
     }
 }
+
+#[test]
+fn a_profile_too_long_for_the_kernel_is_refused() {
+    let mut profile = default_profile(CapabilitySet::default());
+    let calls = profile.syscalls().clone().unwrap();
+    let conditional = calls.iter().find(|call| call.args().is_some()).unwrap();
+    profile.set_syscalls(Some(vec![conditional.clone(); 1000]));
+    assert!(Filter::compile(&profile).unwrap_err().to_string().contains("4096 instructions"));
+}

@@ -19,6 +19,9 @@ use std::io;
 /// The annotation (key and value) by which a spec asks for Docker's default profile without spelling it out.
 pub const DEFAULT_SECCOMP_ANNOTATION: (&str, &str) = ("io.porthole.seccomp", "default");
 
+/// `BPF_MAXINSNS` (linux/bpf_common.h).
+const LONGEST_PROGRAM: usize = 4096;
+
 /// A compiled filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
@@ -40,7 +43,11 @@ impl Filter {
 
     /// Compiles a profile.
     pub fn compile(profile: &LinuxSeccomp) -> Result<Self, Unsupported> {
-        Ok(Self::from(&Policy::try_from(profile)?))
+        let filter = Self::from(&Policy::try_from(profile)?);
+        match filter.program.len() > LONGEST_PROGRAM {
+            true => Err(Unsupported("it has more rules than fit a filter of the kernel's, 4096 instructions")),
+            false => Ok(filter),
+        }
     }
 
     /// Docker's default profile for a process with this bounding set.

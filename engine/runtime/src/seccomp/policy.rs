@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 /// Something that a profile asks for and this runtime has not.
 #[derive(Debug, thiserror::Error)]
-#[error("seccomp profile: {0}")]
-pub struct Unsupported(&'static str);
+#[error("{0}")]
+pub struct Unsupported(pub(super) &'static str);
 
 /// What the kernel does with a call: a `SECCOMP_RET_*` value with its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
