@@ -203,6 +203,8 @@ fn device_rules(privileged: bool) -> Vec<LinuxDeviceCgroup> {
     let character = Some(LinuxDeviceType::C);
     let mut rules = vec![
         device_rule(false, None, None, None, "rwm"),
+        // Before what is allowed to all, which no later rule can take back on cgroup v1.
+        device_rule(false, character, Some(10), Some(229), "rwm"),
         device_rule(true, character, None, None, "m"),
         device_rule(true, Some(LinuxDeviceType::B), None, None, "m"),
     ];
@@ -210,7 +212,6 @@ fn device_rules(privileged: bool) -> Vec<LinuxDeviceCgroup> {
         rules.push(device_rule(true, character, Some(major), Some(minor), "rwm"));
     }
     rules.push(device_rule(true, character, Some(136), None, "rwm"));
-    rules.push(device_rule(false, character, Some(10), Some(229), "rwm"));
     rules
 }
 
