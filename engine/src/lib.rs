@@ -27,6 +27,7 @@ pub use container::namespaces::{IpcMode, Namespaces, PidMode};
 pub use container::options::CreateOptions;
 pub use container::resolution::{HostAddress, Resolution};
 pub use container::resources::{Resources, Throttle};
+pub use container::runtime::named as runtime_named;
 pub use container::seccomp::Seccomp;
 pub use container::start::{Attachment, Finished};
 pub use container::summary::ContainerSummary;

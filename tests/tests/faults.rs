@@ -107,21 +107,31 @@ fn a_killed_rm_or_stop_is_finished_by_the_next() {
     host.assert_nothing_left();
 }
 
-#[test]
-fn whoever_is_killed_during_a_start_nothing_stays() {
+/// Kills somebody some time after a container was begun to be started with these options.
+fn kill_during_starts(seed: u64, rounds: usize, options: &str, longest: Duration) {
     let host = Host::new();
-    let mut numbers = Numbers(3);
-    for round in 0..60 {
+    let mut numbers = Numbers(seed);
+    for round in 0..rounds {
         let flags = ["-d", "-d --rm"][round % 2];
         let victims = [Victims::Own, Victims::Monitor, Victims::Container][round % 3];
-        let mut run = spawn(&host, &format!("run {flags} --name victim -p 7000:80 box sleep 100"));
-        let delay = Duration::from_micros(numbers.next(20_000));
+        let mut run = spawn(&host, &format!("run {flags} {options} --name victim -p 7000:80 box sleep 100"));
+        let delay = Duration::from_micros(numbers.next(longest.as_micros() as u64));
         thread::sleep(delay);
         victims.kill(&host, &run);
         ended(&mut run);
-        assert_usable(&host, &format!("{victims:?} of run {flags} killed after {delay:?}"));
+        assert_usable(&host, &format!("{victims:?} of run {flags} {options} killed after {delay:?}"));
     }
     host.assert_nothing_left();
+}
+
+#[test]
+fn whoever_is_killed_during_a_start_nothing_stays() {
+    kill_during_starts(3, 60, "", Duration::from_millis(20));
+}
+
+#[test]
+fn whoever_is_killed_while_another_runtime_starts_one_nothing_stays() {
+    kill_during_starts(6, 60, "--runtime runc", Duration::from_millis(150));
 }
 
 #[test]

@@ -194,6 +194,9 @@ pub struct ContainerArgs {
     /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     pub init: bool,
+    /// Runtime to use for this container
+    #[arg(long, value_name = "NAME|PATH")]
+    pub runtime: Option<String>,
     /// Give extended privileges to this container
     #[arg(long)]
     pub privileged: bool,

@@ -17,6 +17,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         auto_remove: arguments.rm,
         privileged: arguments.privileged,
         init: arguments.init,
+        runtime: arguments.runtime.as_deref().and_then(porthole_engine::runtime_named),
         cap_add: arguments.cap_add,
         cap_drop: arguments.cap_drop,
         read_only: arguments.read_only,

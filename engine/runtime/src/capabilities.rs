@@ -102,6 +102,22 @@ impl ThreadCapabilities {
     }
 }
 
+/// The sets without what this thread does not have, for programs that take more for an error.
+pub fn attainable(sets: &LinuxCapabilities) -> io::Result<LinuxCapabilities> {
+    let had = permitted()?;
+    let limit = |set: &Option<HashSet<Capability>>| {
+        set.as_ref().map(|set| set.iter().copied().filter(|capability| had.contains(*capability)).collect())
+    };
+    let mut limited = LinuxCapabilities::default();
+    limited
+        .set_bounding(limit(sets.bounding()))
+        .set_effective(limit(sets.effective()))
+        .set_permitted(limit(sets.permitted()))
+        .set_inheritable(limit(sets.inheritable()))
+        .set_ambient(limit(sets.ambient()));
+    Ok(limited)
+}
+
 /// Makes every permitted capability of this thread effective, as after a change of user under `PR_SET_KEEPCAPS`.
 pub fn raise_permitted() -> io::Result<()> {
     let permitted = permitted()?;
@@ -203,6 +219,17 @@ const fn number(capability: Capability) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_promised_what_we_have_not() {
+        let had = permitted().unwrap();
+        let mut sets = LinuxCapabilities::default();
+        sets.set_bounding(Some([Capability::Chown, Capability::SysModule, Capability::SysAdmin].into()));
+        let limited = ThreadCapabilities::from(&Some(attainable(&sets).unwrap()));
+        let asked = ThreadCapabilities::from(&Some(sets));
+        assert_eq!(limited.bounding, asked.bounding.intersection(had));
+        assert_eq!(limited.ambient, asked.ambient.intersection(had));
+    }
 
     #[test]
     fn dockers_default_list_has_the_bits_that_its_containers_show() {

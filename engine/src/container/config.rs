@@ -94,6 +94,8 @@ pub struct HostConfig {
     pub privileged: bool,
     /// Whether an init of ours is its first process, and its command the init's child.
     pub init: bool,
+    /// The OCI runtime that makes it, by name or absolute path; ours when nobody says.
+    pub runtime: Option<String>,
     /// Capabilities added to the default ones.
     pub cap_add: Vec<String>,
     /// Capabilities taken from the default ones.

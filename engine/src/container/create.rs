@@ -211,6 +211,7 @@ fn check(options: &CreateOptions) -> Result<()> {
     if host.auto_remove && host.restart != RestartPolicy::No {
         return refuse("conflicting options: cannot specify both --restart and --rm");
     }
+    host.foreign_runtime()?;
     host.resources.check()?;
     host.confinement.check(&host.network, &host.namespaces.ipc)?;
     host.resolution.check(&host.network)?;

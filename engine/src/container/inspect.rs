@@ -115,6 +115,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "Annotations": host.annotations,
         "Privileged": host.privileged,
         "Init": host.init,
+        "Runtime": host.runtime.as_deref().unwrap_or(super::runtime::OWN),
         "PidMode": host.namespaces.pid,
         "IpcMode": host.namespaces.ipc,
         "UTSMode": if host.namespaces.host_uts { "host" } else { "" },

@@ -22,6 +22,7 @@ pub mod remove;
 pub mod resolution;
 pub mod resources;
 pub mod resume;
+pub mod runtime;
 pub mod seccomp;
 pub mod spec;
 pub mod start;

@@ -135,6 +135,7 @@ impl Engine {
             self.network().disconnect(&record.id)?;
             files::remove_if_there(&record.path("network.json"))?;
         }
+        self.forget_in_runtime(record, config.map(|config| &config.host))?;
         let cgroup = self.cgroup_of(record)?;
         cgroup.remove().map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
         files::remove_if_there(&self.paths().socket(&record.id))?;

@@ -357,6 +357,7 @@ impl Engine {
             id: config.id.clone(),
             directory: record.directory().to_owned(),
             root,
+            runtime: config.host.foreign_runtime()?,
             open_stdin: config.open_stdin,
             stdin_once: config.stdin_once,
             log: log_config(record, config)?,

@@ -56,6 +56,7 @@ impl UserNamespace {
             (!matches!(host.namespaces.ipc, IpcMode::Private | IpcMode::None), "cannot share an IPC namespace"),
             (host.namespaces.host_uts, "cannot share the host's UTS namespace"),
             (host.privileged, "privileged mode is incompatible"),
+            (host.runtime.is_some(), "another OCI runtime is incompatible"),
         ];
         match shared.iter().find(|(asked, _)| *asked) {
             Some((_, refusal)) => {

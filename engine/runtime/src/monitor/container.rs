@@ -1,6 +1,7 @@
 //! One run of the container: from the sandbox that waits to be started to the exit code.
 
 use super::daemon;
+use super::runtime::{Created, Runtime};
 use super::{Donor, MonitorConfig};
 use crate::cgroup::Cgroup;
 use crate::process::{self, ProcessId};
@@ -23,7 +24,8 @@ pub(super) struct Failure {
 
 /// A container whose init waits to be let go.
 pub(super) struct Prepared {
-    created: sandbox::Created,
+    created: Created,
+    runtime: Runtime,
     /// Its pipes; a terminal is there only when the init has made it.
     streams: Option<Streams>,
     open_stdin: bool,
@@ -42,6 +44,7 @@ pub(super) struct Running {
     pub(super) streams: Streams,
     pub(super) since: Instant,
     pub(super) cgroup: Cgroup,
+    runtime: Runtime,
     owns_network: bool,
     maps_users: bool,
     /// Whether its processes all end with its init (pid_namespaces(7)).
@@ -69,31 +72,41 @@ impl Prepared {
         let owns_pids = owns(&spec, LinuxNamespaceType::Pid);
         let (streams, stdio) = standard_streams(&spec, config.open_stdin)?;
         let request = CreateRequest { id: &config.id, spec: &spec, root: &config.root, stdio };
-        let created = sandbox::create(request)?;
+        let runtime = Runtime::of(config);
+        let created = runtime.create(request)?;
         daemon::spare();
-        Ok(Self { created, streams, open_stdin: config.open_stdin, owns_network, maps_users, owns_pids })
+        Ok(Self { created, runtime, streams, open_stdin: config.open_stdin, owns_network, maps_users, owns_pids })
     }
 
     pub(super) fn process(&self) -> ProcessId {
-        self.created.init
+        self.created.init()
     }
 
     /// Keeps the network namespace, if it is one that was made for this container.
     pub(super) fn keep_network(&self) -> io::Result<Option<KeptNetwork>> {
-        KeptNetwork::of(self.created.init, self.owns_network, self.maps_users)
+        KeptNetwork::of(self.process(), self.owns_network, self.maps_users)
     }
 
     /// Lets the container's program run.
     pub(super) fn start(mut self) -> Result<Running, Failure> {
-        self.created.ready()?;
-        let streams = match (self.created.terminal.take(), self.streams.take()) {
+        let streams = match (self.created.ready()?, self.streams.take()) {
             (Some(master), _) => Streams::terminal(master, self.open_stdin)?,
             (None, streams) => streams.unwrap_or_default(),
         };
-        let process = self.created.init;
-        let sandbox::Running { pidfd, cgroup, .. } = self.created.start()?;
-        let Self { owns_network, maps_users, owns_pids, .. } = self;
-        Ok(Running { process, pidfd, streams, since: Instant::now(), cgroup, owns_network, maps_users, owns_pids })
+        let process = self.process();
+        let Self { created, runtime, owns_network, maps_users, owns_pids, .. } = self;
+        let sandbox::Running { pidfd, cgroup, .. } = created.start()?;
+        Ok(Running {
+            process,
+            pidfd,
+            streams,
+            since: Instant::now(),
+            cgroup,
+            runtime,
+            owns_network,
+            maps_users,
+            owns_pids,
+        })
     }
 }
 
@@ -146,6 +159,7 @@ impl Running {
 
     /// Removes what the next run makes anew: a cgroup that stays would go on counting this run's memory and OOM kills.
     pub(super) fn clear(&self) {
+        self.runtime.forget();
         // One that cannot be removed is taken over.
         let _ = self.cgroup.remove();
     }
@@ -217,7 +231,8 @@ fn follow(spec: &mut Spec, donor: &Donor) -> Result<(), Failure> {
 }
 
 fn join(spec: &mut Spec, kind: LinuxNamespaceType, file: &File) {
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    // Not by /proc/self: another runtime is another process.
+    let path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
     let namespaces = spec.linux_mut().as_mut().and_then(|linux| linux.namespaces_mut().as_mut());
     for namespace in namespaces.into_iter().flatten() {
         if namespace.typ() == kind {

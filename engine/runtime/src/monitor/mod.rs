@@ -13,6 +13,7 @@ mod oom;
 mod peer;
 mod requests;
 mod restart;
+mod runtime;
 mod supervisor;
 
 pub use crate::log::LogConfig;
@@ -40,6 +41,9 @@ pub struct MonitorConfig {
     pub directory: PathBuf,
     /// Its root file system.
     pub root: RootSource,
+    /// The OCI runtime that makes it; ours when there is none.
+    #[serde(default)]
+    pub runtime: Option<PathBuf>,
     /// Whether standard input stays open while nobody is attached (`-i`).
     pub open_stdin: bool,
     /// Whether standard input is closed when the first attached client ends its own.

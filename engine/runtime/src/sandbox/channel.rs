@@ -88,7 +88,8 @@ impl Parent {
     }
 }
 
-fn descriptor(messages: nix::Result<nix::sys::socket::CmsgIterator>) -> Option<OwnedFd> {
+/// The one that came with a packet, if one did.
+pub(super) fn descriptor(messages: nix::Result<nix::sys::socket::CmsgIterator>) -> Option<OwnedFd> {
     messages.ok()?.find_map(|message| match message {
         // SAFETY: the kernel has just installed the descriptor for us alone.
         ControlMessageOwned::ScmRights(files) => files.first().map(|&file| unsafe { OwnedFd::from_raw_fd(file) }),

@@ -46,7 +46,7 @@ pub struct Running {
     pub cgroup: Cgroup,
     /// Keeps the mount namespace while this lives. Else the init, as it ends, would take all mounts down before its end
     /// is told, and for that wait for an RCU grace period, which can take milliseconds.
-    _mounts: Option<File>,
+    pub(super) _mounts: Option<File>,
 }
 
 /// Makes the init in its namespaces and cgroup, and returns while it still sets itself up.

@@ -40,6 +40,14 @@ pub enum Error {
         /// What may be behind it, in brackets, or nothing.
         hint: &'static str,
     },
+    /// Another runtime could not do what it was called for.
+    #[error("OCI runtime {command} failed: {message}")]
+    Foreign {
+        /// What it was to do.
+        command: &'static str,
+        /// What it said, or how it ended.
+        message: String,
+    },
     /// The child told of one of the others.
     #[error("{message}")]
     Reported {
@@ -60,9 +68,23 @@ impl Error {
             Self::NotInPath { .. } => 127,
             Self::Exec { errno: Errno::ENOENT | Errno::ENOTDIR, .. } => 127,
             Self::Exec { .. } => 126,
+            Self::Foreign { message, .. } => foreign_exit_code(message),
             Self::Reported { exit_code, .. } => *exit_code,
             _ => 125,
         }
+    }
+}
+
+/// Docker's derivation of an exit code from what runc said (moby daemon/errors.go).
+fn foreign_exit_code(message: &str) -> i32 {
+    let message = message.to_lowercase();
+    let says_any = |texts: [&str; 2]| texts.into_iter().any(|text| message.contains(text));
+    if says_any(["not found in $path", "no such file or directory"]) {
+        127
+    } else if says_any(["permission denied", "is a directory"]) {
+        126
+    } else {
+        125
     }
 }
 
@@ -77,5 +99,25 @@ pub(super) trait Context<T> {
 impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
     fn during(self, action: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| Error::System { action: action(), source: error.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_runtime_says_has_an_exit_code() {
+        for (message, code) in [
+            ("runc create failed: exec: \"x\": executable file not found in $PATH", 127),
+            ("executable file `x` not found in $PATH: No such file or directory", 127),
+            ("exec: \"/x\": stat /x: no such file or directory", 127),
+            ("exec: \"/etc/passwd\": permission denied", 126),
+            ("exec: \"/etc\": is a directory", 126),
+            ("it ended with exit code 1 and did not say why", 125),
+        ] {
+            let error = Error::Foreign { command: "create", message: message.into() };
+            assert_eq!(error.exit_code(), code, "{message}");
+        }
     }
 }

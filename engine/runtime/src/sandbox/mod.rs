@@ -2,7 +2,8 @@
 //!
 //! [`create`] clones the init, which builds its root (`rootfs`, `mounts`, `devices`, `masks`) and then waits; meanwhile the
 //! caller sets up the network. [`Created::start`] lets it take on its `identity` and execute its `command`. [`exec`] does
-//! the last two in a container that runs. Parent and child talk over a `channel`.
+//! the last two in a container that runs. Parent and child talk over a `channel`. A [`ForeignRuntime`] makes containers by
+//! way of another program.
 
 mod channel;
 mod clone;
@@ -11,6 +12,7 @@ mod create;
 mod devices;
 mod error;
 mod exec;
+mod foreign;
 mod host_mounts;
 mod identity;
 mod kernel;
@@ -25,6 +27,7 @@ mod workdir;
 pub use create::{Created, Running, create};
 pub use error::{Error, Result};
 pub use exec::{Exec, Starting, exec, spawn};
+pub use foreign::{ForeignCreated, ForeignRuntime};
 
 use crate::process::ProcessId;
 use oci_spec::runtime::{Process, Spec};

@@ -74,7 +74,7 @@ pub(super) fn source_of(source: &Path, depth: Depth) -> io::Result<Mount> {
 }
 
 /// `/proc/PID` and the path behind `root`.
-fn root_of_process(source: &Path) -> Option<(PathBuf, PathBuf)> {
+pub(super) fn root_of_process(source: &Path) -> Option<(PathBuf, PathBuf)> {
     let mut components = source.strip_prefix("/proc").ok()?.components();
     let pid = components.next()?.as_os_str().to_str().filter(|pid| pid.bytes().all(|digit| digit.is_ascii_digit()))?;
     (components.next()?.as_os_str() == "root").then(|| (Path::new("/proc").join(pid), Path::new("/").join(components)))

@@ -1,8 +1,8 @@
 use super::*;
 use crate::capabilities::CapabilitySet;
 use crate::seccomp::architecture::place;
-use crate::seccomp::{Filter, default, default_profile};
-use oci_spec::runtime::Capability;
+use crate::seccomp::{DEFAULT_SECCOMP_ANNOTATION, Filter, default, default_profile, spelled_out};
+use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec};
 use std::borrow::Cow;
 
 /// Runs a program as the kernel would.
@@ -201,4 +201,22 @@ fn a_profile_too_long_for_the_kernel_is_refused() {
     let conditional = calls.iter().find(|call| call.args().is_some()).unwrap();
     profile.set_syscalls(Some(vec![conditional.clone(); 1000]));
     assert!(Filter::compile(&profile).unwrap_err().to_string().contains("4096 instructions"));
+}
+
+#[test]
+fn a_spec_spelled_out_means_the_same() {
+    let mut sets = LinuxCapabilities::default();
+    sets.set_bounding(Some([Capability::SysAdmin, Capability::Chown].into()));
+    let mut process = Process::default();
+    process.set_capabilities(Some(sets));
+    let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
+    let mut spec = Spec::default();
+    let annotations = [(key.to_owned(), value.to_owned()), ("a".to_owned(), "b".to_owned())];
+    spec.set_process(Some(process)).set_annotations(Some(annotations.into()));
+    let plain = spelled_out(&spec);
+    assert_eq!(plain.annotations().as_ref().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+    let bounding = [Capability::SysAdmin, Capability::Chown].into_iter().collect();
+    let filter = |spec: &Spec| Filter::of_spec(spec, bounding).unwrap().unwrap();
+    assert_eq!(filter(&plain), filter(&spec));
+    assert_eq!(spelled_out(&plain), plain);
 }

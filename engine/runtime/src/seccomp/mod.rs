@@ -10,7 +10,7 @@ mod syscalls;
 pub use default::default_profile;
 pub use policy::Unsupported;
 
-use crate::capabilities::CapabilitySet;
+use crate::capabilities::{CapabilitySet, ThreadCapabilities};
 use nix::errno::Errno;
 use oci_spec::runtime::{LinuxSeccomp, Spec};
 use policy::Policy;
@@ -18,6 +18,29 @@ use std::io;
 
 /// The annotation (key and value) by which a spec asks for Docker's default profile without spelling it out.
 pub const DEFAULT_SECCOMP_ANNOTATION: (&str, &str) = ("io.porthole.seccomp", "default");
+
+/// The spec with the default profile as its `linux.seccomp`, if [`DEFAULT_SECCOMP_ANNOTATION`] asks for it: for runtimes
+/// that do not know the annotation.
+pub fn spelled_out(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    let capabilities = spec.process().as_ref().map(|process| ThreadCapabilities::from(process.capabilities()));
+    let asked = asks_for_default(&spec);
+    if let Some(annotations) = spec.annotations_mut() {
+        annotations.remove(DEFAULT_SECCOMP_ANNOTATION.0);
+    }
+    if let (true, Some(linux)) = (asked, spec.linux_mut()) {
+        linux.set_seccomp(Some(default_profile(capabilities.unwrap_or_default().bounding)));
+    }
+    spec
+}
+
+/// A profile that is spelled out counts more.
+fn asks_for_default(spec: &Spec) -> bool {
+    let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
+    let has_profile = spec.linux().as_ref().is_some_and(|linux| linux.seccomp().is_some());
+    let asked = spec.annotations().as_ref().and_then(|annotations| annotations.get(key));
+    !has_profile && asked.is_some_and(|asked| asked == value)
+}
 
 /// `BPF_MAXINSNS` (linux/bpf_common.h).
 const LONGEST_PROGRAM: usize = 4096;
@@ -36,9 +59,7 @@ impl Filter {
         if let Some(profile) = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()) {
             return Self::compile(profile).map(Some);
         }
-        let (key, value) = DEFAULT_SECCOMP_ANNOTATION;
-        let asked = spec.annotations().as_ref().and_then(|annotations| annotations.get(key));
-        Ok((asked.is_some_and(|asked| asked == value)).then(|| Self::default_for(capabilities)))
+        Ok(asks_for_default(spec).then(|| Self::default_for(capabilities)))
     }
 
     /// Compiles a profile.

@@ -194,6 +194,7 @@ fn config(id: &str, directory: &Path, root: PathBuf, options: &Options) -> Monit
             labels: BTreeMap::new(),
         },
         donors: Vec::new(),
+        runtime: None,
     }
 }
 
