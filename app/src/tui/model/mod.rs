@@ -211,6 +211,7 @@ impl Model {
             (None, Focus::Detail, _) => match self.view() {
                 Some(View::Log) if self.shows_failure() => &[Ended, Log, Text, Move, Global],
                 Some(View::Log) => &[Log, Text, Move, Global],
+                Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
                 Some(View::Top | View::Inspect) | None => &[Text, Move, Global],
             },

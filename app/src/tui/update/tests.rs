@@ -379,7 +379,8 @@ fn one_key_opens_a_shell_in_the_image_of_what_does_not_run() {
     update(&mut model, Msg::ImageShell("d".repeat(64), Ok(vec!["another's".to_owned()])));
     update(&mut model, Msg::ImageShell(job, Ok(argv)));
     assert_eq!(lines(&press(&mut model, "e")), ["run --rm -it --entrypoint sh lab"]);
-    press(&mut model, "<ctrl-]>j");
+    assert_eq!(lines(&press(&mut model, "<ctrl-]>ue")), ["run --rm -it --entrypoint sh lab"], "beside the charts too");
+    press(&mut model, "<ctrl-]>l<esc>j");
     update(&mut model, Msg::ImageShell("d".repeat(64), Err("its image lab has no sh".to_owned())));
     assert!(screen(&mut model).contains("its image lab has no sh"), "the reason for its failure says it too");
     assert!(lines(&press(&mut model, "e")).is_empty());

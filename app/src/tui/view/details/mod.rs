@@ -37,6 +37,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
     let shown = views.iter().position(|other| *other == view).unwrap_or(0);
     let status = match view {
         View::Log | View::Top | View::Inspect => text::status(model, view),
+        View::Stats if model.shows_ended() => String::new(),
         View::Stats => stats::status(inner(area)),
     };
     let subject = subject(model).to_owned();
