@@ -82,9 +82,14 @@ fn a_restart_joins_what_the_other_container_has_now() {
         pid != 0 && ["pid", "ipc", "net"].iter().all(|kind| namespace(pid, kind) == namespace(donor, kind))
     });
     host.ok("stop -t 0 donor");
-    eventually("without the donor it cannot start", || host.status("guest") == "exited");
-    let error = host.inspect("guest")["State"]["Error"].as_str().unwrap().to_owned();
-    assert!(error.contains("non running container"), "{error}");
+    eventually("without the donor it cannot start, and says so", || {
+        let state = host.inspect("guest")["State"].clone();
+        state["Restarting"] == true && state["Error"].as_str().unwrap().contains("non running container")
+    });
+    host.ok("start donor");
+    eventually("with the donor it can", || {
+        host.status("guest") == "running" && host.inspect("guest")["State"]["Error"] == ""
+    });
 }
 
 /// A file of subordinate ids in place of the host's, for this test alone.

@@ -44,13 +44,22 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Starts the container again, with new streams in its old network.
+    /// Starts the container again, with new streams in its old network. A start that fails counts as a run that failed: what
+    /// is in its way, such as a container whose namespaces it joins and that is being restarted too, may go away.
     pub(super) fn start_again(&mut self) {
         daemon::expose();
         let started = Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start);
-        match started.and_then(|running| self.now_running(running)) {
-            Ok(()) => self.config.events.record("start", &[]),
-            Err(failure) => self.fail(failure),
+        let Err(failure) = started.and_then(|running| self.now_running(running)) else {
+            self.config.events.record("start", &[]);
+            return;
+        };
+        match self.restarts.after_exit(failure.exit_code, Duration::ZERO) {
+            Some(delay) => {
+                self.state.error = failure.message;
+                self.state.exit_code = Some(failure.exit_code);
+                self.wait_to_restart(failure.exit_code, delay);
+            }
+            None => self.fail(failure),
         }
     }
 
@@ -58,6 +67,7 @@ impl Supervisor {
     fn now_running(&mut self, running: Running) -> Result<(), Failure> {
         self.state.status = Status::Running;
         self.state.init = Some(running.process);
+        self.state.error.clear();
         self.begin_health_checks();
         let before = self.state.started_at.replace(state::now());
         if let Err(error) = self.state.save(&self.config.directory) {
