@@ -96,6 +96,16 @@ fn the_command_line_inside_takes_the_words_of_the_shell() {
 }
 
 #[test]
+fn a_silent_container_is_called_silent() {
+    let host = Host::new();
+    host.ok("run -d --name silent box sleep 1000");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("it has not said anything yet");
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
 fn what_destroys_is_asked_about() {
     let host = Host::new();
     host.ok("run -d --name precious box sleep 1000");

@@ -28,6 +28,10 @@ pub fn follow(
 ) -> Result<()> {
     let mut reader = engine.logs(container, &options(since))?;
     let mut lines = Lines::default();
+    // That there is nothing yet is an answer too.
+    if !reader.has_more()? && messages.blocking_send(Msg::Log(generation, Vec::new())).is_err() {
+        return Ok(());
+    }
     loop {
         let ended = match reader.next_entry(Some(token.as_fd()))? {
             Next::Entry(entry) => {

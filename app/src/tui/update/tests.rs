@@ -63,6 +63,20 @@ fn moving_the_selection_replaces_the_details_and_late_answers_are_dropped() {
 }
 
 #[test]
+fn a_log_without_lines_says_so() {
+    let mut model = model();
+    press(&mut model, "j");
+    assert!(!screen(&mut model).contains("not said anything"), "nothing is known yet");
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Log(generation, Vec::new()));
+    assert!(screen(&mut model).contains("it has not said anything yet"));
+    press(&mut model, "l3");
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Log(generation, Vec::new()));
+    assert!(screen(&mut model).contains("it has not said anything in the last 5 min"));
+}
+
+#[test]
 fn a_container_that_is_started_again_is_followed_again() {
     let mut model = model();
     let mut containers = fixture::containers();

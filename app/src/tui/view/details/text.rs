@@ -2,6 +2,7 @@
 
 use crate::tui::model::Model;
 use crate::tui::model::detail::View;
+use crate::tui::source::Since;
 use porthole_widgets::log_view::LogPane;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,13 +10,14 @@ use ratatui::widgets::StatefulWidget;
 
 /// Draws the text.
 pub fn draw(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
-    let empty = match view {
-        _ if model.detail.loading => "",
-        View::Log => "it has not said anything yet",
-        View::Top => "it does not run",
-        View::Inspect | View::Stats => "",
+    let empty = match (view, model.detail.since) {
+        _ if model.detail.loading => String::new(),
+        (View::Log, Since::Minutes(minutes)) => format!("it has not said anything in the last {minutes} min"),
+        (View::Log, _) => "it has not said anything yet".to_owned(),
+        (View::Top, _) => "it does not run".to_owned(),
+        (View::Inspect | View::Stats, _) => String::new(),
     };
-    LogPane::new(&model.theme).empty(empty).render(area, buf, &mut model.detail.text);
+    LogPane::new(&model.theme).empty(&empty).render(area, buf, &mut model.detail.text);
 }
 
 /// What is searched and shown.
