@@ -80,6 +80,10 @@ pub struct Glyphs {
     pub ascending: &'static str,
     /// Sorted downwards.
     pub descending: &'static str,
+    /// A value of which it is hidden what it holds.
+    pub folded: &'static str,
+    /// A value below which stands what it holds.
+    pub unfolded: &'static str,
     /// The position within a longer list.
     pub scroll: &'static str,
     /// The levels of a small chart, from empty to full.
@@ -130,6 +134,8 @@ impl Glyphs {
             link_nat: "═",
             ascending: "▴",
             descending: "▾",
+            folded: "▸",
+            unfolded: "▾",
             scroll: "┃",
             levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
             prompt: "›",
@@ -176,6 +182,8 @@ impl Glyphs {
             link_nat: "=",
             ascending: "^",
             descending: "v",
+            folded: "+",
+            unfolded: "-",
             scroll: "#",
             levels: [" ", ".", ".", ":", ":", "-", "=", "+", "#"],
             prompt: ">",

@@ -60,6 +60,8 @@ roles! {
     MatchCurrent found_current "The match that a search stands on.";
     Selection selected_text "Text selected with the mouse.";
     Changed changed "A value that differs between before and after.";
+    Number number "A number among values.";
+    Word word "true and false among values.";
     Popup popup "The background of what lies above the panes.";
     Input input "Text being typed.";
     Cursor cursor "The place where typing goes.";

@@ -9,6 +9,7 @@ use porthole_widgets::ladder::{LadderState, PacketList};
 use porthole_widgets::log_view::{LogLimits, LogLine, LogPane, LogView, Stream};
 use porthole_widgets::table::{Table, TableState};
 use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane};
+use porthole_widgets::tree::{Tree, TreeView, Value};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::widgets::{StatefulWidget, Widget};
@@ -75,6 +76,11 @@ fn others(c: &mut Criterion) {
     c.bench_function("packets, 10,000", |b| {
         b.iter(|| PacketList::new(&theme, packets.as_slice()).render(SCREEN, &mut buf, &mut state))
     });
+    let mut tree = Tree::new(Value::List(vec![samples::inspected(); 5_000]));
+    tree.toggle_all();
+    tree.window.last(tree.rows());
+    tree.search("route");
+    c.bench_function("tree, 150,000 values", |b| b.iter(|| TreeView::new(&theme).render(SCREEN, &mut buf, &mut tree)));
     let mut terminal = Alacritty::new(200, 50, TermOptions::default());
     terminal.feed("\x1b[31mcoloured \x1b[0mtext fills every line ".repeat(400).as_bytes());
     c.bench_function("terminal, full", |b| b.iter(|| TermPane::new(&theme, &terminal).render(SCREEN, &mut buf)));

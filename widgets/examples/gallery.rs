@@ -1,4 +1,4 @@
-//! Shows every widget on pages: `cargo run -p porthole-widgets --example gallery -- [THEME]`; 1 to 8 turn the page, q quits.
+//! Shows every widget on pages: `cargo run -p porthole-widgets --example gallery -- [THEME]`; 1 to 9 turn the page, q quits.
 
 #[path = "../tests/samples/mod.rs"]
 mod samples;
@@ -23,6 +23,7 @@ use porthole_widgets::table::{Table, TableState};
 use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane};
 use porthole_widgets::toast::{Toast, ToastKind, Toasts};
 use porthole_widgets::topology::{TopologyState, TopologyView};
+use porthole_widgets::tree::{Tree, TreeView};
 use porthole_widgets::{Window, welcome::Welcome};
 use ratatui::crossterm::event::{self, Event, KeyCode};
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -67,6 +68,7 @@ fn draw(frame: &mut Frame, theme: &Theme, page: char) {
         '3' => network(theme, body, buf),
         '6' => welcome(theme, body, buf),
         '8' => charts(theme, body, buf),
+        '9' => tree(theme, body, buf),
         _ => workstation(theme, body, buf),
     }
     match page {
@@ -138,6 +140,16 @@ fn network(theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut state = TopologyState::default();
     state.window.select(Some(1));
     TopologyView::new(theme, &samples::topology(6)).focused(true).render(frame::inner(area), buf, &mut state);
+}
+
+fn tree(theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let views = ["logs", "stats", "top", "inspect"];
+    Panel::new(theme).title("web").tabs(&views, 3).status("/80 1 of 3").focused(true).render(area, buf);
+    let mut tree = Tree::new(samples::inspected());
+    tree.window.step(3, tree.rows());
+    tree.toggle();
+    tree.search("80");
+    TreeView::new(theme).focused(true).render(frame::inner(area), buf, &mut tree);
 }
 
 fn welcome(theme: &Theme, area: Rect, buf: &mut Buffer) {

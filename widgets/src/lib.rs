@@ -6,6 +6,7 @@
 
 mod columns;
 mod list;
+mod pattern;
 mod pen;
 
 pub mod bars;
@@ -28,6 +29,7 @@ pub mod terminal;
 pub mod text;
 pub mod toast;
 pub mod topology;
+pub mod tree;
 pub mod welcome;
 
 pub use list::Window;

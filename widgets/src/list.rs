@@ -52,6 +52,19 @@ impl Window {
         self.offset
     }
 
+    /// Has a row seen too, as far as the selected one stays in sight. Before the first frame nothing is in sight yet.
+    pub(crate) fn see(&mut self, row: usize) {
+        if !self.area.is_empty() {
+            let offset = (row + 1).saturating_sub(usize::from(self.area.height));
+            self.offset = self.offset.max(offset.min(self.selected.unwrap_or(offset)));
+        }
+    }
+
+    /// Where the rows were in the last frame.
+    pub(crate) fn area(&self) -> Rect {
+        self.area
+    }
+
     /// The row at a screen position, as of the last frame.
     pub fn hit(&self, at: Position) -> Option<usize> {
         if !self.area.contains(at) {

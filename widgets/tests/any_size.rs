@@ -21,6 +21,7 @@ use porthole_widgets::table::{Table, TableState};
 use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane};
 use porthole_widgets::toast::{Toast, ToastKind, Toasts};
 use porthole_widgets::topology::{TopologyState, TopologyView};
+use porthole_widgets::tree::{Tree, TreeView, Value};
 use porthole_widgets::{Window, welcome::Welcome};
 use proptest::prelude::*;
 use ratatui_core::buffer::{Buffer, Cell};
@@ -143,6 +144,22 @@ proptest! {
             }
             line.render(area, buf);
         })?;
+    }
+
+    #[test]
+    fn trees(area in area(), theme in theme(), text in hostile(), search in hostile(), row in 0usize..30) {
+        let named = |value| Value::Map(vec![(text.clone(), value), ("plain".into(), Value::Text(text.clone()))]);
+        let deep = (0..40).fold(Value::Null, |value, _| named(Value::List(vec![value])));
+        let mut tree = Tree::new(Value::List(vec![samples::inspected(), deep]));
+        check(area, |area, buf| TreeView::new(&theme).render(area, buf, &mut tree))?;
+        tree.toggle_all();
+        tree.search(&search);
+        tree.window.step(row as isize, tree.rows());
+        check(area, |area, buf| TreeView::new(&theme).focused(true).render(area, buf, &mut tree))?;
+        for position in area.positions().take(300).step_by(7) {
+            tree.click(position);
+        }
+        check(area, |area, buf| TreeView::new(&theme).render(area, buf, &mut tree))?;
     }
 
     #[test]

@@ -23,6 +23,7 @@ use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane}
 use porthole_widgets::text::width;
 use porthole_widgets::toast::{Toast, ToastKind, Toasts};
 use porthole_widgets::topology::{TopologyState, TopologyView};
+use porthole_widgets::tree::{Tree, TreeView};
 use porthole_widgets::welcome::Welcome;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Constraint, Rect};
@@ -93,6 +94,18 @@ fn logs() {
         LogPane::new(&theme).render(frame::inner(area), buf, &mut log);
     };
     insta::assert_snapshot!(pictures(&[WIDE, USUAL, NARROW, TINY], &mut draw));
+}
+
+#[test]
+fn tree() {
+    let theme = Theme::default();
+    let mut tree = Tree::new(samples::inspected());
+    let mut draw = |area: Rect, buf: &mut Buffer| TreeView::new(&theme).focused(true).render(area, buf, &mut tree);
+    let folded = pictures(&[USUAL, NARROW, TINY], &mut draw);
+    tree.search("route");
+    let mut draw = |area: Rect, buf: &mut Buffer| TreeView::new(&theme).focused(true).render(area, buf, &mut tree);
+    let unfolded = pictures(&[(138, 20), (78, 20), (38, 12), TINY], &mut draw);
+    insta::assert_snapshot!(folded + &unfolded);
 }
 
 #[test]

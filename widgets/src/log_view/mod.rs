@@ -5,7 +5,6 @@
 
 mod copy;
 mod draw;
-mod pattern;
 mod ring;
 mod rows;
 mod scroll;
@@ -16,12 +15,12 @@ mod visible;
 pub use draw::LogPane;
 pub use ring::{LogLimits, LogLine, Stream};
 
-use pattern::Pattern;
 use ring::Ring;
 use rows::RowCache;
 use visible::Filter;
 
 use crate::number;
+use crate::pattern::Pattern;
 use copy::{Screen, Selection};
 
 /// The top of the window: a line and one of its rows.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::pattern::Pattern;
 use crate::text::is_plain;
 
 /// A longer line is kept in pieces, so that no line is too long to handle.
@@ -36,6 +37,13 @@ pub(super) struct Stored {
     pub(super) stream: Stream,
     /// Printable ASCII only: byte, character and cell are the same.
     pub(super) plain: bool,
+}
+
+impl Stored {
+    /// Whether the line, as it is drawn, has the pattern.
+    pub(super) fn holds(&self, pattern: &Pattern) -> bool {
+        if self.plain { pattern.is_in_plain(&self.text) } else { pattern.is_in(&self.text) }
+    }
 }
 
 /// How much is kept.

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::pattern::Pattern;
 use super::ring::{Ring, Stored};
 use super::{Anchor, LogView, Search};
+use crate::pattern::Pattern;
 
 /// A filter and the numbers of the lines that it lets through.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Filter {
     }
 
     fn lets_through(&self, line: &Stored) -> bool {
-        self.pattern.is_in(line) != self.invert
+        line.holds(&self.pattern) != self.invert
     }
 
     /// Takes in the lines from number `from` on, and forgets those that were dropped.
@@ -125,7 +125,7 @@ impl LogView {
 
     fn matches(&self, id: u64) -> bool {
         let pattern = self.search.as_ref().map(|search| &search.pattern);
-        pattern.zip(self.ring.get(id)).is_some_and(|(pattern, line)| pattern.is_in(line))
+        pattern.zip(self.ring.get(id)).is_some_and(|(pattern, line)| line.holds(pattern))
     }
 
     /// The first line shown that has this number or a higher one.

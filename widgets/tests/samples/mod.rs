@@ -14,6 +14,7 @@ use porthole_widgets::menu::MenuItem;
 use porthole_widgets::palette::PaletteItem;
 use porthole_widgets::table::{CellText, Column, Rows};
 use porthole_widgets::topology::{Topology, TopologyNode, TopologyPort};
+use porthole_widgets::tree::Value;
 
 /// A container of the list.
 pub struct Container {
@@ -110,6 +111,46 @@ pub fn log() -> LogView {
         });
     }
     log
+}
+
+/// What is known of a container.
+pub fn inspected() -> Value {
+    let text = |text: &str| Value::Text(text.into());
+    let number = |number: u32| Value::Number(number.to_string());
+    let map =
+        |values: Vec<(&str, Value)>| Value::Map(values.into_iter().map(|(key, value)| (key.into(), value)).collect());
+    let probe = |code, output: &str| map(vec![("ExitCode", number(code)), ("Output", text(output))]);
+    let port = map(vec![("HostIp", text("0.0.0.0")), ("HostPort", text("8088"))]);
+    map(vec![
+        ("Id", text("3f2a91c0d4e7b8a6f5e4d3c2b1a0978695a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0")),
+        ("Created", text("2025-06-16T12:00:00Z")),
+        ("Args", Value::List(["-f", "-p", "80"].map(text).into())),
+        (
+            "State",
+            map(vec![
+                ("Status", text("running")),
+                ("Running", Value::Bool(true)),
+                ("Pid", number(812)),
+                ("Error", text("")),
+                (
+                    "Health",
+                    map(vec![
+                        ("FailingStreak", number(0)),
+                        (
+                            "Log",
+                            Value::List(vec![probe(0, "ok\n"), probe(1, "\u{1b}[31mno route\u{202e} to host\n漢字")]),
+                        ),
+                    ]),
+                ),
+            ]),
+        ),
+        ("Mounts", Value::List(Vec::new())),
+        ("ProcessLabel", Value::Null),
+        (
+            "NetworkSettings",
+            map(vec![("Ports", map(vec![("80/tcp", Value::List(vec![port]))])), ("IPAddress", text("172.17.0.2"))]),
+        ),
+    ])
 }
 
 pub fn taps() -> Vec<LadderTap> {

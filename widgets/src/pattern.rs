@@ -4,32 +4,33 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memchr2_iter};
 
-use super::ring::Stored;
-use crate::text::{glyphs, is_plain};
+use crate::text::{glyphs, is_plain, sanitise};
 
-/// What to find. Case is folded for ASCII letters only, as logs are.
+/// What to find. Case is folded for ASCII letters only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     needle: Box<str>,
     exact: bool,
 }
 
 impl Pattern {
     /// `None` when there is nothing to find.
-    pub(super) fn new(text: &str) -> Option<Self> {
+    pub(crate) fn new(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self { needle: text.into(), exact: text.chars().any(char::is_uppercase) })
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.needle
     }
 
-    /// Whether the line, as it is drawn, has the pattern.
-    pub(super) fn is_in(&self, line: &Stored) -> bool {
-        if line.plain {
-            return self.find(&line.text).is_some();
-        }
-        self.find(&crate::text::sanitise(&line.text)).is_some()
+    /// Whether the text, as it is drawn, has the pattern.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.find(&sanitise(text)).is_some()
+    }
+
+    /// The same of a text that is known to be plain.
+    pub(crate) fn is_in_plain(&self, text: &str) -> bool {
+        self.find(text).is_some()
     }
 
     fn find(&self, text: &str) -> Option<usize> {
@@ -47,7 +48,7 @@ impl Pattern {
     }
 
     /// Where the pattern is drawn: byte ranges of `text`, which may hold escape sequences.
-    pub(super) fn ranges(&self, text: &str) -> Vec<Range<usize>> {
+    pub(crate) fn ranges(&self, text: &str) -> Vec<Range<usize>> {
         if is_plain(text.as_bytes()) {
             return self.all(text);
         }
