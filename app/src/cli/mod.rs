@@ -26,7 +26,7 @@ mod ps;
 mod ps_filters;
 mod run;
 mod stats;
-mod template;
+pub mod template;
 mod top;
 mod trace;
 mod update;

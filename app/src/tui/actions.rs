@@ -22,8 +22,12 @@ pub enum Layer {
     Networks,
     /// The trace.
     Trace,
+    /// Every text and tree.
+    Find,
     /// Every pane of text.
     Text,
+    /// A tree of values.
+    Tree,
     /// A container's log.
     Log,
     /// A terminal pane that has the keyboard: only these keys do not go to its program.
@@ -40,7 +44,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 15] = [
+    pub const ALL: [Layer; 17] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
@@ -49,8 +53,10 @@ impl Layer {
         Layer::Images,
         Layer::Networks,
         Layer::Trace,
+        Layer::Find,
         Layer::Text,
         Layer::Log,
+        Layer::Tree,
         Layer::Shell,
         Layer::Prompt,
         Layer::Form,
@@ -69,7 +75,9 @@ impl Layer {
             Layer::Images => "images",
             Layer::Networks => "networks",
             Layer::Trace => "trace",
+            Layer::Find => "find",
             Layer::Text => "text",
+            Layer::Tree => "tree",
             Layer::Log => "log",
             Layer::Shell => "shell",
             Layer::Confirm => "confirm",
@@ -90,7 +98,9 @@ impl Layer {
             Layer::Images => "Images",
             Layer::Networks => "Networks",
             Layer::Trace => "Trace",
+            Layer::Find => "In text and trees",
             Layer::Text => "In text",
+            Layer::Tree => "In a tree",
             Layer::Log => "Log",
             Layer::Shell => "Terminal",
             Layer::Confirm => "A question",
@@ -256,16 +266,18 @@ registry! {
         StopTrace "stop" _ "Ends the trace, and keeps what was seen";
         TraceAgain "again" _ "Forgets what was seen and traces on";
     }
-    Text {
+    Find {
         Search "search" "search" "Searches for a text";
         SearchNext "next-match" _ "To the next match";
         SearchPrevious "previous-match" _ "To the previous match";
+        SaveText "save" "save" "Saves what is shown to a file";
+    }
+    Text {
         TextFilter "grep" _ "Shows only lines with a text; a leading ! shows those without it";
         Wrap "wrap" "wrap" "Wraps long lines, or cuts them";
         ScrollLeft "left" _ "Scrolls to the left";
         ScrollRight "right" _ "Scrolls to the right";
         CopyText "copy" "copy" "Copies the lines in view to the clipboard (OSC 52)";
-        SaveText "save" "save" "Saves the text to a file";
     }
     Log {
         Follow "follow" "follow" "Stays at the newest line, or stays where it is";
@@ -277,6 +289,14 @@ registry! {
         Since4 "since-15m" _ "The last 15 minutes" = "porthole logs --since 15m NAME";
         Since5 "since-30m" _ "The last 30 minutes" = "porthole logs --since 30m NAME";
         Since6 "since-1h" _ "The last hour" = "porthole logs --since 1h NAME";
+    }
+    Tree {
+        ToggleFold "toggle" "fold" "Unfolds what is selected, or folds it; shows a text whole";
+        FoldAll "toggle-all" "fold all" "Unfolds everything, or folds everything";
+        Unfold "unfold" _ "Unfolds what is selected, or goes into it";
+        Fold "fold" _ "Folds what is selected, or goes out of it";
+        CopyValue "copy" "copy" "Copies the value to the clipboard (OSC 52)";
+        CopyPath "copy-path" "copy path" "Copies the template that prints the value" = "porthole inspect --format TEMPLATE NAME";
     }
     Shell {
         LeaveShell "leave" "to leave" "Gives the keyboard back to the lists; the program goes on";

@@ -2,7 +2,7 @@
 
 use super::complete::Grammar;
 use super::keymap::Keymap;
-use super::message::{Effect, Generation, Msg};
+use super::message::{Effect, Msg};
 use super::model::Model;
 use super::model::trace::{Hop, Journey, Rule, Snapshot};
 use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Sample};
@@ -17,6 +17,7 @@ use porthole_widgets::key::Key;
 use porthole_widgets::ladder::{Change, ChangeKind, LadderHop, LadderRow, LadderTap, Seen};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use serde_json::json;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -103,10 +104,34 @@ pub fn history(model: &mut Model) {
     }
 }
 
-/// Shows the details that were asked for last.
-pub fn page(model: &mut Model, text: &str) {
-    let generation: Generation = model.detail.generation;
-    update(model, Msg::Page(generation, Ok(text.to_owned())));
+/// Answers the question of all that is known of a container.
+pub fn inspected(model: &mut Model) {
+    let command = ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/"];
+    let probe =
+        |code: i32, output: &str| json!({ "Start": "2025-06-16T12:03:10Z", "ExitCode": code, "Output": output });
+    let value = json!({
+        "Id": "a".repeat(64),
+        "Created": "2025-06-16T12:00:00Z",
+        "Path": "httpd",
+        "Args": ["-f", "-p", "80"],
+        "State": {
+            "Status": "running",
+            "Running": true,
+            "Pid": 812,
+            "Error": "",
+            "Health": {
+                "Status": "unhealthy",
+                "FailingStreak": 2,
+                "Log": [probe(0, ""), probe(1, "wget: can't connect to remote host (127.0.0.1): \u{1b}[31mConnection refused\nwget: gave up after 3 attempts, and this is a rather long line that says why\n")],
+            },
+        },
+        "Mounts": [],
+        "HostConfig": { "Memory": 268_435_456, "NanoCpus": 1_500_000_000, "RestartPolicy": { "Name": "no" } },
+        "Config": { "Healthcheck": { "Test": command }, "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Domainname": null },
+        "NetworkSettings": { "Ports": { "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "8088" }] } },
+    });
+    let generation = model.detail.generation;
+    update(model, Msg::Inspected(generation, Ok(value)));
 }
 
 /// The commands that tests type.

@@ -84,7 +84,20 @@ fn images() {
     golden("images", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);
         press(&mut model, "2");
-        fixture::page(&mut model, "{\n  \"Id\": \"sha256:aaaa\",\n  \"Architecture\": \"amd64\"\n}");
+        let value = serde_json::json!({ "Id": "sha256:aaaa", "Architecture": "amd64", "RootFS": { "Layers": ["sha256:bbbb"] } });
+        let generation = model.detail.generation;
+        update(&mut model, Msg::Inspected(generation, Ok(value)));
+        model
+    });
+}
+
+#[test]
+fn all_that_is_known_as_a_tree() {
+    golden("inspect", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "i");
+        fixture::inspected(&mut model);
+        press(&mut model, "/refused<enter>");
         model
     });
 }

@@ -46,7 +46,9 @@ pub enum Msg {
     Log(Generation, Vec<LogLine>),
     /// The log ended, with what went wrong.
     LogEnded(Generation, Option<String>),
-    /// A page of text about the selection: inspect, processes.
+    /// All that is known of the selection.
+    Inspected(Generation, Result<serde_json::Value, String>),
+    /// A page of text about the selection: processes.
     Page(Generation, Result<String, String>),
     /// A command line ended.
     Ran(Ran),
@@ -90,7 +92,7 @@ pub enum Details {
     /// A container's log, from where, and which of its runs it is that is followed.
     Log { container: String, since: Since, run: i64 },
     /// All that is known of a container or image; `version` changes when it may be stale.
-    Inspect { name: String, version: (u8, i64) },
+    Inspect { name: String, version: u64 },
     /// A container's processes; `sample` counts the times that they were asked for.
     Top { container: String, sample: u64 },
 }

@@ -7,6 +7,7 @@
 mod ansi;
 mod fit;
 mod put;
+mod rows;
 mod scan;
 mod wrap;
 
@@ -14,6 +15,7 @@ pub use ansi::{Sgr, styled};
 pub use fit::{fit, fit_first_facts, fit_last_facts, fit_middle, width};
 pub(crate) use put::put_glyph;
 pub use put::{put, put_right, put_spans};
+pub use rows::rows;
 pub use scan::{Glyph, Token, glyphs, tokens};
 pub use wrap::wrap;
 

@@ -188,6 +188,7 @@ impl<'a> Lexer<'a> {
 
     fn quoted(&mut self) -> Result<(), Fault> {
         let unterminated = Fault::new(self.at, "unterminated quoted string");
+        let unknown = |at: usize| Fault::new(self.at + at, "unknown escape in quoted string");
         let mut text = String::new();
         let mut characters = self.rest().char_indices().skip(1);
         while let Some((at, character)) = characters.next() {
@@ -200,8 +201,16 @@ impl<'a> Lexer<'a> {
                     Some('n') => text.push('\n'),
                     Some('t') => text.push('\t'),
                     Some('r') => text.push('\r'),
+                    Some('b') => text.push('\u{8}'),
+                    Some('f') => text.push('\u{c}'),
+                    Some('u') => {
+                        let digits: String = characters.by_ref().take(4).map(|(_, digit)| digit).collect();
+                        let whole = digits.len() == 4 && digits.chars().all(|digit| digit.is_ascii_hexdigit());
+                        let code = u32::from_str_radix(&digits, 16).ok().filter(|_| whole);
+                        text.push(code.and_then(char::from_u32).ok_or_else(|| unknown(at))?);
+                    }
                     Some(same @ ('\\' | '"' | '\'')) => text.push(same),
-                    _ => return Err(Fault::new(self.at + at, "unknown escape in quoted string")),
+                    _ => return Err(unknown(at)),
                 },
                 _ => text.push(character),
             }

@@ -178,6 +178,7 @@ fn mistakes_are_told_with_their_place() {
         ("{{range .Name}}{{end}}", "1:9: range can't iterate over string"),
         ("{{.Name \"x\"}}", "1:3: Name has arguments but cannot be invoked as function"),
         ("{{\"open}}", "1:3: unterminated quoted string"),
+        (r#"{{"\u+0a1"}}"#, "1:4: unknown escape in quoted string"),
         ("{{(.Name}}", "1:3: unclosed left paren"),
         ("{{.Name ! 1}}", "1:9: unexpected '!' in command"),
         ("{{slice .Id 5 2}}", "1:3: error calling slice: index out of range: 5:2"),

@@ -21,7 +21,7 @@ pub fn begin(engine: Engine, messages: Sender<Msg>, generation: Generation, want
                 let problem = log::follow(&engine, &container, since, generation, &token, &messages).err();
                 Msg::LogEnded(generation, problem.map(|error| error.to_string()))
             }
-            Details::Inspect { name, .. } => Msg::Page(generation, engine::inspect(&engine, &name)),
+            Details::Inspect { name, .. } => Msg::Inspected(generation, engine::inspect(&engine, &name)),
             Details::Top { container, .. } => Msg::Page(generation, engine::top(&engine, &container)),
         };
         let _ = messages.blocking_send(message);

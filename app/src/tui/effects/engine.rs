@@ -141,21 +141,8 @@ pub fn usage(engine: &Engine) -> Result<Sample, String> {
 }
 
 /// All that is known of a container or an image.
-pub fn inspect(engine: &Engine, name: &str) -> Result<String, String> {
-    let value = engine.inspect(name).or_else(|_| engine.inspect_image(name)).map_err(|error| error.to_string())?;
-    let text = serde_json::to_string_pretty(&value).map_err(|error| error.to_string())?;
-    Ok(text.lines().map(highlight).collect::<Vec<_>>().join("\n"))
-}
-
-/// A line of JSON with its key in colour. What strings hold has no escape sequences: JSON writes them as `\u001b`.
-fn highlight(line: &str) -> String {
-    let indent = line.len() - line.trim_start().len();
-    match line[indent..].split_once("\": ") {
-        Some((key, value)) if key.starts_with('"') && !key[1..].contains('"') => {
-            format!("{}\x1b[36m{key}\"\x1b[39m: {value}", &line[..indent])
-        }
-        _ => line.to_owned(),
-    }
+pub fn inspect(engine: &Engine, name: &str) -> Result<serde_json::Value, String> {
+    engine.inspect(name).or_else(|_| engine.inspect_image(name)).map_err(|error| error.to_string())
 }
 
 /// The processes of a container as an aligned table.
@@ -187,15 +174,6 @@ fn align(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_stand_out_and_values_stay() {
-        assert_eq!(highlight("  \"Id\": \"a\": b\","), "  \x1b[36m\"Id\"\x1b[39m: \"a\": b\",");
-        assert_eq!(highlight("  \"just a string\","), "  \"just a string\",");
-        assert_eq!(highlight("}"), "}");
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "A": "\u{1b}[31m" })).expect("json");
-        assert!(!text.contains('\u{1b}'));
-    }
 
     #[test]
     fn columns_align() {

@@ -1,6 +1,7 @@
 //! What is shown of the selection: its log, all that is known of it, its processes, what it uses.
 
 use super::Screen;
+use super::inspect::Inspect;
 use crate::tui::message::{Details, Generation};
 use crate::tui::source::{LogLine, Since};
 use porthole_widgets::log_view::{self, LogLimits, LogView, Stream};
@@ -53,12 +54,16 @@ pub struct Detail {
     pub wanted: Option<Details>,
     /// The number of that request; answers to others are dropped.
     pub generation: Generation,
-    /// What came.
+    /// The text that came.
     pub text: LogView,
+    /// All that is known of the selection.
+    pub inspect: Inspect,
     /// Whether nothing has come yet.
     pub loading: bool,
     /// What went wrong, in place of the text.
     pub problem: Option<String>,
+    /// Counts the changes after which what is known may be stale.
+    pub version: u64,
     /// Counts requests for the processes.
     pub sample: u64,
     /// Whether a log shows the time of each line.
@@ -75,8 +80,10 @@ impl Default for Detail {
             wanted: None,
             generation: Generation::default(),
             text: LogView::new(LIMITS),
+            inspect: Inspect::default(),
             loading: false,
             problem: None,
+            version: 0,
             sample: 0,
             times: true,
             read: false,

@@ -4,6 +4,7 @@
 pub mod commands;
 pub mod detail;
 pub mod image_shell;
+pub mod inspect;
 pub mod items;
 pub mod limits;
 pub mod list;
@@ -23,6 +24,7 @@ use super::source::{Container, Image, Networks, Phase};
 use commands::CommandLog;
 use detail::{Detail, View};
 use image_shell::ImageShell;
+use inspect::Inspect;
 use list::List;
 use modal::{Modal, Page};
 use porthole_themes::Theme;
@@ -205,15 +207,16 @@ impl Model {
             (Some(Modal::Confirm(_)), ..) => &[Confirm],
             (Some(Modal::Prompt(_) | Modal::Palette(..)), ..) => &[Prompt],
             (Some(Modal::Limits(_)), ..) => &[Form],
-            (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Text, Move],
+            (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Find, Text, Move],
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
             (None, Focus::Shell, _) => &[Shell],
             (None, Focus::Detail, _) => match self.view() {
-                Some(View::Log) if self.shows_failure() => &[Ended, Log, Text, Move, Global],
-                Some(View::Log) => &[Log, Text, Move, Global],
+                Some(View::Log) if self.shows_failure() => &[Ended, Log, Find, Text, Move, Global],
+                Some(View::Log) => &[Log, Find, Text, Move, Global],
                 Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
-                Some(View::Top | View::Inspect) | None => &[Text, Move, Global],
+                Some(View::Inspect) => &[Tree, Find, Move, Global],
+                Some(View::Top) | None => &[Find, Text, Move, Global],
             },
             (None, Focus::List, _) if self.welcomes() => &[Global],
             (None, Focus::List, Screen::Containers) if self.shows_ended() => &[Ended, Containers, List, Move, Global],
@@ -231,7 +234,8 @@ impl Model {
             (Focus::Detail, _) => match self.view() {
                 Some(View::Log) => Layer::Log,
                 Some(View::Stats) => Layer::Containers,
-                Some(View::Top | View::Inspect) | None => Layer::Text,
+                Some(View::Inspect) => Layer::Tree,
+                Some(View::Top) | None => Layer::Text,
             },
             (Focus::List, Screen::Containers) => Layer::Containers,
             (Focus::List, Screen::Images) => Layer::Images,
@@ -295,22 +299,35 @@ impl Model {
         match &self.modal {
             Some(Modal::Page(Page::Output { text, .. })) => Some(text),
             Some(Modal::Page(_)) => None,
-            _ => self.has_text().then_some(&self.detail.text),
+            _ => self.shows_text().then_some(&self.detail.text),
         }
     }
 
     /// The same, to change how it is looked at.
     pub fn text_mut(&mut self) -> Option<&mut LogView> {
-        let details = self.has_text();
+        let shown = self.shows_text();
         match &mut self.modal {
             Some(Modal::Page(Page::Output { text, .. })) => Some(text),
             Some(Modal::Page(_)) => None,
-            _ => details.then_some(&mut self.detail.text),
+            _ => shown.then_some(&mut self.detail.text),
         }
     }
 
-    fn has_text(&self) -> bool {
-        self.view().is_some_and(|view| view != View::Stats)
+    fn shows_text(&self) -> bool {
+        matches!(self.view(), Some(View::Log | View::Top))
+    }
+
+    /// All that is known of the selection, when that is what is shown.
+    pub fn inspect(&self) -> Option<&Inspect> {
+        let covered = matches!(self.modal, Some(Modal::Page(_)));
+        let shown = self.view() == Some(View::Inspect) && !covered && !self.detail.loading;
+        shown.then_some(&self.detail.inspect)
+    }
+
+    /// The same, to change how it is looked at.
+    pub fn inspect_mut(&mut self) -> Option<&mut Inspect> {
+        let shown = self.inspect().is_some();
+        shown.then_some(&mut self.detail.inspect)
     }
 
     /// Shows a short message.

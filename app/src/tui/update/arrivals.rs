@@ -5,8 +5,10 @@ use crate::tui::message::{Effect, Generation, Ran};
 use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail;
+use crate::tui::model::inspect::Inspect;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::source::{Container, Image, LogLine, Networks, Sample};
+use serde_json::Value;
 
 pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> Vec<Effect> {
     match result {
@@ -86,6 +88,20 @@ pub fn log_ended(model: &mut Model, generation: Generation, problem: Option<Stri
     if generation == model.detail.generation {
         model.detail.loading = false;
         model.detail.problem = problem;
+    }
+    Vec::new()
+}
+
+pub fn inspected(model: &mut Model, generation: Generation, result: Result<Value, String>) -> Vec<Effect> {
+    if generation == model.detail.generation {
+        model.detail.loading = false;
+        match result {
+            Ok(value) => model.detail.inspect.take(value),
+            Err(problem) => {
+                model.detail.inspect = Inspect::default();
+                model.detail.problem = Some(problem);
+            }
+        }
     }
     Vec::new()
 }

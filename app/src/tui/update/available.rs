@@ -1,6 +1,6 @@
 //! Which actions make sense now: the key bar shows no others.
 
-use super::image_shell;
+use super::{image_shell, inspect};
 use crate::tui::actions::{Action, Layer};
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::Modal;
@@ -29,7 +29,10 @@ pub fn available(model: &Model, action: Action) -> bool {
         }
         StopTrace => model.trace.is_live(),
         TraceAgain => model.trace.subject.is_some(),
-        SearchNext | SearchPrevious => model.text().is_some_and(|text| text.search_text().is_some()),
+        SearchNext | SearchPrevious => inspect::search_text(model).is_some(),
+        ToggleFold | FoldAll | Unfold | Fold | CopyValue | CopyPath => {
+            model.inspect().is_some_and(|inspect| !inspect.tree.is_empty())
+        }
         LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
         LabDown => model.containers.all().iter().any(|container| container.name == "web"),
         Complete | Earlier | Later => !matches!(model.modal, Some(Modal::Palette(..))),

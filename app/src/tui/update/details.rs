@@ -56,7 +56,7 @@ fn wanted(model: &Model) -> Option<Details> {
     let view = model.view()?;
     if model.screen == Screen::Images {
         let name = model.images.selected()?.reference().to_owned();
-        return Some(Details::Inspect { name, version: (0, 0) });
+        return Some(Details::Inspect { name, version: model.detail.version });
     }
     let container = model.containers.selected()?;
     let id = container.id.clone();
@@ -64,7 +64,7 @@ fn wanted(model: &Model) -> Option<Details> {
         View::Log => Some(Details::Log { container: id, since: model.detail.since, run: container.started }),
         View::Top => container.is_up().then_some(Details::Top { container: id, sample: model.detail.sample }),
         View::Stats => None,
-        View::Inspect => Some(Details::Inspect { name: id, version: (container.phase as u8, container.since) }),
+        View::Inspect => Some(Details::Inspect { name: id, version: model.detail.version }),
     }
 }
 

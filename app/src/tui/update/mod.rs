@@ -7,6 +7,7 @@ mod containers;
 mod details;
 pub mod image_shell;
 mod images;
+mod inspect;
 mod keys;
 mod lab;
 mod limits;
@@ -49,7 +50,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::Redraw]
         }
         Msg::Clock(now) => clock(model, now),
-        Msg::Changed => begin(),
+        Msg::Changed => {
+            model.detail.version += 1;
+            begin()
+        }
         Msg::Containers(result) => arrivals::containers(model, result),
         Msg::Images(result) => arrivals::images(model, result),
         Msg::Networks(result) => arrivals::networks(model, result),
@@ -57,6 +61,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::ImageShell(container, answer) => image_shell::arrived(model, &container, answer),
         Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
         Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
+        Msg::Inspected(generation, result) => arrivals::inspected(model, generation, result),
         Msg::Page(generation, result) => arrivals::page(model, generation, result),
         Msg::Ran(ran) => arrivals::ran(model, ran),
         Msg::ShellOutput(shell, bytes) => shells::output(model, shell, &bytes),

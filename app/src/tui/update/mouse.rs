@@ -27,6 +27,8 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
             model.focus = Focus::Detail;
             if let Some((_, view)) = model.places.views.iter().find(|(area, _)| area.contains(at)) {
                 model.detail.view = *view;
+            } else if let Some(inspect) = model.inspect_mut() {
+                inspect.tree.click(at);
             }
         }
         MouseKind::Down(MouseButton::Left) if inside(areas.list) => {
@@ -41,8 +43,9 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
         MouseKind::ScrollUp | MouseKind::ScrollDown => {
             let lines = if event.kind == MouseKind::ScrollUp { -NOTCH } else { NOTCH };
             let pane = if inside(areas.detail) { Focus::Detail } else { Focus::List };
-            // In a list the selection moves with the wheel, so a notch is one row there.
-            let lines = if pane == Focus::List { lines.signum() } else { lines };
+            // Where the selection moves with the wheel, a notch is one row.
+            let scrolls = pane == Focus::Detail && model.text().is_some();
+            let lines = if scrolls { lines } else { lines.signum() };
             moves::in_pane(model, pane, Motion::Lines(lines));
         }
         _ => {}

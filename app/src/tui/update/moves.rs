@@ -1,9 +1,10 @@
 //! Moving: within a list or text, between panes, back.
 
-use super::areas;
+use super::{areas, inspect};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
+use crate::tui::model::inspect::Inspect;
 use crate::tui::model::list::{Item, List};
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::{Focus, Model, Screen};
@@ -64,10 +65,7 @@ pub fn go(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Moves within a pane, focused or not.
 pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
     match (pane, model.screen) {
-        (Focus::Detail, _) => {
-            model.detail.read = true;
-            in_text(&mut model.detail.text, motion);
-        }
+        (Focus::Detail, _) => in_detail(model, motion),
         (Focus::Shell, _) => {}
         (Focus::List, Screen::Images) => {
             let rows = model.images.rows();
@@ -82,6 +80,22 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
             let rows = model.containers.rows();
             motion.apply(&mut model.containers.table.window, rows);
         }
+    }
+}
+
+fn in_detail(model: &mut Model, motion: Motion) {
+    match model.view() {
+        Some(View::Inspect) => {
+            if let Some(Inspect { tree, .. }) = model.inspect_mut() {
+                let rows = tree.rows();
+                motion.apply(&mut tree.window, rows);
+            }
+        }
+        Some(View::Log | View::Top) => {
+            model.detail.read = true;
+            in_text(&mut model.detail.text, motion);
+        }
+        Some(View::Stats) | None => {}
     }
 }
 
@@ -132,9 +146,9 @@ pub fn cycle(model: &mut Model, forward: bool) -> Vec<Effect> {
 /// One step back: whatever was opened or narrowed last.
 pub fn back(model: &mut Model) -> Vec<Effect> {
     if model.toast.take_if(|toast| toast.bad).is_some() {
-    } else if model.focus == Focus::Detail && model.detail.text.search_text().is_some() {
-        model.detail.text.clear_search();
-    } else if model.focus == Focus::Detail && model.detail.text.filter_text().is_some() {
+    } else if model.focus == Focus::Detail && inspect::search_text(model).is_some() {
+        inspect::search(model, "");
+    } else if model.focus == Focus::Detail && model.text().is_some_and(|text| text.filter_text().is_some()) {
         model.detail.text.filter("");
     } else if model.zoomed {
         model.zoomed = false;

@@ -1,6 +1,8 @@
 //! What each action does.
 
-use super::{confirm, containers, details, image_shell, images, lab, limits, moves, prompts, shells, texts, trace};
+use super::{
+    confirm, containers, details, image_shell, images, inspect, lab, limits, moves, prompts, shells, texts, trace,
+};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -95,9 +97,9 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
 
         Search => prompts::open(model, Purpose::Search, ""),
         TextFilter => prompts::open_grep(model),
-        SearchNext | SearchPrevious | Wrap | ScrollLeft | ScrollRight | Follow | Timestamps => {
-            texts::perform(model, action)
-        }
+        SearchNext => inspect::search_on(model, true),
+        SearchPrevious => inspect::search_on(model, false),
+        Wrap | ScrollLeft | ScrollRight | Follow | Timestamps => texts::perform(model, action),
         CopyText => texts::copy(model),
         SaveText => texts::ask_save(model),
         Since0 => texts::since(model, Since::Tail),
@@ -107,6 +109,11 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Since4 => texts::since(model, Since::Minutes(15)),
         Since5 => texts::since(model, Since::Minutes(30)),
         Since6 => texts::since(model, Since::Minutes(60)),
+
+        ToggleFold => inspect::toggle(model),
+        FoldAll | Unfold | Fold => inspect::fold(model, action),
+        CopyValue => inspect::copy_value(model),
+        CopyPath => inspect::copy_path(model),
 
         LeaveShell => shells::leave(model),
         ShellPageUp => shells::scroll(model, true),

@@ -1,6 +1,6 @@
 //! Lines being typed: opened, edited, taken.
 
-use super::{available, perform, shells, texts};
+use super::{available, inspect, perform, shells, texts};
 use crate::tui::actions::{Action, REGISTRY, Spec};
 use crate::tui::complete::{self, Grammar};
 use crate::tui::message::Effect;
@@ -117,8 +117,7 @@ fn apply(model: &mut Model, purpose: Purpose, line: &str) {
     match purpose {
         Purpose::Filter if model.screen == Screen::Images => model.images.set_filter(line),
         Purpose::Filter => model.containers.set_filter(line),
-        Purpose::Search if line.is_empty() => model.detail.text.clear_search(),
-        Purpose::Search => model.detail.text.search(line),
+        Purpose::Search => inspect::search(model, line),
         Purpose::Grep => model.detail.text.filter(line),
         Purpose::Command | Purpose::SaveText | Purpose::SavePackets => {}
     }

@@ -229,6 +229,78 @@ fn log_keys_are_the_logs_own() {
     assert!(!model.detail.text.following());
 }
 
+/// The details that are asked for when `i` is pressed, and answered.
+fn inspecting() -> Model {
+    let mut model = model();
+    press(&mut model, "i");
+    fixture::inspected(&mut model);
+    model
+}
+
+#[test]
+fn the_tree_folds_and_tells_where_one_is() {
+    let mut model = inspecting();
+    press(&mut model, "G<right><right>jj");
+    let path = |model: &Model| model.inspect().map(|inspect| inspect.path()).unwrap_or_default();
+    assert_eq!(path(&model), ".State.Pid");
+    assert!(screen(&mut model).contains(".State.Pid"));
+    press(&mut model, "hh");
+    assert_eq!(path(&model), ".State");
+    let folded = model.detail.inspect.tree.rows();
+    press(&mut model, "*");
+    assert!(model.detail.inspect.tree.rows() > folded + 10);
+    press(&mut model, "*");
+    assert_eq!(model.detail.inspect.tree.rows(), folded);
+}
+
+#[test]
+fn a_search_goes_through_what_is_folded() {
+    let mut model = inspecting();
+    press(&mut model, "/hostport<enter>");
+    let path = |model: &Model| model.inspect().map(|inspect| inspect.path()).unwrap_or_default();
+    assert_eq!(path(&model), r#".NetworkSettings.Ports["80/tcp"][0].HostPort"#);
+    press(&mut model, "/status<enter>");
+    assert_eq!(path(&model), ".State.Health.Status");
+    press(&mut model, "n");
+    assert_eq!(path(&model), ".State.Status");
+    press(&mut model, "N");
+    assert_eq!(path(&model), ".State.Health.Status");
+    press(&mut model, "<esc>");
+    assert_eq!((model.detail.inspect.tree.search_text(), model.focus), (None, Focus::Detail));
+    press(&mut model, "/nowhere<enter>n");
+    assert_eq!(model.toast.as_ref().map(|toast| toast.text.as_str()), Some("nowhere is not found"));
+}
+
+#[test]
+fn a_value_and_its_template_are_copied() {
+    let mut model = inspecting();
+    press(&mut model, "/hostport<enter>");
+    assert!(press(&mut model, "y").contains(&Effect::Copy("8088".to_owned())));
+    let template = r#"{{(index .NetworkSettings.Ports "80/tcp" 0).HostPort}}"#.to_owned();
+    assert!(press(&mut model, "Y").contains(&Effect::Copy(template)));
+    press(&mut model, "<enter>");
+    assert!(matches!(&model.modal, Some(Modal::Page(Page::Output { title, .. })) if title.ends_with("HostPort")));
+}
+
+#[test]
+fn a_change_refreshes_the_tree_and_leaves_it_as_it_is_looked_at() {
+    let mut model = inspecting();
+    press(&mut model, "/hostport<enter>");
+    let effects = update(&mut model, Msg::Changed);
+    assert!(matches!(details(&effects).as_slice(), [Details::Inspect { .. }]));
+    assert!(screen(&mut model).contains("HostPort"), "the old state shows until the new one is there");
+    fixture::inspected(&mut model);
+    assert!(model.inspect().is_some_and(|inspect| inspect.path().ends_with("HostPort")));
+    press(&mut model, "<esc><esc>j");
+    assert!(model.inspect().is_none(), "nothing is known of the other yet");
+    assert!(!screen(&mut model).contains("HostPort"));
+    fixture::inspected(&mut model);
+    assert!(model.inspect().is_some_and(|inspect| inspect.path().ends_with("HostPort")), "looked at the same way");
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Inspected(generation, Err("no such container".to_owned())));
+    assert!(screen(&mut model).contains("no such container"));
+}
+
 #[test]
 fn views_go_round_and_leave_the_keys_where_they_are() {
     let mut model = model();
@@ -510,6 +582,9 @@ fn arrival() -> impl Strategy<Value = Msg> {
         1 => (0u32..3, 0i32..2).prop_map(|(shell, code)| Msg::ShellEnded(ShellId(shell), code)),
         1 => prop::sample::subsequence(fixture::containers(), 0..=4).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (0u64..30).prop_map(|generation| Msg::Log(Generation(generation), fixture::log(9))),
+        1 => (0u64..30, ".{0,9}").prop_map(|(generation, text)| {
+            Msg::Inspected(Generation(generation), Ok(serde_json::json!({ "Name": text, "State": { "List": [text] } })))
+        }),
         1 => Just(()).prop_map(|()| Msg::Trace(TraceUpdate::Snapshot(fixture::trace()))),
         1 => prop::sample::subsequence(fixture::troubled(), 0..=7).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (-300i64..300).prop_map(|at| Msg::Usage(Ok(fixture::sample(at)))),

@@ -1,4 +1,4 @@
-//! Log, inspect, processes, output: what can be done with text.
+//! Log, processes, output: what can be done with text. And saving what any view shows.
 
 use super::prompts;
 use crate::tui::actions::Action;
@@ -15,21 +15,9 @@ const STEP: isize = 8;
 
 pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     let Some(text) = model.text_mut() else { return Vec::new() };
-    let found = match action {
-        Action::SearchNext => text.search_next(),
-        Action::SearchPrevious => text.search_previous(),
-        _ => {
-            look(text, action);
-            true
-        }
-    };
-    match action {
-        Action::Timestamps => model.detail.times = model.detail.text.timestamps(),
-        Action::SearchNext | Action::SearchPrevious if !found => {
-            let wanted = model.text().and_then(LogView::search_text).unwrap_or_default().to_owned();
-            model.say(format!("{wanted} is not found"));
-        }
-        _ => {}
+    look(text, action);
+    if action == Action::Timestamps {
+        model.detail.times = model.detail.text.timestamps();
     }
     Vec::new()
 }

@@ -1,8 +1,10 @@
 //! The pane of details: one view of the selection, the others as tabs in its frame.
 
 mod failure;
+mod inspect;
 pub mod stats;
 mod text;
+mod whole;
 
 use crate::tui::model::detail::View;
 use crate::tui::model::{Focus, Model, Screen};
@@ -17,7 +19,12 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     let Some(view) = model.view() else { return };
     frame(model, view, area, buf);
     let inside = inner(area);
-    if let Some(problem) = model.detail.problem.as_ref().filter(|_| model.detail.text.is_empty()) {
+    let empty = match view {
+        View::Log | View::Top => model.detail.text.is_empty(),
+        View::Stats => false,
+        View::Inspect => model.detail.inspect.tree.is_empty(),
+    };
+    if let Some(problem) = model.detail.problem.as_ref().filter(|_| empty) {
         return put_problem(model, problem, inside, buf);
     }
     match view {
@@ -25,8 +32,9 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
             let log = failure::draw(model, area, buf);
             text::draw(model, view, log, buf);
         }
-        View::Log | View::Top | View::Inspect => text::draw(model, view, inside, buf),
+        View::Log | View::Top => text::draw(model, view, inside, buf),
         View::Stats => stats::draw(model, inside, buf),
+        View::Inspect => inspect::draw(model, area, buf),
     }
 }
 
@@ -36,9 +44,10 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
     let names: Vec<&str> = views.iter().map(|view| view.name()).collect();
     let shown = views.iter().position(|other| *other == view).unwrap_or(0);
     let status = match view {
-        View::Log | View::Top | View::Inspect => text::status(model, view),
+        View::Log | View::Top => text::status(model, view),
         View::Stats if model.shows_ended() => String::new(),
         View::Stats => stats::status(inner(area)),
+        View::Inspect => inspect::status(model, area),
     };
     let subject = subject(model).to_owned();
     let panel = Panel::new(&model.theme).title(&subject).tabs(&names, shown);

@@ -14,8 +14,7 @@ pub fn draw(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
         _ if model.detail.loading => String::new(),
         (View::Log, Since::Minutes(minutes)) => format!("it has not said anything in the last {minutes} min"),
         (View::Log, _) => "it has not said anything yet".to_owned(),
-        (View::Top, _) => "it does not run".to_owned(),
-        (View::Inspect | View::Stats, _) => String::new(),
+        _ => "it does not run".to_owned(),
     };
     LogPane::new(&model.theme).empty(&empty).render(area, buf, &mut model.detail.text);
 }
