@@ -31,7 +31,7 @@ pub use container::runtime::named as runtime_named;
 pub use container::seccomp::Seccomp;
 pub use container::start::{Attachment, Finished};
 pub use container::summary::ContainerSummary;
-pub use container::top::ProcessTable;
+pub use container::top::{Process, ProcessTable};
 pub use container::ulimit::Ulimit;
 pub use container::update::Update;
 pub use container::usage::{Running as RunningUsage, Usage};

@@ -28,6 +28,8 @@ pub enum Layer {
     Text,
     /// A tree of values.
     Tree,
+    /// The processes of a container.
+    Processes,
     /// A container's log.
     Log,
     /// A terminal pane that has the keyboard: only these keys do not go to its program.
@@ -44,7 +46,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 17] = [
+    pub const ALL: [Layer; 18] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
@@ -57,6 +59,7 @@ impl Layer {
         Layer::Text,
         Layer::Log,
         Layer::Tree,
+        Layer::Processes,
         Layer::Shell,
         Layer::Prompt,
         Layer::Form,
@@ -78,6 +81,7 @@ impl Layer {
             Layer::Find => "find",
             Layer::Text => "text",
             Layer::Tree => "tree",
+            Layer::Processes => "processes",
             Layer::Log => "log",
             Layer::Shell => "shell",
             Layer::Confirm => "confirm",
@@ -101,6 +105,7 @@ impl Layer {
             Layer::Find => "In text and trees",
             Layer::Text => "In text",
             Layer::Tree => "In a tree",
+            Layer::Processes => "Processes",
             Layer::Log => "Log",
             Layer::Shell => "Terminal",
             Layer::Confirm => "A question",
@@ -297,6 +302,9 @@ registry! {
         Fold "fold" _ "Folds what is selected, or goes out of it";
         CopyValue "copy" "copy" "Copies the value to the clipboard (OSC 52)";
         CopyPath "copy-path" "copy path" "Copies the template that prints the value" = "porthole inspect --format TEMPLATE NAME";
+    }
+    Processes {
+        CopyProcess "copy" "copy" "Copies its command line to the clipboard (OSC 52)";
     }
     Shell {
         LeaveShell "leave" "to leave" "Gives the keyboard back to the lists; the program goes on";

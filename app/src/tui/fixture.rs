@@ -5,7 +5,7 @@ use super::keymap::Keymap;
 use super::message::{Effect, Msg};
 use super::model::Model;
 use super::model::trace::{Hop, Journey, Rule, Snapshot};
-use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Sample};
+use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Process, Sample};
 use super::update::update;
 use porthole_engine::runtime::cgroup::Stats;
 use porthole_engine::runtime::monitor::RestartPolicy;
@@ -132,6 +132,26 @@ pub fn inspected(model: &mut Model) {
     });
     let generation = model.detail.generation;
     update(model, Msg::Inspected(generation, Ok(value)));
+}
+
+/// Tells of processes at a time, in seconds after [`NOW`].
+pub fn processes(model: &mut Model, at: i64) {
+    let process = |pid: &str, uid, millis: i64, command: &str| Process {
+        pid: pid.into(),
+        uid,
+        start: 1,
+        time: Duration::from_millis((at * millis) as u64),
+        cpu: None,
+        command: command.into(),
+    };
+    let long = "python3 -m http.server --bind 0.0.0.0 --directory /srv/www/a/rather/long/path 8080 \u{1b}[31mred";
+    let processes = vec![
+        process("812", 0, 4, "sh -c 'httpd -f -p 80 & python3 -m http.server'"),
+        process("829", 33, 250, "httpd -f -p 80"),
+        process("1204", 33, 1, long),
+    ];
+    let generation = model.detail.generation;
+    update(model, Msg::Processes(generation, Ok((NOW + at * SECOND, processes))));
 }
 
 /// The commands that tests type.

@@ -103,6 +103,18 @@ fn all_that_is_known_as_a_tree() {
 }
 
 #[test]
+fn processes() {
+    golden("top", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "P");
+        fixture::processes(&mut model, 1);
+        fixture::processes(&mut model, 2);
+        press(&mut model, "oooG");
+        model
+    });
+}
+
+#[test]
 fn networks() {
     golden("networks", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);

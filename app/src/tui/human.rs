@@ -58,6 +58,16 @@ pub fn offset(nanoseconds: u64) -> String {
     }
 }
 
+/// CPU time as `top` tells it: `0:01.23`, from an hour on `1:02:03`.
+pub fn cpu_time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, rest) = (seconds / 60, seconds % 60);
+    match minutes {
+        0..60 => format!("{minutes}:{rest:02}.{:02}", time.subsec_millis() / 10),
+        _ => format!("{}:{:02}:{rest:02}", minutes / 60, minutes % 60),
+    }
+}
+
 /// The local time's distance from UTC, in seconds.
 pub fn utc_offset() -> i32 {
     jiff::Zoned::now().offset().seconds()
@@ -84,6 +94,12 @@ mod tests {
             [offset(424_000), offset(24_100), offset(1_240_000), offset(800)],
             ["424 µs", "24 µs", "1.2 ms", "0.8 µs"]
         );
+    }
+
+    #[test]
+    fn cpu_time_is_exact_as_long_as_it_is_short() {
+        let times = [0, 1_230, 754_000, 3_723_990].map(Duration::from_millis).map(cpu_time);
+        assert_eq!(times, ["0:00.00", "0:01.23", "12:34.00", "1:02:03"]);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! What reaches [`super::update`], and what it asks for in return. Both are plain data.
 
 use super::model::trace::{TraceUpdate, TraceWanted};
-use super::source::{Container, Image, LogLine, Networks, Sample, Since};
+use super::source::{Container, Image, LogLine, Networks, Process, Sample, Since};
 use porthole_widgets::key::{Key, Mouse};
 use std::path::PathBuf;
 
@@ -48,8 +48,8 @@ pub enum Msg {
     LogEnded(Generation, Option<String>),
     /// All that is known of the selection.
     Inspected(Generation, Result<serde_json::Value, String>),
-    /// A page of text about the selection: processes.
-    Page(Generation, Result<String, String>),
+    /// The processes of the selection at a time in nanoseconds since 1970.
+    Processes(Generation, Result<(i64, Vec<Process>), String>),
     /// A command line ended.
     Ran(Ran),
     /// A terminal pane's program wrote something.
@@ -93,8 +93,8 @@ pub enum Details {
     Log { container: String, since: Since, run: i64 },
     /// All that is known of a container or image; `version` changes when it may be stale.
     Inspect { name: String, version: u64 },
-    /// A container's processes; `sample` counts the times that they were asked for.
-    Top { container: String, sample: u64 },
+    /// A container's processes, again and again.
+    Top { container: String },
 }
 
 /// Something to do outside the model.

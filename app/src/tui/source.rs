@@ -163,6 +163,23 @@ pub struct Sample {
     pub usages: Vec<(String, RunningUsage)>,
 }
 
+/// A process of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    /// Its number on the host, as text.
+    pub pid: String,
+    /// Its user's number on the host.
+    pub uid: u32,
+    /// When it began: with the number this tells it from any other.
+    pub start: u64,
+    /// CPU time that it has used.
+    pub time: Duration,
+    /// Percent of one CPU lately; `None` when it was not looked at before.
+    pub cpu: Option<f32>,
+    /// Its command line.
+    pub command: String,
+}
+
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {

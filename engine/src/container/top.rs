@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use std::fs;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// A table of processes, in the columns of `ps -ef`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,29 +19,47 @@ pub struct ProcessTable {
 
 const TITLES: [&str; 8] = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
 
-/// What /proc says of a process (proc(5)), as far as the table needs it.
-struct Process {
-    pid: i32,
-    parent: i32,
+/// A process of a container, as /proc tells of it (proc(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number on the host.
+    pub pid: i32,
+    /// Its parent's number on the host.
+    pub parent: i32,
+    /// Its user's number on the host.
+    pub uid: u32,
+    /// When it started, in clock ticks since boot: with the number this tells it from any other process.
+    pub start: u64,
+    /// Its command line; its name in brackets when it has none.
+    pub command: String,
+    /// The device number of its terminal.
     tty: i32,
     /// User and system time, in clock ticks.
     time: u64,
-    /// When it started, in clock ticks since boot.
-    start: u64,
-    uid: u32,
-    command: String,
+}
+
+impl Process {
+    /// The CPU time that it has used.
+    pub fn cpu_time(&self) -> Duration {
+        Duration::from_millis(self.time.saturating_mul(1000) / rustix::param::clock_ticks_per_second())
+    }
 }
 
 impl Engine {
-    /// Lists the processes of a running container, with their numbers on the host.
+    /// Lists the processes of a running container in the columns of `ps -ef`.
     pub fn top(&self, name: &str) -> Result<ProcessTable> {
-        let pids = self.pids(name)?;
         let clock = Clock::now();
+        let rows = self.processes(name)?.iter().map(|process| row(process, &clock)).collect();
+        Ok(ProcessTable { titles: TITLES.to_vec(), rows })
+    }
+
+    /// The processes of a running container, by their numbers.
+    pub fn processes(&self, name: &str) -> Result<Vec<Process>> {
+        let pids = self.pids(name)?;
         // A process that ended since the list was made is not shown.
         let mut processes: Vec<Process> = pids.into_iter().filter_map(read).collect();
         processes.sort_by_key(|process| process.pid);
-        let rows = processes.iter().map(|process| row(process, &clock)).collect();
-        Ok(ProcessTable { titles: TITLES.to_vec(), rows })
+        Ok(processes)
     }
 
     /// Lists the processes of a running container by ps(1) of the host with these options: its header, and a line each.

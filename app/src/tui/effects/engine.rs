@@ -1,13 +1,12 @@
 //! From the engine's types to what the workstation shows.
 
 use crate::tui::message::{Msg, Reload};
-use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Sample};
+use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Process, Sample};
 use crate::tui::workstation::now;
 use porthole_engine::network::port::Protocol;
 use porthole_engine::network::{Interface, PublishedPort, links, outside, uplink};
 use porthole_engine::runtime::state::Status;
 use porthole_engine::{ContainerSummary, Engine};
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Reads a list.
@@ -145,42 +144,17 @@ pub fn inspect(engine: &Engine, name: &str) -> Result<serde_json::Value, String>
     engine.inspect(name).or_else(|_| engine.inspect_image(name)).map_err(|error| error.to_string())
 }
 
-/// The processes of a container as an aligned table.
-pub fn top(engine: &Engine, container: &str) -> Result<String, String> {
-    let table = engine.top(container).map_err(|error| error.to_string())?;
-    let mut rows = vec![table.titles.iter().map(|title| (*title).to_owned()).collect::<Vec<String>>()];
-    rows.extend(table.rows);
-    Ok(align(&rows))
-}
-
-/// Columns as wide as their widest cell; the last may be as long as it likes.
-fn align(rows: &[Vec<String>]) -> String {
-    let mut widths: HashMap<usize, usize> = HashMap::new();
-    for (column, cell) in rows.iter().flat_map(|row| row.iter().enumerate()) {
-        let width = widths.entry(column).or_default();
-        *width = (*width).max(cell.chars().count());
-    }
-    let line = |row: &Vec<String>| {
-        let last = row.len().saturating_sub(1);
-        let cell = |(column, text): (usize, &String)| {
-            let width = if column == last { 0 } else { widths.get(&column).copied().unwrap_or(0) };
-            format!("{text:width$}")
-        };
-        row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ")
+/// The processes of a container, and when that was.
+pub fn processes(engine: &Engine, container: &str) -> Result<(i64, Vec<Process>), String> {
+    let at = now();
+    let process = |process: porthole_engine::Process| Process {
+        pid: process.pid.to_string(),
+        uid: process.uid,
+        start: process.start,
+        time: process.cpu_time(),
+        cpu: None,
+        command: process.command,
     };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_align() {
-        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        assert_eq!(
-            align(&[row(["PID", "TTY", "CMD"]), row(["1234", "?", "sleep 10"])]),
-            "PID   TTY  CMD\n1234  ?    sleep 10"
-        );
-    }
+    let processes = engine.processes(container).map_err(|error| error.to_string())?;
+    Ok((at, processes.into_iter().map(process).collect()))
 }

@@ -2,6 +2,7 @@
 
 use super::Screen;
 use super::inspect::Inspect;
+use super::processes::Processes;
 use crate::tui::message::{Details, Generation};
 use crate::tui::source::{LogLine, Since};
 use porthole_widgets::log_view::{self, LogLimits, LogView, Stream};
@@ -54,22 +55,20 @@ pub struct Detail {
     pub wanted: Option<Details>,
     /// The number of that request; answers to others are dropped.
     pub generation: Generation,
-    /// The text that came.
+    /// The log.
     pub text: LogView,
     /// All that is known of the selection.
     pub inspect: Inspect,
+    /// Its processes.
+    pub processes: Processes,
     /// Whether nothing has come yet.
     pub loading: bool,
-    /// What went wrong, in place of the text.
+    /// What went wrong, in place of what was asked for.
     pub problem: Option<String>,
     /// Counts the changes after which what is known may be stale.
     pub version: u64,
-    /// Counts requests for the processes.
-    pub sample: u64,
     /// Whether a log shows the time of each line.
     pub times: bool,
-    /// Whether the reader has scrolled or searches: then the text is not replaced under their eyes.
-    pub read: bool,
 }
 
 impl Default for Detail {
@@ -81,25 +80,24 @@ impl Default for Detail {
             generation: Generation::default(),
             text: LogView::new(LIMITS),
             inspect: Inspect::default(),
+            processes: Processes::default(),
             loading: false,
             problem: None,
             version: 0,
-            sample: 0,
             times: true,
-            read: false,
         }
     }
 }
 
 impl Detail {
-    /// Empties the text for another subject. How a log is looked at outlives the change.
-    pub fn clear(&mut self, times: Option<bool>, utc_offset: i32) {
+    /// Empties log and processes for another subject. How they are looked at outlives the change.
+    pub fn clear(&mut self, utc_offset: i32) {
         let wrap = self.text.wrap();
         self.text = LogView::new(LIMITS);
         self.text.set_wrap(wrap);
         self.text.set_utc_offset(utc_offset);
-        self.text.set_timestamps(times.unwrap_or(false));
-        self.read = false;
+        self.text.set_timestamps(self.times);
+        self.processes.clear();
     }
 
     /// Appends lines of a log.
@@ -108,20 +106,6 @@ impl Detail {
             let stream = if line.stderr { Stream::Stderr } else { Stream::Stdout };
             let time = Some(line.time.div_euclid(1_000_000));
             self.text.push(log_view::LogLine { time, stream, text: &line.text });
-        }
-    }
-
-    /// Replaces the text by another state of the same page.
-    pub fn replace(&mut self, text: &str) {
-        let (wrap, search) = (self.text.wrap(), self.text.search_text().map(str::to_owned));
-        let filter = self.text.filter_text().map(str::to_owned);
-        self.text = page(text);
-        self.text.set_wrap(wrap);
-        if let Some(filter) = filter {
-            self.text.filter(&filter);
-        }
-        if let Some(search) = search {
-            self.text.search(&search);
         }
     }
 }

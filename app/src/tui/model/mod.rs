@@ -9,6 +9,7 @@ pub mod items;
 pub mod limits;
 pub mod list;
 pub mod modal;
+pub mod processes;
 pub mod prompt;
 pub mod shells;
 pub mod trace;
@@ -216,7 +217,8 @@ impl Model {
                 Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
                 Some(View::Inspect) => &[Tree, Find, Move, Global],
-                Some(View::Top) | None => &[Find, Text, Move, Global],
+                Some(View::Top) => &[Processes, List, Find, Move, Global],
+                None => &[Move, Global],
             },
             (None, Focus::List, _) if self.welcomes() => &[Global],
             (None, Focus::List, Screen::Containers) if self.shows_ended() => &[Ended, Containers, List, Move, Global],
@@ -235,7 +237,8 @@ impl Model {
                 Some(View::Log) => Layer::Log,
                 Some(View::Stats) => Layer::Containers,
                 Some(View::Inspect) => Layer::Tree,
-                Some(View::Top) | None => Layer::Text,
+                Some(View::Top) => Layer::Processes,
+                None => Layer::Move,
             },
             (Focus::List, Screen::Containers) => Layer::Containers,
             (Focus::List, Screen::Images) => Layer::Images,
@@ -314,7 +317,7 @@ impl Model {
     }
 
     fn shows_text(&self) -> bool {
-        matches!(self.view(), Some(View::Log | View::Top))
+        self.view() == Some(View::Log)
     }
 
     /// All that is known of the selection, when that is what is shown.

@@ -7,7 +7,7 @@ use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail;
 use crate::tui::model::inspect::Inspect;
 use crate::tui::model::modal::{Modal, Page};
-use crate::tui::source::{Container, Image, LogLine, Networks, Sample};
+use crate::tui::source::{Container, Image, LogLine, Networks, Process, Sample};
 use serde_json::Value;
 
 pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> Vec<Effect> {
@@ -106,11 +106,15 @@ pub fn inspected(model: &mut Model, generation: Generation, result: Result<Value
     Vec::new()
 }
 
-pub fn page(model: &mut Model, generation: Generation, result: Result<String, String>) -> Vec<Effect> {
+pub fn processes(
+    model: &mut Model,
+    generation: Generation,
+    result: Result<(i64, Vec<Process>), String>,
+) -> Vec<Effect> {
     if generation == model.detail.generation {
         model.detail.loading = false;
         match result {
-            Ok(text) => model.detail.replace(&text),
+            Ok((at, processes)) => model.detail.processes.take(at, processes),
             Err(problem) => model.detail.problem = Some(problem),
         }
     }

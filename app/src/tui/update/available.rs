@@ -4,7 +4,7 @@ use super::{image_shell, inspect};
 use crate::tui::actions::{Action, Layer};
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::Modal;
-use crate::tui::model::{Model, Screen};
+use crate::tui::model::{Focus, Model, Screen};
 use crate::tui::source::{Container, Phase};
 
 /// Whether an action of an active layer would do something now.
@@ -20,10 +20,14 @@ pub fn available(model: &Model, action: Action) -> bool {
         ImageShell => image_shell::argv(model).is_some(),
         NewContainer | ToggleExited => true,
         LoadArchive => model.screen == Screen::Images || model.welcomes(),
-        Filter | Mark | Sort | ReverseSort => match model.screen {
-            Screen::Images => !model.images.all().is_empty(),
+        Mark if model.focus == Focus::Detail => false,
+        Filter | Mark | Sort | ReverseSort => match (model.focus, model.screen) {
+            (Focus::Detail, _) => !model.detail.processes.list.all().is_empty(),
+            (_, Screen::Images) => !model.images.all().is_empty(),
             _ => !model.containers.all().is_empty(),
         },
+        Search => model.text().is_some() || model.inspect().is_some(),
+        CopyProcess => model.detail.processes.list.selected().is_some(),
         HopLeft | HopRight | Freeze | FollowConnection | SavePackets | Bytes | Rules => {
             model.trace.shown().is_some_and(|shown| !shown.journeys.is_empty())
         }

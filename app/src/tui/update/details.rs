@@ -17,17 +17,10 @@ pub fn follow(model: &mut Model) -> Option<Effect> {
     detail.generation = Generation(detail.generation.0 + 1);
     detail.problem = None;
     if !same_page {
-        detail.clear(matches!(wanted, Some(Details::Log { .. })).then_some(detail.times), utc_offset);
+        detail.clear(utc_offset);
         detail.loading = wanted.is_some();
     }
     Some(Effect::Details(detail.generation, wanted))
-}
-
-/// Has the processes asked for anew, if they are what is shown.
-pub fn refresh_processes(model: &mut Model) {
-    if model.view() == Some(View::Top) && !model.detail.read {
-        model.detail.sample += 1;
-    }
 }
 
 /// Shows a view of the selection, and gives it the keys.
@@ -62,17 +55,24 @@ fn wanted(model: &Model) -> Option<Details> {
     let id = container.id.clone();
     match view {
         View::Log => Some(Details::Log { container: id, since: model.detail.since, run: container.started }),
-        View::Top => container.is_up().then_some(Details::Top { container: id, sample: model.detail.sample }),
+        // Looking costs something each time: only for somebody who sees it.
+        View::Top => (container.is_up() && areas(model).detail.is_some()).then_some(Details::Top { container: id }),
         View::Stats => None,
         View::Inspect => Some(Details::Inspect { name: id, version: model.detail.version }),
     }
 }
 
-/// Whether a new answer replaces the text in place, so that scroll position and search stay.
+/// Whether a new answer replaces what shows in place, so that it need not vanish before.
 fn same_subject(one: Option<&Details>, other: Option<&Details>) -> bool {
     match (one, other) {
         (Some(Details::Inspect { name: one, .. }), Some(Details::Inspect { name: other, .. })) => one == other,
-        (Some(Details::Top { container: one, .. }), Some(Details::Top { container: other, .. })) => one == other,
         _ => false,
     }
+}
+
+pub fn copy_process(model: &mut Model) -> Vec<Effect> {
+    let Some(process) = model.detail.processes.list.selected() else { return Vec::new() };
+    let command = process.command.clone();
+    model.say("copied the command line");
+    vec![Effect::Copy(command)]
 }

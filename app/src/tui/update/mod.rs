@@ -11,6 +11,7 @@ mod inspect;
 mod keys;
 mod lab;
 mod limits;
+mod lists;
 mod mouse;
 mod moves;
 mod newcomer;
@@ -62,7 +63,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
         Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
         Msg::Inspected(generation, result) => arrivals::inspected(model, generation, result),
-        Msg::Page(generation, result) => arrivals::page(model, generation, result),
+        Msg::Processes(generation, result) => arrivals::processes(model, generation, result),
         Msg::Ran(ran) => arrivals::ran(model, ran),
         Msg::ShellOutput(shell, bytes) => shells::output(model, shell, &bytes),
         Msg::ShellEnded(shell, code) => shells::ended(model, shell, code),
@@ -96,7 +97,6 @@ fn clock(model: &mut Model, now: i64) -> Vec<Effect> {
         return Vec::new();
     }
     model.next_sample = now + SAMPLE_PERIOD;
-    details::refresh_processes(model);
     vec![Effect::Sample]
 }
 

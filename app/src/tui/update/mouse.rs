@@ -3,6 +3,7 @@
 use super::moves::{self, Motion};
 use super::{areas, shells};
 use crate::tui::message::Effect;
+use crate::tui::model::detail::View;
 use crate::tui::model::{Focus, Model, Screen};
 use porthole_widgets::frame;
 use porthole_widgets::key::{Mouse, MouseButton, MouseKind};
@@ -27,8 +28,8 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
             model.focus = Focus::Detail;
             if let Some((_, view)) = model.places.views.iter().find(|(area, _)| area.contains(at)) {
                 model.detail.view = *view;
-            } else if let Some(inspect) = model.inspect_mut() {
-                inspect.tree.click(at);
+            } else {
+                select_in_detail(model, at);
             }
         }
         MouseKind::Down(MouseButton::Left) if inside(areas.list) => {
@@ -51,6 +52,19 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+fn select_in_detail(model: &mut Model, at: Position) {
+    if let Some(inspect) = model.inspect_mut() {
+        inspect.tree.click(at);
+    } else if model.view() == Some(View::Top) {
+        let list = &mut model.detail.processes.list;
+        match list.table.hit(at) {
+            Some(TableHit::Row(row)) => list.table.window.select(Some(row)),
+            Some(TableHit::Header(column)) => list.sort_by(column),
+            None => {}
+        }
+    }
 }
 
 fn select(model: &mut Model, at: Position) {

@@ -1,6 +1,6 @@
 //! Moving: within a list or text, between panes, back.
 
-use super::{areas, inspect};
+use super::{areas, inspect, lists};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -91,10 +91,12 @@ fn in_detail(model: &mut Model, motion: Motion) {
                 motion.apply(&mut tree.window, rows);
             }
         }
-        Some(View::Log | View::Top) => {
-            model.detail.read = true;
-            in_text(&mut model.detail.text, motion);
+        Some(View::Top) => {
+            let list = &mut model.detail.processes.list;
+            let rows = list.rows();
+            motion.apply(&mut list.table.window, rows);
         }
+        Some(View::Log) => in_text(&mut model.detail.text, motion),
         Some(View::Stats) | None => {}
     }
 }
@@ -150,6 +152,8 @@ pub fn back(model: &mut Model) -> Vec<Effect> {
         inspect::search(model, "");
     } else if model.focus == Focus::Detail && model.text().is_some_and(|text| text.filter_text().is_some()) {
         model.detail.text.filter("");
+    } else if model.view() == Some(View::Top) && model.focus == Focus::Detail && !lists::filter(model).is_empty() {
+        lists::set_filter(model, "");
     } else if model.zoomed {
         model.zoomed = false;
     } else if model.focus != Focus::List {

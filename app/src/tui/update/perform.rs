@@ -1,7 +1,8 @@
 //! What each action does.
 
 use super::{
-    confirm, containers, details, image_shell, images, inspect, lab, limits, moves, prompts, shells, texts, trace,
+    confirm, containers, details, image_shell, images, inspect, lab, limits, lists, moves, prompts, shells, texts,
+    trace,
 };
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
@@ -45,18 +46,9 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Quit => confirm::quit(model),
 
         Filter => prompts::open_filter(model),
-        Mark => quiet(model, |model| match model.screen {
-            Screen::Images => model.images.toggle_mark(),
-            _ => model.containers.toggle_mark(),
-        }),
-        Sort => quiet(model, |model| match model.screen {
-            Screen::Images => model.images.sort_next(5),
-            _ => model.containers.sort_next(5),
-        }),
-        ReverseSort => quiet(model, |model| match model.screen {
-            Screen::Images => model.images.reverse(),
-            _ => model.containers.reverse(),
-        }),
+        Mark => quiet(model, lists::mark),
+        Sort => quiet(model, lists::sort),
+        ReverseSort => quiet(model, lists::reverse),
 
         Inspect | InspectImage => details::show(model, View::Inspect),
         Logs => details::show(model, View::Log),
@@ -114,6 +106,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         FoldAll | Unfold | Fold => inspect::fold(model, action),
         CopyValue => inspect::copy_value(model),
         CopyPath => inspect::copy_path(model),
+        CopyProcess => details::copy_process(model),
 
         LeaveShell => shells::leave(model),
         ShellPageUp => shells::scroll(model, true),

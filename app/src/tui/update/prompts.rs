@@ -1,13 +1,13 @@
 //! Lines being typed: opened, edited, taken.
 
-use super::{available, inspect, perform, shells, texts};
+use super::{available, inspect, lists, perform, shells, texts};
 use crate::tui::actions::{Action, REGISTRY, Spec};
 use crate::tui::complete::{self, Grammar};
 use crate::tui::message::Effect;
+use crate::tui::model::Model;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::prompt::{Prompt, Purpose};
 use crate::tui::model::trace::TraceWanted;
-use crate::tui::model::{Model, Screen};
 use crate::tui::words;
 use porthole_widgets::help::HelpState;
 use porthole_widgets::key::{Key, KeyCode};
@@ -29,11 +29,7 @@ pub fn open(model: &mut Model, purpose: Purpose, text: &str) -> Vec<Effect> {
 
 /// The filter of the open list, to go on from.
 pub fn open_filter(model: &mut Model) -> Vec<Effect> {
-    let filter = match model.screen {
-        Screen::Images => model.images.filter(),
-        _ => model.containers.filter(),
-    };
-    let filter = filter.to_owned();
+    let filter = lists::filter(model).to_owned();
     open(model, Purpose::Filter, &filter)
 }
 
@@ -115,8 +111,7 @@ fn changed(model: &mut Model) -> Vec<Effect> {
 /// What a line does while it is still being typed.
 fn apply(model: &mut Model, purpose: Purpose, line: &str) {
     match purpose {
-        Purpose::Filter if model.screen == Screen::Images => model.images.set_filter(line),
-        Purpose::Filter => model.containers.set_filter(line),
+        Purpose::Filter => lists::set_filter(model, line),
         Purpose::Search => inspect::search(model, line),
         Purpose::Grep => model.detail.text.filter(line),
         Purpose::Command | Purpose::SaveText | Purpose::SavePackets => {}

@@ -10,9 +10,10 @@ use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::trace::{TraceUpdate, TraceWanted};
-use crate::tui::source::{Phase, Since};
+use crate::tui::source::{Phase, Process, Since};
 use porthole_widgets::key::{Key, KeyCode, Modifiers, Mouse, MouseButton, MouseKind};
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn model() -> Model {
     workstation(120, 40)
@@ -302,6 +303,47 @@ fn a_change_refreshes_the_tree_and_leaves_it_as_it_is_looked_at() {
 }
 
 #[test]
+fn processes_are_watched_only_while_somebody_sees_them() {
+    let mut model = workstation(80, 12);
+    let wanted = |model: &Model| model.detail.wanted.clone();
+    press(&mut model, "P");
+    let web = Details::Top { container: "a".repeat(64) };
+    assert_eq!(wanted(&model), Some(web.clone()));
+    press(&mut model, "<esc>");
+    assert_eq!(wanted(&model), None, "there is room for the list only");
+    update(&mut model, Msg::Resize(120, 40));
+    assert_eq!(wanted(&model), Some(web));
+    press(&mut model, "jj");
+    assert_eq!(wanted(&model), None);
+    assert!(screen(&mut model).contains("it does not run"));
+}
+
+#[test]
+fn processes_are_sorted_filtered_and_followed() {
+    let mut model = model();
+    press(&mut model, "P");
+    fixture::processes(&mut model, 1);
+    fixture::processes(&mut model, 2);
+    let selected = |model: &Model| model.detail.processes.list.selected().map(|process| process.pid.clone());
+    press(&mut model, "jj");
+    assert_eq!(selected(&model).as_deref(), Some("1204"));
+    assert!(screen(&mut model).contains("8080 red"), "the whole command line is shown");
+    press(&mut model, "ooo");
+    fixture::processes(&mut model, 3);
+    assert_eq!(model.detail.processes.list.row(0).map(|process| process.pid.as_str()), Some("829"), "uses most CPU");
+    assert_eq!(selected(&model).as_deref(), Some("1204"));
+    press(&mut model, "/httpd<enter>");
+    assert_eq!((model.detail.processes.list.rows(), model.containers.rows()), (2, 4));
+    press(&mut model, "<space>");
+    assert_eq!((model.containers.marked(), available(&model, Action::Mark)), (0, false));
+    press(&mut model, "<esc>");
+    assert_eq!((model.detail.processes.list.rows(), model.focus), (3, Focus::Detail));
+    assert!(press(&mut model, "gy").contains(&Effect::Copy("httpd -f -p 80".to_owned())));
+    press(&mut model, "<esc>/web<enter>");
+    assert_eq!(model.containers.rows(), 1, "the list has the keys again");
+}
+
+#[test]
 fn views_go_round_and_leave_the_keys_where_they_are() {
     let mut model = model();
     let effects = press(&mut model, "]");
@@ -518,7 +560,7 @@ fn what_was_just_made_is_selected_unless_somebody_went_on() {
 
 #[test]
 fn the_key_bar_shows_only_keys_that_work() {
-    for keys in ["", "jj", "l", "u", "U", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i"] {
+    for keys in ["", "jj", "l", "u", "U", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i", "P"] {
         let mut model = model();
         press(&mut model, keys);
         for spec in REGISTRY.iter().filter(|spec| spec.label.is_some() && available(&model, spec.action)) {
@@ -582,6 +624,12 @@ fn arrival() -> impl Strategy<Value = Msg> {
         1 => (0u32..3, 0i32..2).prop_map(|(shell, code)| Msg::ShellEnded(ShellId(shell), code)),
         1 => prop::sample::subsequence(fixture::containers(), 0..=4).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (0u64..30).prop_map(|generation| Msg::Log(Generation(generation), fixture::log(9))),
+        1 => (0u64..30, 0i64..9).prop_map(|(generation, at)| {
+            let process = Process {
+                pid: at.to_string(), uid: 0, start: 1, time: Duration::from_secs(1), cpu: None, command: "sh".to_owned(),
+            };
+            Msg::Processes(Generation(generation), Ok((at, vec![process])))
+        }),
         1 => (0u64..30, ".{0,9}").prop_map(|(generation, text)| {
             Msg::Inspected(Generation(generation), Ok(serde_json::json!({ "Name": text, "State": { "List": [text] } })))
         }),

@@ -4,6 +4,7 @@ mod failure;
 mod inspect;
 pub mod stats;
 mod text;
+mod top;
 mod whole;
 
 use crate::tui::model::detail::View;
@@ -20,7 +21,8 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     frame(model, view, area, buf);
     let inside = inner(area);
     let empty = match view {
-        View::Log | View::Top => model.detail.text.is_empty(),
+        View::Log => model.detail.text.is_empty(),
+        View::Top => model.detail.processes.list.all().is_empty(),
         View::Stats => false,
         View::Inspect => model.detail.inspect.tree.is_empty(),
     };
@@ -30,9 +32,10 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     match view {
         View::Log if model.shows_failure() => {
             let log = failure::draw(model, area, buf);
-            text::draw(model, view, log, buf);
+            text::draw(model, log, buf);
         }
-        View::Log | View::Top => text::draw(model, view, inside, buf),
+        View::Log => text::draw(model, inside, buf),
+        View::Top => top::draw(model, area, buf),
         View::Stats => stats::draw(model, inside, buf),
         View::Inspect => inspect::draw(model, area, buf),
     }
@@ -44,7 +47,8 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
     let names: Vec<&str> = views.iter().map(|view| view.name()).collect();
     let shown = views.iter().position(|other| *other == view).unwrap_or(0);
     let status = match view {
-        View::Log | View::Top => text::status(model, view),
+        View::Log => text::status(model),
+        View::Top => top::status(model),
         View::Stats if model.shows_ended() => String::new(),
         View::Stats => stats::status(inner(area)),
         View::Inspect => inspect::status(model, area),

@@ -1,0 +1,48 @@
+//! Filter, marks and order of whichever list has the keys.
+
+use crate::tui::model::{Focus, Model, Screen};
+
+/// Columns that each list can be sorted by.
+const CONTAINER_COLUMNS: usize = 5;
+const IMAGE_COLUMNS: usize = 5;
+const PROCESS_COLUMNS: usize = 5;
+
+pub fn filter(model: &Model) -> &str {
+    match (model.focus, model.screen) {
+        (Focus::Detail, _) => model.detail.processes.list.filter(),
+        (_, Screen::Images) => model.images.filter(),
+        _ => model.containers.filter(),
+    }
+}
+
+pub fn set_filter(model: &mut Model, filter: &str) {
+    match (model.focus, model.screen) {
+        (Focus::Detail, _) => model.detail.processes.list.set_filter(filter),
+        (_, Screen::Images) => model.images.set_filter(filter),
+        _ => model.containers.set_filter(filter),
+    }
+}
+
+pub fn mark(model: &mut Model) {
+    match (model.focus, model.screen) {
+        (Focus::Detail, _) => {}
+        (_, Screen::Images) => model.images.toggle_mark(),
+        _ => model.containers.toggle_mark(),
+    }
+}
+
+pub fn sort(model: &mut Model) {
+    match (model.focus, model.screen) {
+        (Focus::Detail, _) => model.detail.processes.list.sort_next(PROCESS_COLUMNS),
+        (_, Screen::Images) => model.images.sort_next(IMAGE_COLUMNS),
+        _ => model.containers.sort_next(CONTAINER_COLUMNS),
+    }
+}
+
+pub fn reverse(model: &mut Model) {
+    match (model.focus, model.screen) {
+        (Focus::Detail, _) => model.detail.processes.list.reverse(),
+        (_, Screen::Images) => model.images.reverse(),
+        _ => model.containers.reverse(),
+    }
+}
