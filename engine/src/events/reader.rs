@@ -9,7 +9,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use porthole_runtime::event::{CURRENT, PREVIOUS};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -58,12 +58,22 @@ impl EventReader {
                     return Ok(Some(event));
                 }
             }
-            if !self.wait()? {
+            if !self.wait(None)? {
                 // What was written while the time ran out still counts.
                 let until = self.until;
                 return Ok(self.read()?.filter(|event| until.is_none_or(|until| event.time_nano <= until)));
             }
         }
+    }
+
+    /// The next event that is there already; `None` when all were read.
+    pub fn written_event(&mut self) -> Result<Option<Event>> {
+        while let Some(event) = self.read()? {
+            if self.since.is_none_or(|since| event.time_nano >= since) {
+                return Ok(Some(event).filter(|event| self.until.is_none_or(|until| event.time_nano <= until)));
+            }
+        }
+        Ok(None)
     }
 
     /// The next whole line, from whichever file has it.
@@ -105,8 +115,8 @@ impl EventReader {
         }
     }
 
-    /// Waits until there may be more; false when the time is over.
-    fn wait(&self) -> Result<bool> {
+    /// Waits until there may be more; false when the time is over, or when `cancel` is readable.
+    pub fn wait(&mut self, cancel: Option<BorrowedFd<'_>>) -> Result<bool> {
         let broken = |error: Errno| Error::file(&self.directory, error);
         loop {
             let timeout = match self.until {
@@ -120,8 +130,11 @@ impl EventReader {
                     PollTimeout::try_from((until - now) / 1_000_000 + 1).unwrap_or(PollTimeout::MAX)
                 }
             };
-            match poll(&mut [PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN)], timeout) {
+            let awaited = [Some(self.inotify.as_fd()), cancel].into_iter().flatten();
+            let mut awaited: Vec<PollFd> = awaited.map(|file| PollFd::new(file, PollFlags::POLLIN)).collect();
+            match poll(&mut awaited, timeout) {
                 Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) if awaited.get(1).is_some_and(|cancel| cancel.any() == Some(true)) => return Ok(false),
                 Ok(_) => break,
                 Err(error) => return Err(broken(error)),
             }
@@ -161,6 +174,21 @@ mod tests {
         let directory = root.path().to_owned();
         std::thread::spawn(move || write(&directory, "die"));
         assert_eq!((action(&mut all), action(&mut new)), ("die".to_owned(), "die".to_owned()));
+    }
+
+    #[test]
+    fn what_is_there_is_read_without_waiting_and_waiting_can_be_ended() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "create");
+        let mut reader = EventReader::open(root.path(), Some(0), None).unwrap();
+        assert_eq!(reader.written_event().unwrap().unwrap().action, "create");
+        assert_eq!(reader.written_event().unwrap(), None);
+        let (end, cancel) = std::io::pipe().unwrap();
+        write(root.path(), "start");
+        assert!(reader.wait(Some(end.as_fd())).unwrap());
+        assert_eq!(reader.written_event().unwrap().unwrap().action, "start");
+        drop(cancel);
+        assert!(!reader.wait(Some(end.as_fd())).unwrap());
     }
 
     #[test]
