@@ -104,7 +104,7 @@ pub struct StatusBar<'a> {
 }
 
 impl<'a> StatusBar<'a> {
-    /// A bar with the program's name and its views, of which one is open.
+    /// A bar with the program's name and its views, of which one is open. The name gives way to the summary.
     pub fn new(theme: &'a Theme, brand: &'a str, tabs: &'a [Tab], active: usize) -> Self {
         Self { theme, brand, tabs, active, summary: "" }
     }
@@ -143,7 +143,10 @@ impl<'a> StatusBar<'a> {
     }
 
     fn brand_width(&self, width: u16) -> u16 {
-        if width >= 40 { cells(self.brand) + 1 + GAP } else { 1 }
+        let brand = cells(self.brand) + 1 + GAP;
+        let views = self.named(brand, |_| true).last().map_or(brand, |(start, cells, _)| start + cells);
+        let summary = if self.summary.is_empty() { 0 } else { cells(self.summary) + GAP + 1 };
+        if views.saturating_add(summary) <= width { brand } else { 1 }
     }
 }
 
@@ -179,6 +182,20 @@ mod tests {
         assert_eq!(labels(80), ["inspect", "logs", "shell", "help"]);
         assert_eq!(labels(30), ["inspect", "logs", "help"]);
         assert_eq!(labels(5), ["help"]);
+    }
+
+    #[test]
+    fn the_name_gives_way_to_the_summary() {
+        let theme = Theme::default();
+        let tabs = [Tab::new("1", "Containers"), Tab::new("2", "Images")];
+        let row = |width: u16| {
+            let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+            StatusBar::new(&theme, "porthole", &tabs, 0).summary("docker0 · 2 up").render(buf.area, &mut buf);
+            (0..width).map(|x| buf[(x, 0)].symbol()).collect::<String>()
+        };
+        assert_eq!(row(52), " porthole   1 Containers  2 Images   docker0 · 2 up ");
+        assert_eq!(row(51), " 1 Containers  2 Images             docker0 · 2 up ");
+        assert_eq!(row(34), " 1 Containers  2 Images      2 up ");
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Window {
         self.selected = len.checked_sub(1).map(|last| to.min(last));
     }
 
+    /// So many rows are gone from the start: what is selected and seen stays, as far as it is still there.
+    pub fn drop_first(&mut self, rows: usize) {
+        self.selected = self.selected.map(|row| row.saturating_sub(rows));
+        self.offset = self.offset.saturating_sub(rows);
+    }
+
     /// Moves the selection by fractions of a page: 1.0 is a page down, -0.5 half a page up.
     pub fn page(&mut self, pages: f32, len: usize) {
         let rows = (pages * f32::from(self.area.height.max(1))) as isize;
@@ -104,6 +110,17 @@ mod tests {
         assert_eq!(window.show(Rect::new(0, 0, 10, 10), 100), 35..45);
         assert_eq!(window.show(Rect::new(0, 0, 10, 10), 3), 0..3);
         assert_eq!(window.selected(), Some(2));
+    }
+
+    #[test]
+    fn rows_that_go_at_the_start_take_nothing_out_of_sight() {
+        let mut window = Window::default();
+        window.select(Some(50));
+        assert_eq!(window.show(Rect::new(0, 0, 10, 10), 100), 41..51);
+        window.drop_first(5);
+        assert_eq!((window.selected(), window.show(Rect::new(0, 0, 10, 10), 100)), (Some(45), 36..46));
+        window.drop_first(99);
+        assert_eq!((window.selected(), window.show(Rect::new(0, 0, 10, 10), 100)), (Some(0), 0..10));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Layer {
     Networks,
     /// The trace.
     Trace,
+    /// The events.
+    Events,
     /// Every text and tree.
     Find,
     /// Every pane of text.
@@ -46,7 +48,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 18] = [
+    pub const ALL: [Layer; 19] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
@@ -55,6 +57,7 @@ impl Layer {
         Layer::Images,
         Layer::Networks,
         Layer::Trace,
+        Layer::Events,
         Layer::Find,
         Layer::Text,
         Layer::Log,
@@ -78,6 +81,7 @@ impl Layer {
             Layer::Images => "images",
             Layer::Networks => "networks",
             Layer::Trace => "trace",
+            Layer::Events => "events",
             Layer::Find => "find",
             Layer::Text => "text",
             Layer::Tree => "tree",
@@ -102,6 +106,7 @@ impl Layer {
             Layer::Images => "Images",
             Layer::Networks => "Networks",
             Layer::Trace => "Trace",
+            Layer::Events => "Events",
             Layer::Find => "In text and trees",
             Layer::Text => "In text",
             Layer::Tree => "In a tree",
@@ -187,6 +192,7 @@ registry! {
         ShowImages "images" _ "Shows the images" = "porthole images";
         ShowNetworks "networks" _ "Shows how containers, bridge and the outside are joined";
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
+        ShowEvents "show-events" _ "Shows what happens to containers and images" = "porthole events";
         FocusNext "next-pane" _ "To the next pane";
         FocusPrevious "previous-pane" _ "To the previous pane";
         PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, stats, inspect";
@@ -270,6 +276,10 @@ registry! {
         Rules "rules" "rules" "Shows or hides the rules that saw the packet";
         StopTrace "stop" _ "Ends the trace, and keeps what was seen";
         TraceAgain "again" _ "Forgets what was seen and traces on";
+    }
+    Events {
+        OpenSubject "open" "open" "Shows the container or image in its list";
+        FollowEvents "follow" "follow" "Stays at the newest event, or stays where it is";
     }
     Find {
         Search "search" "search" "Searches for a text";

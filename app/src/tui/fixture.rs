@@ -5,7 +5,7 @@ use super::keymap::Keymap;
 use super::message::{Effect, Msg};
 use super::model::Model;
 use super::model::trace::{Hop, Journey, Rule, Snapshot};
-use super::source::{Container, Image, Link, LogLine, Networks, Phase, Port, Process, Sample};
+use super::source::{Container, Event, Image, Link, LogLine, Meaning, Networks, Phase, Port, Process, Sample};
 use super::update::update;
 use porthole_engine::runtime::cgroup::Stats;
 use porthole_engine::runtime::monitor::RestartPolicy;
@@ -152,6 +152,36 @@ pub fn processes(model: &mut Model, at: i64) {
     ];
     let generation = model.detail.generation;
     update(model, Msg::Processes(generation, Ok((NOW + at * SECOND, processes))));
+}
+
+/// What has happened to `web`, `job` and others up to [`NOW`].
+pub fn events() -> Vec<Event> {
+    let event = |age: i64, kind: &str, (id, name): (&str, &str), action: &str, details: &str, meaning| Event {
+        time: NOW - age * SECOND,
+        kind: kind.into(),
+        id: id.into(),
+        name: name.into(),
+        action: action.into(),
+        details: details.into(),
+        meaning,
+    };
+    let [web, job, gone] = [("a", "web"), ("c", "job"), ("f", "hungry")].map(|(id, name)| (id.repeat(64), name));
+    let image = format!("sha256:{}", "a".repeat(64));
+    let on = |container: &(String, &'static str), age, action, details, meaning| {
+        event(age, "container", (&container.0, container.1), action, details, meaning)
+    };
+    vec![
+        event(90_000, "image", (&image, "lab:latest"), "tag", "", Meaning::Plain),
+        on(&web, 230, "create", "from lab", Meaning::Plain),
+        on(&web, 229, "start", "", Meaning::Good),
+        on(&gone, 200, "oom", "", Meaning::Bad),
+        on(&gone, 200, "die", "exit code 137", Meaning::Bad),
+        on(&web, 150, "unhealthy", "health_status", Meaning::Bad),
+        on(&web, 140, "exec_create", "sh -c 'a rather long command line, of which the end may be cut'", Meaning::Faint),
+        on(&web, 135, "healthy", "health_status", Meaning::Good),
+        on(&job, 131, "kill", "signal 15", Meaning::Warn),
+        on(&job, 130, "die", "exit code 0", Meaning::Plain),
+    ]
 }
 
 /// The commands that tests type.

@@ -124,6 +124,17 @@ fn networks() {
 }
 
 #[test]
+fn events() {
+    golden("events", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "6");
+        update(&mut model, Msg::Events(fixture::events()));
+        press(&mut model, "kk");
+        model
+    });
+}
+
+#[test]
 fn the_trace() {
     golden("trace", traced);
 }

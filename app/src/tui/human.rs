@@ -68,6 +68,16 @@ pub fn cpu_time(time: Duration) -> String {
     }
 }
 
+/// A moment as a clock shows it, with the day when that is not today: `12:01:07`, `Jun 15 12:01:07`.
+pub fn moment(time: i64, now: i64, utc_offset: i32) -> String {
+    let local = |time: i64| {
+        let seconds = time.div_euclid(1_000_000_000) + i64::from(utc_offset);
+        jiff::Timestamp::from_second(seconds).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC)
+    };
+    let (time, now) = (local(time), local(now));
+    time.strftime(if time.date() == now.date() { "%H:%M:%S" } else { "%b %d %H:%M:%S" }).to_string()
+}
+
 /// The local time's distance from UTC, in seconds.
 pub fn utc_offset() -> i32 {
     jiff::Zoned::now().offset().seconds()
@@ -94,6 +104,16 @@ mod tests {
             [offset(424_000), offset(24_100), offset(1_240_000), offset(800)],
             ["424 µs", "24 µs", "1.2 ms", "0.8 µs"]
         );
+    }
+
+    #[test]
+    fn a_moment_of_another_day_has_its_day() {
+        let second = 1_000_000_000;
+        let now = 1_750_075_400 * second;
+        assert_eq!(moment(now, now, 0), "12:03:20");
+        assert_eq!(moment(now - 86_400 * second, now, 3600), "Jun 15 13:03:20");
+        assert_eq!(moment(now - 12 * 3600 * second, now, 0), "00:03:20");
+        assert_eq!(moment(now - 12 * 3600 * second, now, -3600), "Jun 15 23:03:20");
     }
 
     #[test]

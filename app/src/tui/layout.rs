@@ -27,7 +27,7 @@ pub struct Areas {
     pub body: Rect,
     /// The line with the keys.
     pub footer: Rect,
-    /// The list, or the picture of networks or trace.
+    /// The list, or the picture of networks, trace or events.
     pub list: Option<Rect>,
     /// Log, inspect, processes.
     pub detail: Option<Rect>,
@@ -67,7 +67,7 @@ impl Areas {
         match model.screen {
             Screen::Containers | Screen::Images if self.body.width >= WIDE => self.beside(shown),
             Screen::Containers | Screen::Images => self.stacked(shown),
-            Screen::Networks | Screen::Trace => self.over_shell(shown),
+            Screen::Networks | Screen::Trace | Screen::Events => self.over_shell(shown),
         }
     }
 
@@ -128,6 +128,6 @@ fn rows(model: &Model) -> usize {
     match model.screen {
         Screen::Containers => model.containers.rows(),
         Screen::Images => model.images.rows(),
-        Screen::Networks | Screen::Trace => 0,
+        Screen::Networks | Screen::Trace | Screen::Events => 0,
     }
 }

@@ -1,7 +1,7 @@
 //! What reaches [`super::update`], and what it asks for in return. Both are plain data.
 
 use super::model::trace::{TraceUpdate, TraceWanted};
-use super::source::{Container, Image, LogLine, Networks, Process, Sample, Since};
+use super::source::{Container, Event, Image, LogLine, Networks, Process, Sample, Since};
 use porthole_widgets::key::{Key, Mouse};
 use std::path::PathBuf;
 
@@ -42,6 +42,10 @@ pub enum Msg {
     Usage(Result<Sample, String>),
     /// The command line of a shell in a container's image, by the container's id, or why there can be none.
     ImageShell(String, Result<Vec<String>, String>),
+    /// What has happened, the newest last.
+    Events(Vec<Event>),
+    /// Events cannot be read.
+    EventsFailed(String),
     /// Lines of the log that is shown.
     Log(Generation, Vec<LogLine>),
     /// The log ended, with what went wrong.
@@ -106,6 +110,8 @@ pub enum Effect {
     Sample,
     /// Find out how to open a shell in the image of this container.
     FindImageShell(String),
+    /// Tell what has happened lately, and from now on what happens.
+    WatchEvents,
     /// Show these details from now on, and no others; `None` for none at all.
     Details(Generation, Option<Details>),
     /// Run `porthole` with these arguments and keep what it prints.

@@ -180,6 +180,40 @@ pub struct Process {
     pub command: String,
 }
 
+/// Something that happened to a container or an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When, in nanoseconds since 1970.
+    pub time: i64,
+    /// `container` or `image`.
+    pub kind: String,
+    /// The id of the container or image.
+    pub id: String,
+    /// Its name then.
+    pub name: String,
+    /// What happened: `start`, `healthy`.
+    pub action: String,
+    /// What belongs to that: an exit code, a signal.
+    pub details: String,
+    /// What it means.
+    pub meaning: Meaning,
+}
+
+/// What an event means to somebody who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Something works.
+    Good,
+    /// Somebody interfered.
+    Warn,
+    /// Something failed.
+    Bad,
+    /// Neither.
+    Plain,
+    /// Hardly of interest.
+    Faint,
+}
+
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {

@@ -5,6 +5,7 @@ mod cancel;
 mod commands;
 mod details;
 mod engine;
+mod events;
 mod image_shell;
 mod journeys;
 mod log;
@@ -31,6 +32,8 @@ pub struct Effects {
     lists: [Arc<Loader>; 3],
     /// Dropped when other details are wanted.
     details: Option<Guard>,
+    /// Dropped with all the rest, which ends the reader of events.
+    events: Option<Guard>,
     terminals: Terminals,
     tracer: Tracer,
     sampling: Arc<AtomicBool>,
@@ -49,6 +52,7 @@ impl Effects {
         Self {
             lists: Default::default(),
             details: None,
+            events: None,
             terminals: Terminals::new(messages.clone()),
             tracer: Tracer::new(engine.clone(), messages.clone()),
             sampling: Arc::default(),
@@ -66,6 +70,7 @@ impl Effects {
                 let answer = image_shell::find(engine, &container);
                 let _ = messages.blocking_send(Msg::ImageShell(container, answer));
             }),
+            Effect::WatchEvents => self.watch_events(),
             Effect::Details(generation, wanted) => {
                 // The reader of the details before ends as soon as its guard is gone.
                 self.details = None;
@@ -93,6 +98,23 @@ impl Effects {
         self.spawn("watch", |engine, messages| {
             if let Err(error) = watch(engine, messages) {
                 let _ = messages.blocking_send(Msg::Complaint(error.to_string()));
+            }
+        });
+    }
+
+    /// Tells of events from a thread of its own, which ends with the workstation.
+    fn watch_events(&mut self) {
+        let (guard, token) = match cancel::pair() {
+            Ok(pair) => pair,
+            Err(error) => {
+                let _ = self.messages.try_send(Msg::EventsFailed(error.to_string()));
+                return;
+            }
+        };
+        self.events = Some(guard);
+        self.spawn("events", move |engine, messages| {
+            if let Err(error) = events::watch(engine, &token, messages) {
+                let _ = messages.blocking_send(Msg::EventsFailed(error.to_string()));
             }
         });
     }

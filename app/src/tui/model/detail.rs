@@ -40,7 +40,7 @@ impl View {
         match screen {
             Screen::Containers => &[View::Log, View::Top, View::Stats, View::Inspect],
             Screen::Images => &[View::Inspect],
-            Screen::Networks | Screen::Trace => &[],
+            Screen::Networks | Screen::Trace | Screen::Events => &[],
         }
     }
 }

@@ -86,6 +86,19 @@ impl<T: Item> List<T> {
         }
     }
 
+    /// Selects the item with a key; filter and hiding go if they are in its way. False when there is none.
+    pub fn reveal(&mut self, key: &str) -> bool {
+        if !self.items.iter().any(|item| item.key() == key) {
+            return false;
+        }
+        if !self.shown.iter().any(|&index| self.items[index].key() == key) {
+            self.hidden = None;
+            self.set_filter("");
+        }
+        self.select(key);
+        true
+    }
+
     /// The marked items, or the selected one when none is marked.
     pub fn targets(&self) -> Vec<&T> {
         if self.marks.is_empty() {
@@ -247,6 +260,17 @@ mod tests {
         assert_eq!(list.targets(), [&"web".to_owned(), &"db".to_owned()]);
         list.set(vec!["db".to_owned()]);
         assert_eq!((list.marked(), list.targets()), (1, vec![&"db".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_revealed_passes_any_filter() {
+        let mut list = list(&["web", "db", "job"]);
+        list.set_filter("web");
+        list.set_hidden(Some(|name: &String| name == "db"));
+        assert!(!list.reveal("gone"));
+        assert_eq!(list.filter(), "web");
+        assert!(list.reveal("db"));
+        assert_eq!((list.selected().map(String::as_str), list.rows()), (Some("db"), 3));
     }
 
     #[test]

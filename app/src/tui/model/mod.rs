@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod detail;
+pub mod events;
 pub mod image_shell;
 pub mod inspect;
 pub mod items;
@@ -24,6 +25,7 @@ use super::message::Effect;
 use super::source::{Container, Image, Networks, Phase};
 use commands::CommandLog;
 use detail::{Detail, View};
+use events::EventPane;
 use image_shell::ImageShell;
 use inspect::Inspect;
 use list::List;
@@ -49,15 +51,18 @@ pub enum Screen {
     Networks,
     /// Packets hop by hop.
     Trace,
+    /// What happens to containers and images.
+    Events,
 }
 
 impl Screen {
     /// Every page with the digit that opens it.
-    pub const ALL: [(Screen, &'static str); 4] = [
+    pub const ALL: [(Screen, &'static str); 5] = [
         (Screen::Containers, "Containers"),
         (Screen::Images, "Images"),
         (Screen::Networks, "Networks"),
         (Screen::Trace, "Trace"),
+        (Screen::Events, "Events"),
     ];
 }
 
@@ -139,6 +144,8 @@ pub struct Model {
     pub shells: Shells,
     /// The trace, once there was one.
     pub trace: TracePane,
+    /// What has happened.
+    pub events: EventPane,
     /// What lies above the panes and takes all keys.
     pub modal: Option<Modal>,
     /// The message in the corner.
@@ -187,6 +194,7 @@ impl Model {
             detail: Detail::default(),
             shells: Shells::default(),
             trace: TracePane::default(),
+            events: EventPane::default(),
             modal: None,
             toast: None,
             commands: CommandLog::default(),
@@ -226,6 +234,7 @@ impl Model {
             (None, Focus::List, Screen::Images) => &[Images, List, Move, Global],
             (None, Focus::List, Screen::Networks) => &[Networks, Move, Global],
             (None, Focus::List, Screen::Trace) => &[Trace, Move, Global],
+            (None, Focus::List, Screen::Events) => &[Events, List, Move, Global],
         }
     }
 
@@ -244,6 +253,7 @@ impl Model {
             (Focus::List, Screen::Images) => Layer::Images,
             (Focus::List, Screen::Networks) => Layer::Networks,
             (Focus::List, Screen::Trace) => Layer::Trace,
+            (Focus::List, Screen::Events) => Layer::Events,
         }
     }
 
@@ -276,7 +286,7 @@ impl Model {
         match self.screen {
             Screen::Containers => self.containers.selected().is_some(),
             Screen::Images => self.images.selected().is_some(),
-            Screen::Networks | Screen::Trace => false,
+            Screen::Networks | Screen::Trace | Screen::Events => false,
         }
     }
 

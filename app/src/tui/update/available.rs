@@ -21,9 +21,12 @@ pub fn available(model: &Model, action: Action) -> bool {
         NewContainer | ToggleExited => true,
         LoadArchive => model.screen == Screen::Images || model.welcomes(),
         Mark if model.focus == Focus::Detail => false,
+        Mark | Sort | ReverseSort if model.focus == Focus::List && model.screen == Screen::Events => false,
+        FollowEvents | OpenSubject => model.events.selected().is_some(),
         Filter | Mark | Sort | ReverseSort => match (model.focus, model.screen) {
             (Focus::Detail, _) => !model.detail.processes.list.all().is_empty(),
             (_, Screen::Images) => !model.images.all().is_empty(),
+            (_, Screen::Events) => model.events.len() > 0,
             _ => !model.containers.all().is_empty(),
         },
         Search => model.text().is_some() || model.inspect().is_some(),

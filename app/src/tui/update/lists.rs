@@ -1,4 +1,4 @@
-//! Filter, marks and order of whichever list has the keys.
+//! Filter, marks and order of whichever list has the keys. Events stand in the order in which they happened.
 
 use crate::tui::model::{Focus, Model, Screen};
 
@@ -11,6 +11,7 @@ pub fn filter(model: &Model) -> &str {
     match (model.focus, model.screen) {
         (Focus::Detail, _) => model.detail.processes.list.filter(),
         (_, Screen::Images) => model.images.filter(),
+        (_, Screen::Events) => model.events.filter(),
         _ => model.containers.filter(),
     }
 }
@@ -19,13 +20,14 @@ pub fn set_filter(model: &mut Model, filter: &str) {
     match (model.focus, model.screen) {
         (Focus::Detail, _) => model.detail.processes.list.set_filter(filter),
         (_, Screen::Images) => model.images.set_filter(filter),
+        (_, Screen::Events) => model.events.set_filter(filter),
         _ => model.containers.set_filter(filter),
     }
 }
 
 pub fn mark(model: &mut Model) {
     match (model.focus, model.screen) {
-        (Focus::Detail, _) => {}
+        (Focus::Detail, _) | (_, Screen::Events) => {}
         (_, Screen::Images) => model.images.toggle_mark(),
         _ => model.containers.toggle_mark(),
     }
@@ -35,6 +37,7 @@ pub fn sort(model: &mut Model) {
     match (model.focus, model.screen) {
         (Focus::Detail, _) => model.detail.processes.list.sort_next(PROCESS_COLUMNS),
         (_, Screen::Images) => model.images.sort_next(IMAGE_COLUMNS),
+        (_, Screen::Events) => {}
         _ => model.containers.sort_next(CONTAINER_COLUMNS),
     }
 }
@@ -43,6 +46,7 @@ pub fn reverse(model: &mut Model) {
     match (model.focus, model.screen) {
         (Focus::Detail, _) => model.detail.processes.list.reverse(),
         (_, Screen::Images) => model.images.reverse(),
+        (_, Screen::Events) => {}
         _ => model.containers.reverse(),
     }
 }

@@ -5,6 +5,7 @@ mod available;
 mod confirm;
 mod containers;
 mod details;
+mod events;
 pub mod image_shell;
 mod images;
 mod inspect;
@@ -60,6 +61,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Networks(result) => arrivals::networks(model, result),
         Msg::Usage(result) => arrivals::usage(model, result),
         Msg::ImageShell(container, answer) => image_shell::arrived(model, &container, answer),
+        Msg::Events(events) => events::arrived(model, events),
+        Msg::EventsFailed(problem) => events::failed(model, problem),
         Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
         Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
         Msg::Inspected(generation, result) => arrivals::inspected(model, generation, result),
@@ -73,6 +76,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     settle_focus(model);
     effects.extend(details::follow(model));
     effects.extend(image_shell::follow(model));
+    effects.extend(events::follow(model));
     effects.extend(shells::fit(model));
     effects
 }

@@ -79,6 +79,11 @@ fn select(model: &mut Model, at: Position) {
             Some(TableHit::Header(column)) => model.images.sort_by(column),
             None => {}
         },
+        Screen::Events => {
+            if let Some(TableHit::Row(row)) = model.events.table.hit(at) {
+                model.events.select(row);
+            }
+        }
         Screen::Trace => model.trace.click(at, &model.places),
         Screen::Networks => {
             if let Some(port) = model.topology.hit(at) {

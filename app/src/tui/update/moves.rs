@@ -72,6 +72,7 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
             motion.apply(&mut model.images.table.window, rows);
         }
         (Focus::List, Screen::Trace) => model.trace.go(motion),
+        (Focus::List, Screen::Events) => model.events.go(motion),
         (Focus::List, Screen::Networks) => {
             let ports = model.on_bridge().count();
             motion.apply(&mut model.topology.window, ports);
@@ -164,6 +165,7 @@ pub fn back(model: &mut Model) -> Vec<Effect> {
             Screen::Containers => clear(&mut model.containers),
             Screen::Networks => {}
             Screen::Trace => model.trace.back(),
+            Screen::Events => model.events.set_filter(""),
         }
     }
     Vec::new()

@@ -1,8 +1,8 @@
 //! What each action does.
 
 use super::{
-    confirm, containers, details, image_shell, images, inspect, lab, limits, lists, moves, prompts, shells, texts,
-    trace,
+    confirm, containers, details, events, image_shell, images, inspect, lab, limits, lists, moves, prompts, shells,
+    texts, trace,
 };
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
@@ -22,6 +22,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ShowImages => screen(model, Screen::Images),
         ShowNetworks => screen(model, Screen::Networks),
         ShowTrace => screen(model, Screen::Trace),
+        ShowEvents => screen(model, Screen::Events),
         MoveUp | MoveDown | PageUp | PageDown | HalfUp | HalfDown | MoveFirst | MoveLast => moves::go(model, action),
         FocusNext => moves::cycle(model, true),
         FocusPrevious => moves::cycle(model, false),
@@ -86,6 +87,9 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Rules => quiet(model, |model| model.trace.rules_hidden = !model.trace.rules_hidden),
         StopTrace => trace::stop(model),
         TraceAgain => trace::again(model),
+
+        OpenSubject => events::open(model),
+        FollowEvents => quiet(model, |model| model.events.toggle_follow()),
 
         Search => prompts::open(model, Purpose::Search, ""),
         TextFilter => prompts::open_grep(model),

@@ -344,6 +344,52 @@ fn processes_are_sorted_filtered_and_followed() {
 }
 
 #[test]
+fn events_are_asked_for_when_somebody_looks_and_only_once() {
+    let mut model = model();
+    assert!(press(&mut model, "6").contains(&Effect::WatchEvents));
+    assert!(!press(&mut model, "16").contains(&Effect::WatchEvents));
+    assert!(!screen(&mut model).contains("nothing has happened"), "nobody has answered yet");
+    update(&mut model, Msg::Events(Vec::new()));
+    assert!(screen(&mut model).contains("nothing has happened yet"));
+    update(&mut model, Msg::EventsFailed("events: no space".to_owned()));
+    assert!(screen(&mut model).contains("events: no space"));
+}
+
+#[test]
+fn an_event_leads_to_what_it_happened_to() {
+    let mut model = model();
+    press(&mut model, "/web<enter>6");
+    update(&mut model, Msg::Events(fixture::events()));
+    press(&mut model, "<enter>");
+    let selected = |model: &Model| model.containers.selected().map(|container| container.name.clone());
+    assert_eq!((model.screen, selected(&model).as_deref()), (Screen::Containers, Some("job")));
+    assert_eq!(model.containers.filter(), "", "the filter was in the way");
+    press(&mut model, "6g<enter>");
+    assert_eq!(model.screen, Screen::Images);
+    assert_eq!(model.images.selected().map(|image| image.reference()), Some("lab:latest"));
+    press(&mut model, "6/oom<enter><enter>");
+    assert_eq!(model.screen, Screen::Events);
+    let toast = model.toast.as_ref().map(|toast| toast.text.as_str());
+    assert_eq!(toast, Some("container hungry does not exist any more"));
+    press(&mut model, "<esc>");
+    assert_eq!(model.events.rows(), 10);
+}
+
+#[test]
+fn events_are_followed_until_somebody_looks_back() {
+    let mut model = workstation(80, 12);
+    press(&mut model, "6");
+    update(&mut model, Msg::Events(fixture::events()));
+    assert!(screen(&mut model).contains("following · 10 events"));
+    press(&mut model, "k");
+    update(&mut model, Msg::Events(fixture::events()));
+    assert!(screen(&mut model).contains("paused · 9/20"));
+    press(&mut model, "f");
+    assert!(screen(&mut model).contains("following · 20 events"));
+    assert_eq!(lines(&press(&mut model, "oO<space>")), [""; 0], "events keep their order");
+}
+
+#[test]
 fn views_go_round_and_leave_the_keys_where_they_are() {
     let mut model = model();
     let effects = press(&mut model, "]");
@@ -560,7 +606,7 @@ fn what_was_just_made_is_selected_unless_somebody_went_on() {
 
 #[test]
 fn the_key_bar_shows_only_keys_that_work() {
-    for keys in ["", "jj", "l", "u", "U", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i", "P"] {
+    for keys in ["", "jj", "l", "u", "U", "2", "3", "5", "?", "d", ":", "<ctrl-p>", "t", "i", "P", "6"] {
         let mut model = model();
         press(&mut model, keys);
         for spec in REGISTRY.iter().filter(|spec| spec.label.is_some() && available(&model, spec.action)) {
@@ -624,6 +670,7 @@ fn arrival() -> impl Strategy<Value = Msg> {
         1 => (0u32..3, 0i32..2).prop_map(|(shell, code)| Msg::ShellEnded(ShellId(shell), code)),
         1 => prop::sample::subsequence(fixture::containers(), 0..=4).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (0u64..30).prop_map(|generation| Msg::Log(Generation(generation), fixture::log(9))),
+        1 => Just(()).prop_map(|()| Msg::Events(fixture::events())),
         1 => (0u64..30, 0i64..9).prop_map(|(generation, at)| {
             let process = Process {
                 pid: at.to_string(), uid: 0, start: 1, time: Duration::from_secs(1), cpu: None, command: "sh".to_owned(),

@@ -32,6 +32,7 @@ fn open(screen: Screen) -> Action {
         Screen::Images => Action::ShowImages,
         Screen::Networks => Action::ShowNetworks,
         Screen::Trace => Action::ShowTrace,
+        Screen::Events => Action::ShowEvents,
     }
 }
 

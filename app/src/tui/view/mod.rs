@@ -3,6 +3,7 @@
 mod bars;
 mod containers;
 mod details;
+mod events;
 mod images;
 mod networks;
 mod overlays;
@@ -44,6 +45,7 @@ fn panes(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
             Screen::Images => images::draw(model, area, buf),
             Screen::Networks => networks::draw(model, area, buf),
             Screen::Trace => trace::draw(model, area, buf),
+            Screen::Events => events::draw(model, area, buf),
         }
     }
     if let Some(area) = areas.detail {
