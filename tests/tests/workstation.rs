@@ -106,6 +106,66 @@ fn a_silent_container_is_called_silent() {
 }
 
 #[test]
+fn all_that_is_known_is_searched_and_stays_true() {
+    let host = Host::new();
+    host.ok("run -d --name web --label owner=somebody box sleep 1000");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("web");
+    terminal.type_("i");
+    terminal.expect_picture("▸ NetworkSettings");
+    terminal.type_("/owner\r");
+    terminal.expect_picture(".Config.Labels.owner");
+    terminal.expect_picture("\"somebody\"");
+    host.ok("rename web site");
+    terminal.expect_picture("\"/site\"");
+    assert!(terminal.picture().contains(".Config.Labels.owner"), "what was selected stays");
+    terminal.type_("Y");
+    terminal.expect_picture("copied {{.Config.Labels.owner}}");
+    assert_eq!(host.ok("inspect --format {{.Config.Labels.owner}} site").trim(), "somebody");
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn processes_come_and_go_before_the_eyes() {
+    let host = Host::new();
+    host.ok("run -d --name web box sleep 1000");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("web");
+    terminal.type_("P");
+    terminal.expect_picture("sleep 1000");
+    let mut second = host.start("exec web sleep 2000");
+    terminal.expect_picture("sleep 2000");
+    second.signal(Signal::SIGTERM);
+    second.wait();
+    eventually("it is gone", || !terminal.picture().contains("sleep 2000"));
+    host.ok("kill web");
+    terminal.expect_picture("it does not run");
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn events_arrive_and_lead_to_their_container() {
+    let host = Host::new();
+    host.ok("run -d --name web box sleep 1000");
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("web");
+    terminal.type_("6");
+    terminal.expect_picture("create");
+    host.ok("pause web");
+    terminal.expect_picture("pause");
+    host.ok("unpause web");
+    assert_eq!(host.porthole("run --name bad box sh -c 'exit 3'").code, 3);
+    terminal.expect_picture("exit code 3");
+    terminal.type_("\r");
+    terminal.expect_picture("exited 3");
+    eventually("it is selected", || terminal.picture().lines().any(|line| line.contains("▌ bad")));
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0, "the reader of events does not hold it up");
+}
+
+#[test]
 fn what_destroys_is_asked_about() {
     let host = Host::new();
     host.ok("run -d --name precious box sleep 1000");
