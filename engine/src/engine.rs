@@ -1,10 +1,11 @@
 //! The façade.
 
+use crate::container::config::ContainerConfig;
 use crate::container::record::{self, Record};
 use crate::container::summary::{ContainerSummary, damaged, summarise};
 use crate::error::{Error, Result};
 use crate::paths::Paths;
-use crate::{files, identity};
+use crate::{files, identity, parallel};
 use porthole_images::{Digest, Removal, Store};
 use porthole_network::Network;
 use porthole_runtime::cgroup::Cgroup;
@@ -45,10 +46,20 @@ impl Engine {
 
     /// All containers, or only those that run; the newest first. What killed processes left behind is cleaned up first.
     pub fn containers(&self, all: bool) -> Result<Vec<ContainerSummary>> {
-        let (mut summaries, unsettled) = self.list()?;
+        self.list(all, |_| true)
+    }
+
+    /// As [`Engine::containers`], but of those that publish no ports the places on the network are not told: among many
+    /// containers that takes a fourth of the time.
+    pub fn containers_with_ports(&self, all: bool) -> Result<Vec<ContainerSummary>> {
+        self.list(all, ContainerConfig::publishes)
+    }
+
+    fn list(&self, all: bool, placed: fn(&ContainerConfig) -> bool) -> Result<Vec<ContainerSummary>> {
+        let (mut summaries, unsettled) = self.read_all(placed)?;
         // Where it cannot be cleaned up, on a full disk say, the list is as true without.
         if unsettled && rustix::process::geteuid().is_root() && self.reconcile_all().is_ok() {
-            summaries = self.list()?.0;
+            summaries = self.read_all(placed)?.0;
         }
         summaries.retain(|summary| all || summary.is_running());
         summaries.sort_by(|one, other| (other.created, &other.id).cmp(&(one.created, &one.id)));
@@ -56,18 +67,25 @@ impl Engine {
     }
 
     /// The containers as they are, and whether there is something to clean up.
-    fn list(&self) -> Result<(Vec<ContainerSummary>, bool)> {
-        let mut summaries = Vec::new();
+    fn read_all(&self, placed: fn(&ContainerConfig) -> bool) -> Result<(Vec<ContainerSummary>, bool)> {
+        let ids = record::ids(&self.paths)?;
+        let read = |id: &String| -> Result<Option<(ContainerSummary, bool)>> {
+            let record = Record::new(&self.paths, id);
+            let Some((config, live)) = record.read()? else { return Ok(None) };
+            let (stale, endpoint) = (live.stale, if placed(&config) { record.endpoint(&live)? } else { None });
+            Ok(Some((summarise(config, live, endpoint), stale)))
+        };
+        let mut summaries = Vec::with_capacity(ids.len());
         let mut unsettled = false;
-        for id in record::ids(&self.paths)? {
-            match Record::new(&self.paths, &id).read() {
-                Ok(Some((config, live))) => {
-                    unsettled |= live.stale;
-                    summaries.push(summarise(config, live));
+        for (id, found) in ids.iter().zip(parallel::map(&ids, read)) {
+            match found {
+                Ok(Some((summary, stale))) => {
+                    unsettled |= stale;
+                    summaries.push(summary);
                 }
                 Ok(None) => unsettled = true,
                 // One damaged record must not hide all the others.
-                Err(error @ Error::Record { .. }) => summaries.push(damaged(id, &error)),
+                Err(error @ Error::Record { .. }) => summaries.push(damaged(id.clone(), &error)),
                 Err(error) => return Err(error),
             }
         }
@@ -77,7 +95,9 @@ impl Engine {
     /// One container, by name or id.
     pub fn container(&self, name: &str) -> Result<ContainerSummary> {
         let record = self.find(name)?;
-        Ok(summarise(record.existing_config()?, record.live()?))
+        let (config, live) = (record.existing_config()?, record.live()?);
+        let endpoint = record.endpoint(&live)?;
+        Ok(summarise(config, live, endpoint))
     }
 
     /// Removes a name of an image, and the image with its last name. Answers with what went.

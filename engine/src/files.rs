@@ -1,6 +1,7 @@
 //! Small files written whole or not at all.
 
 use crate::error::{Error, Result};
+use porthole_runtime::small_file;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,7 +52,7 @@ pub fn sync_directory(path: &Path) -> Result<()> {
 
 /// Reads a JSON file; `None` when there is none.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match fs::read(path) {
+    match small_file::read(path) {
         Ok(bytes) => {
             serde_json::from_slice(&bytes).map(Some).map_err(|source| Error::Record { path: path.to_owned(), source })
         }

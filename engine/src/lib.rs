@@ -10,6 +10,7 @@ mod events;
 mod files;
 mod identity;
 pub mod lab;
+mod parallel;
 mod paths;
 pub mod trace;
 pub mod units;

@@ -6,7 +6,6 @@ use super::ps_filters::Selection;
 use super::{Outcome, output};
 use jiff::Timestamp;
 use porthole_engine::{ContainerSummary, DiskUsage, Engine, Error, units};
-use serde_json::{Map, Value};
 use std::process::ExitCode;
 
 const DEFAULT: &str = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
@@ -38,7 +37,7 @@ pub fn list(engine: &Engine, arguments: &PsArgs) -> Outcome {
     let format = Format::parse(written.unwrap_or("table"), default)?;
     let last = if arguments.latest { Some(1) } else { arguments.last };
     let selection = Selection::parse(engine, &arguments.filter)?;
-    let mut containers = engine.containers(arguments.all || last.is_some() || selection.wants_all())?;
+    let mut containers = engine.containers_with_ports(arguments.all || last.is_some() || selection.wants_all())?;
     selection.apply(&mut containers);
     containers.truncate(last.unwrap_or(usize::MAX));
     if arguments.quiet && written.is_none() {
@@ -48,11 +47,15 @@ pub fn list(engine: &Engine, arguments: &PsArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let measures = arguments.size || written.is_some_and(|format| format.contains(".Size"));
+    let names = TITLES.iter().map(|(name, _)| *name);
+    let names: Vec<&str> = names.filter(|name| written.is_some() || default.contains(name)).collect();
     let now = output::now();
     let mut rows = Vec::new();
     for container in &containers {
         let usage = if measures { usage(engine, container)? } else { None };
-        rows.push(Row { fields: fields(container, usage, now, arguments.no_trunc), labels: &container.labels });
+        let text = |name: &&str| output::plain(&text(name, container, usage, now, arguments.no_trunc));
+        let fields = names.iter().map(|name| ((*name).to_owned(), text(name).into())).collect();
+        rows.push(Row { fields, labels: &container.labels });
     }
     format.print(&TITLES, rows)?;
     Ok(ExitCode::SUCCESS)
@@ -66,28 +69,36 @@ fn usage(engine: &Engine, container: &ContainerSummary) -> Result<Option<DiskUsa
     }
 }
 
-fn fields(container: &ContainerSummary, usage: Option<DiskUsage>, now: i64, whole: bool) -> Map<String, Value> {
+/// What a column says of a container.
+fn text(column: &str, container: &ContainerSummary, usage: Option<DiskUsage>, now: i64, whole: bool) -> String {
     let cut = |text: &str, width: usize| if whole { text.to_owned() } else { output::ellipsis(text, width) };
-    let labels: Vec<String> = container.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let mounts: Vec<String> = container.mounts.iter().map(|(source, _)| cut(source, 15)).collect();
-    let state = serde_json::to_value(container.state.status).unwrap_or_default();
-    let texts = [
-        ("ID", if whole { container.id.clone() } else { container.short_id().to_owned() }),
-        ("Image", container.image.clone()),
-        ("Command", format!("\"{}\"", cut(&container.command, 20))),
-        ("CreatedAt", created_at(container.created)),
-        ("RunningFor", format!("{} ago", units::human_duration(now - container.created))),
-        ("Ports", container.ports_text()),
-        ("State", state.as_str().unwrap_or_default().to_owned()),
-        ("Status", container.status_text(now)),
-        ("Size", usage.map_or_else(|| "0B".to_owned(), size)),
-        ("Names", container.name.clone()),
-        ("Labels", labels.join(",")),
-        ("Mounts", mounts.join(",")),
-        ("Networks", container.network.clone()),
-        ("LocalVolumes", "0".to_owned()),
-    ];
-    texts.into_iter().map(|(name, text)| (name.to_owned(), output::plain(&text).into())).collect()
+    match column {
+        "ID" if whole => container.id.clone(),
+        "ID" => container.short_id().to_owned(),
+        "Image" => container.image.clone(),
+        "Command" => format!("\"{}\"", cut(&container.command, 20)),
+        "CreatedAt" => created_at(container.created),
+        "RunningFor" => format!("{} ago", units::human_duration(now - container.created)),
+        "Ports" => container.ports_text(),
+        "State" => {
+            let state = serde_json::to_value(container.state.status).unwrap_or_default();
+            state.as_str().unwrap_or_default().to_owned()
+        }
+        "Status" => container.status_text(now),
+        "Size" => usage.map_or_else(|| "0B".to_owned(), size),
+        "Names" => container.name.clone(),
+        "Labels" => {
+            let labels: Vec<String> = container.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            labels.join(",")
+        }
+        "Mounts" => {
+            let mounts: Vec<String> = container.mounts.iter().map(|(source, _)| cut(source, 15)).collect();
+            mounts.join(",")
+        }
+        "Networks" => container.network.clone(),
+        // LocalVolumes, of which there are none.
+        _ => "0".to_owned(),
+    }
 }
 
 fn size(usage: DiskUsage) -> String {

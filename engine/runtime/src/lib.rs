@@ -17,6 +17,7 @@ pub mod relay;
 pub mod sandbox;
 pub mod seccomp;
 mod signals;
+pub mod small_file;
 pub mod state;
 mod streams;
 mod terminal;

@@ -1,10 +1,10 @@
 //! Which process is meant, safe against reuse of its number.
 
+use crate::small_file;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -103,7 +103,7 @@ struct Stat {
 }
 
 fn read_stat(pid: i32) -> io::Result<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).map_err(|error| match error.kind() {
+    let text = small_file::read(format!("/proc/{pid}/stat")).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Errno::ESRCH.into(),
         _ => error,
     })?;

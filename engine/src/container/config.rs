@@ -222,6 +222,11 @@ impl ContainerConfig {
         self.entrypoint.iter().chain(&self.command).cloned().collect()
     }
 
+    /// Whether it publishes ports while it runs.
+    pub fn publishes(&self) -> bool {
+        self.host.publish_all || !self.host.publish.is_empty()
+    }
+
     /// Where its network comes from.
     pub fn network(&self) -> &NetworkMode {
         &self.host.network

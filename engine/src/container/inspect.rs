@@ -24,7 +24,8 @@ impl Engine {
         let record = self.find(name)?;
         let config = record.existing_config()?;
         let live = record.live()?;
-        Ok(describe(&record, &config, &live))
+        let endpoint = record.endpoint(&live)?;
+        Ok(describe(&record, &config, &live, endpoint.as_ref()))
     }
 
     /// An image, as Docker's `inspect` shows it.
@@ -36,7 +37,7 @@ impl Engine {
     }
 }
 
-fn describe(record: &Record, config: &ContainerConfig, live: &Live) -> Value {
+fn describe(record: &Record, config: &ContainerConfig, live: &Live, endpoint: Option<&Endpoint>) -> Value {
     let argv = config.argv();
     let file = |name: &str| record.path(name).to_string_lossy().into_owned();
     json!({
@@ -65,7 +66,7 @@ fn describe(record: &Record, config: &ContainerConfig, live: &Live) -> Value {
         },
         "Mounts": config.host.binds.iter().map(mount).collect::<Vec<_>>(),
         "Config": container_config(config),
-        "NetworkSettings": network_settings(config, live.endpoint.as_ref()),
+        "NetworkSettings": network_settings(config, endpoint),
     })
 }
 

@@ -32,8 +32,6 @@ pub struct Live {
     pub monitor_lost: bool,
     /// Whether `state.json` says something else than `state`: somebody was killed, and has to be cleaned up after.
     pub stale: bool,
-    /// Its place on the network, while it runs.
-    pub endpoint: Option<Endpoint>,
 }
 
 impl Record {
@@ -86,17 +84,15 @@ impl Record {
         files::read_json(&self.path("spec.json"))?.ok_or_else(|| Error::NotRunning(self.id.clone()))
     }
 
-    /// Its place on the network as recorded at its last start.
-    pub fn endpoint(&self) -> Result<Option<Endpoint>> {
-        files::read_json(&self.path("network.json"))
+    /// Its place on the network, while it runs.
+    pub fn endpoint(&self, live: &Live) -> Result<Option<Endpoint>> {
+        if is_active(live.state.status) { files::read_json(&self.path("network.json")) } else { Ok(None) }
     }
 
     /// What it is doing.
     pub fn live(&self) -> Result<Live> {
         let recorded: State = files::read_json(&self.path("state.json"))?.unwrap_or_default();
-        let live = correct(recorded, boot_id());
-        let endpoint = if is_active(live.state.status) { self.endpoint()? } else { None };
-        Ok(Live { endpoint, ..live })
+        Ok(correct(recorded, boot_id()))
     }
 
     /// Locks it against other commands that change it.
@@ -121,7 +117,7 @@ pub fn is_active(status: Status) -> bool {
 
 /// Corrects a state by what became of its processes.
 fn correct(recorded: State, boot_id: &str) -> Live {
-    let unchanged = |state: State| Live { state, monitor_lost: false, stale: false, endpoint: None };
+    let unchanged = |state: State| Live { state, monitor_lost: false, stale: false };
     if !is_active(recorded.status) {
         return unchanged(recorded);
     }
@@ -132,7 +128,7 @@ fn correct(recorded: State, boot_id: &str) -> Live {
         return unchanged(recorded);
     }
     if alive(recorded.init) {
-        return Live { state: recorded, monitor_lost: true, stale: false, endpoint: None };
+        return Live { state: recorded, monitor_lost: true, stale: false };
     }
     let error = if this_boot {
         "its monitor was killed, nobody saw how it ended"
@@ -149,7 +145,7 @@ fn correct(recorded: State, boot_id: &str) -> Live {
         health: recorded.health.map(|_| HealthStatus::Unhealthy),
         ..recorded
     };
-    Live { state, monitor_lost: false, stale: true, endpoint: None }
+    Live { state, monitor_lost: false, stale: true }
 }
 
 /// The id of this boot (random(4)).

@@ -4,7 +4,7 @@ use super::config::{Bind, ContainerConfig};
 use super::resources::Resources;
 use crate::error::Error;
 use crate::units::human_duration;
-use porthole_network::PublishedPort;
+use porthole_network::{Endpoint, PublishedPort};
 use porthole_runtime::monitor::RestartPolicy;
 use porthole_runtime::state::{HealthStatus, State, Status};
 use std::net::Ipv4Addr;
@@ -141,9 +141,8 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
 }
 
 /// Joins a record with what runs.
-pub fn summarise(config: ContainerConfig, live: super::record::Live) -> ContainerSummary {
+pub fn summarise(config: ContainerConfig, live: super::record::Live, endpoint: Option<Endpoint>) -> ContainerSummary {
     let command = command_line(&config.argv());
-    let endpoint = live.endpoint.as_ref();
     let mount = |bind: &Bind| (bind.source.to_string_lossy().into_owned(), bind.target.clone());
     ContainerSummary {
         id: config.id,
@@ -155,10 +154,10 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live) -> Containe
         state: live.state,
         monitor_lost: live.monitor_lost,
         network: config.host.network.to_string(),
-        address: endpoint.map(|endpoint| endpoint.address),
-        bridge: endpoint.map(|endpoint| endpoint.bridge.clone()),
-        host_interface: endpoint.map(|endpoint| endpoint.host_interface.clone()),
-        ports: live.endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
+        address: endpoint.as_ref().map(|endpoint| endpoint.address),
+        bridge: endpoint.as_ref().map(|endpoint| endpoint.bridge.clone()),
+        host_interface: endpoint.as_ref().map(|endpoint| endpoint.host_interface.clone()),
+        ports: endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
         exposed_ports: config.exposed_ports,
         mounts: config.host.binds.iter().map(mount).collect(),
         resources: config.host.resources,

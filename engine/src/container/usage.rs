@@ -4,8 +4,9 @@ use super::record::Record;
 use super::summary::{self, ContainerSummary};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::parallel;
 use porthole_runtime::cgroup::Stats;
-use std::fs;
+use porthole_runtime::small_file;
 use std::time::Duration;
 
 /// What one container uses.
@@ -61,14 +62,14 @@ impl Engine {
     /// What these containers use, or, without names, all that run, or all there are.
     pub fn usages(&self, names: &[String], all: bool) -> Result<Vec<Usage>> {
         let containers = match names {
-            [] => self.containers(all)?,
+            [] => self.containers_with_ports(all)?,
             names => names.iter().map(|name| self.container(name)).collect::<Result<_>>()?,
         };
         let memory = host_memory();
-        containers.into_iter().map(|container| self.usage_of(container, memory)).collect()
+        parallel::map(&containers, |container| self.usage_of(container, memory)).into_iter().collect()
     }
 
-    fn usage_of(&self, container: ContainerSummary, host_memory: u64) -> Result<Usage> {
+    fn usage_of(&self, container: &ContainerSummary, host_memory: u64) -> Result<Usage> {
         let init = container.state.init.filter(|_| container.is_running());
         let running = init.map(|init| -> Result<Running> {
             let cgroup = self.cgroup_of(&Record::new(self.paths(), &container.id))?;
@@ -89,7 +90,7 @@ impl Engine {
             Err(_) if self.container(&container.id).is_ok_and(|now| !now.is_running()) => None,
             running => running?,
         };
-        Ok(Usage { id: container.id, name: container.name, running })
+        Ok(Usage { id: container.id.clone(), name: container.name.clone(), running })
     }
 }
 
@@ -104,7 +105,7 @@ fn host_memory() -> u64 {
 
 /// Bytes received and sent in the network namespace of a process. One that has just ended has none.
 fn transferred(pid: i32) -> (u64, u64) {
-    fs::read_to_string(format!("/proc/{pid}/net/dev")).map_or((0, 0), |text| sum_interfaces(&text))
+    small_file::read_text(format!("/proc/{pid}/net/dev")).map_or((0, 0), |text| sum_interfaces(&text))
 }
 
 /// Sums /proc/PID/net/dev (proc_pid_net(5)), which has two lines of titles and one an interface.

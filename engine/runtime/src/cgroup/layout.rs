@@ -4,6 +4,7 @@ use super::{Error, Result};
 use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Where every distribution mounts them.
 const MOUNT_POINT: &str = "/sys/fs/cgroup";
@@ -41,8 +42,17 @@ pub(super) enum Layout {
 }
 
 impl Layout {
+    /// Those of this host, looked at once by a process.
+    pub(super) fn of_host() -> Result<&'static Self> {
+        static LAYOUT: OnceLock<Layout> = OnceLock::new();
+        match LAYOUT.get() {
+            Some(layout) => Ok(layout),
+            None => Self::detect().map(|layout| LAYOUT.get_or_init(|| layout)),
+        }
+    }
+
     /// Looks at the file systems below `/sys/fs/cgroup`; reads no mount table, which can be long.
-    pub(super) fn detect() -> Result<Self> {
+    fn detect() -> Result<Self> {
         let root = Path::new(MOUNT_POINT);
         let kind = |path: &Path| statfs(path).ok().map(|statfs| statfs.filesystem_type());
         if kind(root) == Some(CGROUP2_SUPER_MAGIC) {

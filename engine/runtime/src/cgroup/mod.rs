@@ -11,6 +11,7 @@ mod v2;
 pub use oom::OomWatch;
 pub use stats::Stats;
 
+use crate::small_file;
 use layout::{Hierarchy, Layout};
 use nix::errno::Errno;
 use oci_spec::runtime::LinuxResources;
@@ -97,7 +98,7 @@ type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Debug)]
 pub struct Cgroup {
     path: PathBuf,
-    layout: Layout,
+    layout: &'static Layout,
 }
 
 impl Cgroup {
@@ -107,7 +108,7 @@ impl Cgroup {
         if !path.is_absolute() || !path.components().all(normal) || path == Path::new("/") {
             return Err(Error::Path(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), layout: Layout::detect()? })
+        Ok(Self { path: path.to_owned(), layout: Layout::of_host()? })
     }
 
     /// Its path below each hierarchy.
@@ -144,7 +145,7 @@ impl Cgroup {
 
     /// Applies limits; fields that are absent are left as they are. Serves both a new container and an update.
     pub fn apply(&self, resources: &LinuxResources) -> Result<()> {
-        match &self.layout {
+        match self.layout {
             Layout::V2(hierarchy) => v2::apply(hierarchy, &self.path, resources),
             Layout::V1 { hierarchies, .. } => v1::apply(hierarchies, &self.path, resources),
         }
@@ -166,7 +167,7 @@ impl Cgroup {
 
     /// Its directories on a v1 or hybrid host, by the names of their hierarchies; empty on v2.
     pub fn v1_directories(&self) -> Vec<(String, PathBuf)> {
-        match &self.layout {
+        match self.layout {
             Layout::V2(_) => Vec::new(),
             Layout::V1 { hierarchies, .. } => {
                 hierarchies.iter().map(|hierarchy| (hierarchy.name.clone(), hierarchy.directory(&self.path))).collect()
@@ -182,7 +183,7 @@ impl Cgroup {
     /// Whether the memory controller can limit swap (`swapaccount=1` on v1).
     pub fn limits_swap(&self) -> bool {
         let Some(directory) = self.directory_of("memory") else { return false };
-        let (limit, with_swap) = match &self.layout {
+        let (limit, with_swap) = match self.layout {
             Layout::V2(_) => ("memory.max", "memory.swap.max"),
             Layout::V1 { .. } => ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
         };
@@ -273,7 +274,7 @@ fn write(directory: &Path, file: &str, value: impl AsRef<[u8]>) -> Result<()> {
 
 fn read(directory: &Path, file: &str) -> Result<String> {
     let path = directory.join(file);
-    fs::read_to_string(&path).map_err(Error::at("read", path))
+    small_file::read_text(&path).map_err(Error::at("read", path))
 }
 
 /// Makes a directory and those above it; tells whether it is new.

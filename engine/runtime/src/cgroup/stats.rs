@@ -9,10 +9,6 @@ use std::time::Duration;
 pub struct Stats {
     /// CPU time.
     pub cpu: Duration,
-    /// The part of it spent in user mode.
-    pub cpu_user: Duration,
-    /// The part of it spent in the kernel.
-    pub cpu_system: Duration,
     /// Memory charged, with the page cache.
     pub memory: u64,
     /// The part of it that is page cache not used lately, which tools leave out of "used".
@@ -35,7 +31,7 @@ const UNLIMITED: u64 = 1 << 60;
 impl Cgroup {
     /// What it has used so far.
     pub fn stats(&self) -> Result<Stats> {
-        match &self.layout {
+        match self.layout {
             Layout::V2(hierarchy) => v2(&hierarchy.directory(&self.path)),
             Layout::V1 { .. } => self.v1_stats(),
         }
@@ -57,13 +53,13 @@ impl Cgroup {
         let mut stats = Stats::default();
         if let Some(directory) = self.directory_of("cpuacct") {
             stats.cpu = Duration::from_nanos(number(&directory, "cpuacct.usage")?);
-            stats.cpu_user = Duration::from_nanos(number(&directory, "cpuacct.usage_user")?);
-            stats.cpu_system = Duration::from_nanos(number(&directory, "cpuacct.usage_sys")?);
         }
         if let Some(directory) = self.directory_of("memory") {
             stats.memory = number(&directory, "memory.usage_in_bytes")?;
-            stats.memory_limit = limit(&directory, "memory.limit_in_bytes")?;
-            stats.memory_inactive_file = field(&read(&directory, "memory.stat")?, "total_inactive_file").unwrap_or(0);
+            let detail = read(&directory, "memory.stat")?;
+            // The lowest of its own limit and of those above it.
+            stats.memory_limit = field(&detail, "hierarchical_memory_limit").filter(|limit| *limit < UNLIMITED);
+            stats.memory_inactive_file = field(&detail, "total_inactive_file").unwrap_or(0);
         }
         if let Some(directory) = self.directory_of("pids") {
             stats.pids = number(&directory, "pids.current")?;
@@ -80,13 +76,10 @@ impl Cgroup {
 
 fn v2(directory: &Path) -> Result<Stats> {
     let cpu = read(directory, "cpu.stat")?;
-    let time = |key| Duration::from_micros(field(&cpu, key).unwrap_or(0));
     let io = optional(read(directory, "io.stat"))?.unwrap_or_default();
     let memory = optional(read(directory, "memory.stat"))?.unwrap_or_default();
     Ok(Stats {
-        cpu: time("usage_usec"),
-        cpu_user: time("user_usec"),
-        cpu_system: time("system_usec"),
+        cpu: Duration::from_micros(field(&cpu, "usage_usec").unwrap_or(0)),
         memory: optional(number(directory, "memory.current"))?.unwrap_or(0),
         memory_inactive_file: field(&memory, "inactive_file").unwrap_or(0),
         memory_limit: optional(limit(directory, "memory.max"))?.flatten(),
