@@ -3,6 +3,7 @@
 use super::config::ContainerConfig;
 use super::record::Record;
 use super::start::{Finished, detach_keys};
+use super::stop::wait_for_end;
 use super::user::{User, UserDatabase};
 use super::{capabilities, environment, spec};
 use crate::engine::Engine;
@@ -15,6 +16,7 @@ use porthole_runtime::state::Status;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// What to run, and how.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,9 @@ pub struct ExecOptions {
     /// The keys that leave it running; Ctrl-P Ctrl-Q when `None`.
     pub detach_keys: Option<String>,
 }
+
+/// How long an init may take to end once it has begun to.
+const PARTING: Duration = Duration::from_millis(100);
 
 /// A container that runs, and what an exec needs of it.
 struct Target {
@@ -102,7 +107,13 @@ impl Engine {
         let command = target.process.args().iter().flatten().cloned().collect::<Vec<_>>().join(" ");
         self.record_event(&target.config, &format!("exec_create: {command}"), &[]);
         let request = ExecRequest { init: target.init, spec: &target.spec, process: &target.process, stdio };
-        let exec = sandbox::exec(request)?;
+        let exec = sandbox::exec(request).or_else(|error| {
+            // Its namespaces go a moment before it does.
+            match error.exit_code() == 125 && wait_for_end(target.init, Some(PARTING))? {
+                true => Err(Error::NotRunning(target.config.name.clone())),
+                false => Err(error.into()),
+            }
+        })?;
         self.record_event(&target.config, &format!("exec_start: {command}"), &[]);
         Ok(exec)
     }

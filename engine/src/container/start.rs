@@ -23,6 +23,11 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a monitor may take from closing its socket to writing down the end.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// The mark of a container that is about to be started for the first time, and holds nothing yet.
 pub(super) const FRESH: &str = "fresh";
@@ -384,6 +389,36 @@ impl Engine {
     pub(super) fn connect(&self, record: &Record, name: &str) -> Result<MonitorClient> {
         MonitorClient::connect(&self.paths().socket(&record.id))
             .map_err(|source| Error::Monitor { name: name.to_owned(), source })
+    }
+
+    /// Asks a container's monitor for something. The container may end meanwhile.
+    pub(super) fn ask<T>(
+        &self,
+        record: &Record,
+        config: &ContainerConfig,
+        request: impl FnOnce(&mut MonitorClient) -> std::result::Result<T, client::Error>,
+    ) -> Result<T> {
+        let asked = self
+            .connect(record, &config.name)
+            .and_then(|mut monitor| request(&mut monitor).map_err(|source| monitor_error(config, source)));
+        match asked {
+            Err(_) if self.has_ended(record)? => Err(Error::NotRunning(config.name.clone())),
+            asked => asked,
+        }
+    }
+
+    /// Whether a container whose monitor does not answer has ended. A monitor closes its socket a moment before it writes
+    /// that down.
+    pub(super) fn has_ended(&self, record: &Record) -> Result<bool> {
+        let begun = Instant::now();
+        loop {
+            let live = record.live()?;
+            let leaves = !live.monitor_lost && !self.paths().socket(&record.id).exists();
+            match record::is_active(live.state.status) {
+                true if leaves && begun.elapsed() < PARTING => thread::sleep(Duration::from_millis(1)),
+                is_active => return Ok(!is_active),
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::start::monitor_error;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_runtime::cgroup::Cgroup;
-use porthole_runtime::client::WaitCondition;
+use porthole_runtime::client::{MonitorClient, WaitCondition};
 use porthole_runtime::process::ProcessId;
 use porthole_runtime::state::{State, Status};
 use std::os::fd::AsFd;
@@ -78,8 +78,9 @@ impl Engine {
         if !record::is_active(live.state.status) {
             return self.settle(&record, &live);
         }
-        self.end(&record, &config, &live, signal, timeout)?;
+        let monitor = self.end(&record, &config, &live, signal, timeout)?;
         self.clean_up(&record.id)?;
+        monitor.into_iter().for_each(MonitorClient::cleaned_up);
         self.record_event(&config, "stop", &[]);
         Ok(())
     }
@@ -93,15 +94,18 @@ impl Engine {
         // Whoever cleans up after the run that ends now has to wait, and then finds the next one.
         let lock = record.lock()?;
         let live = record.live()?;
-        if record::is_active(live.state.status) {
-            self.end(&record, &config, &live, signal, timeout)?;
-        }
+        let monitor = match record::is_active(live.state.status) {
+            true => self.end(&record, &config, &live, signal, timeout)?,
+            false => None,
+        };
         self.start_locked(record, lock)?;
+        monitor.into_iter().for_each(MonitorClient::cleaned_up);
         self.record_event(&config, "restart", &[]);
         Ok(())
     }
 
-    /// Ends the processes of an active container, and frees nothing.
+    /// Ends the processes of an active container, and frees nothing: that is left to the caller, who then tells the
+    /// monitor, if one is there.
     fn end(
         &self,
         record: &Record,
@@ -109,7 +113,7 @@ impl Engine {
         live: &Live,
         signal: Option<&str>,
         timeout: Option<i64>,
-    ) -> Result<()> {
+    ) -> Result<Option<MonitorClient>> {
         let signal = parse_signal(signal.or(config.stop_signal.as_deref()).unwrap_or("TERM"))?;
         let timeout = match timeout.or(config.stop_timeout) {
             None => Some(STOP_TIMEOUT),
@@ -118,17 +122,20 @@ impl Engine {
         // Told first: its end may follow at once.
         self.record_event(config, "kill", &[("signal", &signal.to_string())]);
         if let (Some(init), true) = (live.state.init, live.monitor_lost) {
-            return self.end_without_monitor(record, init, signal, timeout);
+            return self.end_without_monitor(record, init, signal, timeout).map(|()| None);
         }
         let stopped = self.connect(record, &config.name).and_then(|mut monitor| {
-            monitor.stop(signal, timeout).map(drop).map_err(|source| monitor_error(config, source))
+            let stopped = monitor.stop_to_clean_up(signal, timeout).map(|_| Some(monitor));
+            stopped.map_err(|source| monitor_error(config, source))
         });
-        let Err(error) = stopped else { return Ok(()) };
+        let Err(error) = stopped else { return stopped };
         // The monitor, or the container with it, may have ended while it was asked.
+        if self.has_ended(record)? {
+            return Ok(None);
+        }
         let live = record.live()?;
         match live.state.init {
-            Some(init) if live.monitor_lost => self.end_without_monitor(record, init, signal, timeout),
-            _ if !record::is_active(live.state.status) => Ok(()),
+            Some(init) if live.monitor_lost => self.end_without_monitor(record, init, signal, timeout).map(|()| None),
             _ => Err(error),
         }
     }
@@ -142,10 +149,7 @@ impl Engine {
                 init.send_signal(signal).map_err(|source| Error::file(record.directory(), source))?;
             }
             _ if !record::is_active(live.state.status) => return Err(Error::NotRunning(config.name)),
-            _ => {
-                let sent = self.connect(&record, &config.name)?.signal(signal);
-                sent.map_err(|source| monitor_error(&config, source))?;
-            }
+            _ => self.ask(&record, &config, |monitor| monitor.signal(signal))?,
         }
         self.record_event(&config, "kill", &[("signal", &signal.to_string())]);
         Ok(())
@@ -157,8 +161,7 @@ impl Engine {
         match live.state.status {
             Status::Running if live.monitor_lost => Err(self.without_monitor(&config)),
             Status::Running => {
-                let paused = self.connect(&record, &config.name)?.pause();
-                paused.map_err(|source| monitor_error(&config, source))?;
+                self.ask(&record, &config, MonitorClient::pause)?;
                 self.record_event(&config, "pause", &[]);
                 Ok(())
             }
@@ -176,10 +179,7 @@ impl Engine {
                 self.cgroup_of(&record)?.thaw().map_err(|source| cgroup_error(&config.name, source))?;
                 record.write_state(&State { status: Status::Running, ..live.state })?;
             }
-            Status::Paused => {
-                let resumed = self.connect(&record, &config.name)?.resume();
-                resumed.map_err(|source| monitor_error(&config, source))?;
-            }
+            Status::Paused => self.ask(&record, &config, MonitorClient::resume)?,
             _ => return Err(Error::NotPaused(config.name)),
         }
         self.record_event(&config, "unpause", &[]);
@@ -200,8 +200,10 @@ impl Engine {
         if !record::is_active(live.state.status) {
             return Ok(live.state.exit_code.unwrap_or(0));
         }
-        let waited = self.connect(&record, &config.name)?.wait(WaitCondition::NextExit);
-        waited.map_err(|source| monitor_error(&config, source))
+        match self.ask(&record, &config, |monitor| monitor.wait(WaitCondition::NextExit)) {
+            Err(Error::NotRunning(_)) => Ok(record.live()?.state.exit_code.unwrap_or(0)),
+            waited => waited,
+        }
     }
 
     fn look_up(&self, name: &str) -> Result<(Record, ContainerConfig, Live)> {

@@ -3,11 +3,11 @@
 use super::config::ContainerConfig;
 use super::record::{self, Live, Record};
 use super::resources::Resources;
-use super::start::monitor_error;
 use super::stop::cgroup_error;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Durability};
+use porthole_runtime::client::MonitorClient;
 use porthole_runtime::monitor::{MonitorConfig, RestartPolicy};
 
 /// What is to be changed; the rest stays as it is.
@@ -59,14 +59,21 @@ impl Engine {
         if live.monitor_lost {
             return Ok(());
         }
-        self.connect(record, &config.name)?.reload().map_err(|source| monitor_error(config, source))
+        match self.ask(record, config, MonitorClient::reload) {
+            // It ends, and so does its monitor.
+            Err(Error::NotRunning(_)) => Ok(()),
+            told => told,
+        }
     }
 
     /// Sets the limits of the cgroup, and writes them where the monitor finds them when it starts the container again.
     fn limit(&self, record: &Record, before: &ContainerConfig, config: &ContainerConfig) -> Result<()> {
         let cgroup = self.cgroup_of(record)?;
         let mut limits = self.limits(record, &config.host.resources)?;
-        if let Err(refusal) = cgroup.apply(&limits) {
+        // One that is between two runs has no cgroup; the next run gets its limits from the spec.
+        if let Err(refusal) = cgroup.apply(&limits)
+            && cgroup.exists()
+        {
             // Some limits may have been set before the one that was refused.
             let earlier = self.limits(record, &before.host.resources)?;
             let _ = cgroup.apply(&earlier);

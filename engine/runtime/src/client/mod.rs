@@ -84,8 +84,22 @@ impl MonitorClient {
     pub fn stop(&mut self, signal: i32, timeout: Option<Duration>) -> Result<i32, Error> {
         // One that hangs is found out now, not after the time-out.
         self.status()?;
-        let timeout_ms = timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
-        self.call_for_exit(Request::Stop { signal, timeout_ms })
+        self.call_for_exit(stop_request(signal, timeout))
+    }
+
+    /// As [`Self::stop`], and the caller cleans up after the container: the monitor does only if this client is dropped
+    /// before it has said [`Self::cleaned_up`].
+    pub fn stop_to_clean_up(&mut self, signal: i32, timeout: Option<Duration>) -> Result<i32, Error> {
+        self.status()?;
+        // In one piece, for the container may end between the two.
+        let mut frames = Vec::new();
+        Request::Attach(Attach { cleanup: true, ..Attach::default() }).encode(&mut frames);
+        stop_request(signal, timeout).encode(&mut frames);
+        self.stream.write_all(&frames).map_err(|source| self.lost(source))?;
+        match self.answer_within(Some(PATIENCE))? {
+            Answer::Done => self.exit(),
+            _ => Err(self.unexpected()),
+        }
     }
 
     /// Freezes the container.
@@ -110,6 +124,8 @@ impl MonitorClient {
 
     /// Waits for the container's end; its exit code.
     pub fn wait(&mut self, condition: WaitCondition) -> Result<i32, Error> {
+        // One that hangs is found out now: later it could not be told from a container that runs on.
+        self.status()?;
         self.call_for_exit(Request::Wait(condition))
     }
 
@@ -128,19 +144,24 @@ impl MonitorClient {
     }
 
     fn call_for_exit(&mut self, request: Request) -> Result<i32, Error> {
-        match self.call_within(request, None)? {
+        self.send(request).map_err(|source| self.lost(source))?;
+        self.exit()
+    }
+
+    fn exit(&mut self) -> Result<i32, Error> {
+        match self.answer_within(None)? {
             Answer::Exited(code) => Ok(code),
             _ => Err(self.unexpected()),
         }
     }
 
     fn call(&mut self, request: Request) -> Result<Answer, Error> {
-        self.call_within(request, Some(PATIENCE))
+        self.send(request).map_err(|source| self.lost(source))?;
+        self.answer_within(Some(PATIENCE))
     }
 
-    fn call_within(&mut self, request: Request, patience: Option<Duration>) -> Result<Answer, Error> {
+    fn answer_within(&mut self, patience: Option<Duration>) -> Result<Answer, Error> {
         self.stream.set_read_timeout(patience).map_err(|source| self.lost(source))?;
-        self.send(request).map_err(|source| self.lost(source))?;
         let answer = receive(&mut self.stream, &mut self.inbox, |reply| match reply {
             Reply::Done => Some(Ok(Answer::Done)),
             Reply::Exited { code } => Some(Ok(Answer::Exited(code))),
@@ -169,6 +190,11 @@ impl MonitorClient {
     fn unexpected(&self) -> Error {
         self.lost(unexpected_reply())
     }
+}
+
+fn stop_request(signal: i32, timeout: Option<Duration>) -> Request<'static> {
+    let timeout_ms = timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+    Request::Stop { signal, timeout_ms }
 }
 
 /// Waits for one reply and reads it; `None` from `read` means that it is not one that may come here.
