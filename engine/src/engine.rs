@@ -21,12 +21,13 @@ const LONGEST_SOCKET: usize = 107;
 #[derive(Clone, Debug)]
 pub struct Engine {
     paths: Paths,
+    network: Network,
 }
 
 impl Engine {
     /// The engine over the state root of this process.
     pub fn new(paths: Paths) -> Engine {
-        Engine { paths }
+        Engine { network: Network::open(paths.root(), paths.run()), paths }
     }
 
     /// Where its state lies.
@@ -41,7 +42,7 @@ impl Engine {
 
     /// The network.
     pub fn network(&self) -> Network {
-        Network::open(self.paths.root(), self.paths.run())
+        self.network.clone()
     }
 
     /// All containers, or only those that run; the newest first. What killed processes left behind is cleaned up first.
@@ -122,9 +123,10 @@ impl Engine {
         Ok(removals)
     }
 
-    /// Deletes the files of removed images.
+    /// Deletes the files of removed images and containers.
     pub fn sweep(&self) -> Result<()> {
-        Ok(self.images()?.empty_trash()?)
+        self.images()?.empty_trash()?;
+        self.empty_graves()
     }
 
     /// Lets a process of its own delete them: a large tree takes seconds.

@@ -67,6 +67,11 @@ impl Paths {
         self.root.join("removed")
     }
 
+    /// Held by who deletes those files.
+    pub fn removed_lock(&self) -> PathBuf {
+        self.run.join("removed.lock")
+    }
+
     /// The directory of the event log.
     pub fn events(&self) -> PathBuf {
         self.root.join("events")

@@ -52,10 +52,12 @@ pub fn resume(engine: &Engine) -> Outcome {
 
 /// `rm`. As with Docker, removing by force what is not there is no failure.
 pub fn remove(engine: &Engine, arguments: RmArgs) -> Outcome {
-    for_each(&arguments.names, |name| match engine.remove(name, arguments.force) {
+    let outcome = for_each_at_once(&arguments.names, |name| match engine.remove(name, arguments.force) {
         Err(Error::NoSuchContainer(_)) if arguments.force => Ok(()),
         result => result,
-    })
+    });
+    engine.sweep_in_background()?;
+    outcome
 }
 
 /// `rename`.

@@ -23,7 +23,7 @@ pub fn cleanup(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// `sweep`: deletes the files of removed images. Run in the background after `rmi`.
+/// `sweep`: deletes the files of removed images and containers. Run in the background after `rmi` and `rm`.
 pub fn sweep() -> ExitCode {
     match engine().sweep() {
         Ok(()) => ExitCode::SUCCESS,

@@ -184,15 +184,25 @@ fn for_each(names: &[String], mut act: impl FnMut(&str) -> Result<(), Error>) ->
     tell_each(names.iter().map(|name| (name, act(name))))
 }
 
-/// As [`for_each`], for what may take a while: all at once.
+/// As many things as Docker does at once.
+const AT_ONCE: usize = 50;
+
+/// As [`for_each`], for what may take a while: several at once.
 fn for_each_at_once(names: &[String], act: impl Fn(&str) -> Result<(), Error> + Sync) -> Outcome {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = names.iter().map(|name| (name, scope.spawn(|| act(name)))).collect();
-        tell_each(threads.into_iter().map(|(name, thread)| match thread.join() {
-            Ok(result) => (name, result),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }))
-    })
+    let mut outcome = ExitCode::SUCCESS;
+    for names in names.chunks(AT_ONCE) {
+        let code = std::thread::scope(|scope| {
+            let threads: Vec<_> = names.iter().map(|name| (name, scope.spawn(|| act(name)))).collect();
+            tell_each(threads.into_iter().map(|(name, thread)| match thread.join() {
+                Ok(result) => (name, result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }))
+        })?;
+        if code != ExitCode::SUCCESS {
+            outcome = code;
+        }
+    }
+    Ok(outcome)
 }
 
 fn tell_each<'a>(results: impl Iterator<Item = (&'a String, Result<(), Error>)>) -> Outcome {

@@ -19,10 +19,21 @@ impl Engine {
                 result => result?,
             }
         }
-        for id in names_in(&self.paths().removed())? {
-            remove_tree(&self.paths().removed().join(id))?;
+        // Somebody may be at work on them.
+        match Lock::try_acquire(&self.paths().removed_lock())? {
+            Some(lock) => self.delete_removed(&lock),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Deletes the files of removed containers, whoever removed them.
+    pub(crate) fn empty_graves(&self) -> Result<()> {
+        self.delete_removed(&Lock::acquire(&self.paths().removed_lock())?)
+    }
+
+    fn delete_removed(&self, _lock: &Lock) -> Result<()> {
+        let removed = self.paths().removed();
+        names_in(&removed)?.into_iter().try_for_each(|id| remove_tree(&removed.join(id)))
     }
 
     /// As [`Engine::reconcile`], and also removes directories of containers that were never made whole.

@@ -166,6 +166,16 @@ pub fn ids(paths: &Paths) -> Result<Vec<String>> {
     names.collect::<std::io::Result<_>>().map_err(|source| Error::file(directory, source))
 }
 
+/// Whether there is no container, made whole or not.
+pub fn are_none(paths: &Paths) -> Result<bool> {
+    let directory = paths.containers();
+    match fs::read_dir(&directory) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(Error::file(directory, source)),
+    }
+}
+
 /// Finds a container by full id, name, or unique beginning of an id, in this order, as Docker does.
 pub fn find(paths: &Paths, wanted: &str) -> Result<Record> {
     let wanted = wanted.strip_prefix('/').unwrap_or(wanted);

@@ -10,10 +10,10 @@ use crate::files;
 use porthole_runtime::client::{self, MonitorClient};
 use porthole_runtime::state::State;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Engine {
-    /// Removes a container; one that runs only by force, with SIGKILL.
+    /// Removes a container; one that runs only by force, with SIGKILL. Its files are deleted by [`Engine::sweep`].
     pub fn remove(&self, name: &str, force: bool) -> Result<()> {
         let record = self.find(name)?;
         if force {
@@ -36,7 +36,7 @@ impl Engine {
         if self.paths().active(&record.id).exists() {
             self.release(&record, config.as_ref())?;
         }
-        self.delete(&record, config.as_ref())
+        self.bury(&record, config.as_ref()).map(drop)
     }
 
     /// Kills a container whatever its records and its monitor are like.
@@ -123,7 +123,7 @@ impl Engine {
             self.release(&record, config.as_ref())?;
         }
         match &config {
-            Some(made) if made.host.auto_remove => self.delete(&record, config.as_ref()),
+            Some(made) if made.host.auto_remove => remove_tree(&self.bury(&record, config.as_ref())?),
             _ => Ok(()),
         }
     }
@@ -147,12 +147,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a container whose lock is held and that holds nothing. It is gone with the rename; its files follow.
-    fn delete(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
-        let removed = self.paths().removed();
-        files::create_private_directory(&removed)?;
-        let grave = removed.join(&record.id);
-        fs::rename(record.directory(), &grave).map_err(|source| Error::file(record.directory(), source))?;
+    /// Removes a container whose lock is held and that holds nothing. It is gone with the rename; its files are now where
+    /// this tells.
+    fn bury(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<PathBuf> {
+        let grave = self.move_to_removed(record)?;
         match config {
             Some(config) => {
                 names::release(self.paths(), &config.name, &record.id)?;
@@ -160,12 +158,20 @@ impl Engine {
             }
             None => names::release_all(self.paths(), &record.id)?,
         }
-        remove_tree(&grave)?;
-        if !self.is_system_root() && record::ids(self.paths())?.is_empty() {
+        if !self.is_system_root() && record::are_none(self.paths())? {
             // Roots come and go; what they share with nobody goes with their last container.
             self.remove_parent_cgroup()?;
         }
-        Ok(())
+        Ok(grave)
+    }
+
+    /// Moves a container to where its files are deleted.
+    pub(super) fn move_to_removed(&self, record: &Record) -> Result<PathBuf> {
+        let removed = self.paths().removed();
+        files::create_private_directory(&removed)?;
+        let grave = removed.join(&record.id);
+        fs::rename(record.directory(), &grave).map_err(|source| Error::file(record.directory(), source))?;
+        Ok(grave)
     }
 }
 
