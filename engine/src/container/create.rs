@@ -103,9 +103,7 @@ impl Engine {
         options: CreateOptions,
         next: Next,
     ) -> Result<(Created, Lock)> {
-        files::create_private_directory(record.directory())?;
-        // Held until the record is whole: a directory without a record that nobody locks was left by a killed process.
-        let lock = Lock::acquire(&record.path("lock"))?;
+        let lock = make_directory(record)?;
         if next == Next::Start {
             // If we are killed before it is started, the next command finds it by this.
             self.mark(&record.id, FRESH)?;
@@ -187,6 +185,18 @@ fn create_id_file(path: &Path) -> Result<File> {
         )),
         _ => Error::file(path, error),
     })
+}
+
+/// Makes its directory and locks it until the record is whole: a directory without a record that nobody locks was left by
+/// a killed process. Ours is taken for one, too, by who looks before it is locked.
+fn make_directory(record: &Record) -> Result<Lock> {
+    loop {
+        files::create_private_directory(record.directory())?;
+        match record.lock() {
+            Err(Error::NoSuchContainer(_)) => {}
+            lock => return lock,
+        }
+    }
 }
 
 /// `-v` makes a directory of the host that is missing, as Docker does.

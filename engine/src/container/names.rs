@@ -1,5 +1,6 @@
 //! Names of containers: checked, generated, and reserved so that no two containers share one.
 
+use super::record::Record;
 use crate::error::{Error, Result};
 use crate::identity::random_bytes;
 use crate::paths::Paths;
@@ -83,6 +84,8 @@ pub fn reserve(paths: &Paths, name: &str, id: &str) -> Result<String> {
     }
     match claim(paths, name, id)? {
         None => Ok(name.to_owned()),
+        // A rename of this container was killed before it was done.
+        Some(owner) if owner == id => Ok(name.to_owned()),
         Some(owner) => Err(Error::NameInUse { name: name.to_owned(), id: owner }),
     }
 }
@@ -112,11 +115,12 @@ pub fn release(paths: &Paths, name: &str, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gives back whatever name a container has whose record cannot say.
-pub fn release_all(paths: &Paths, id: &str) -> Result<()> {
+/// Gives back whatever names are reserved for a container, but for the one to keep.
+pub fn release_all(paths: &Paths, id: &str, keep: Option<&str>) -> Result<()> {
     let directory = paths.names();
     let entries = fs::read_dir(&directory).map_err(|source| Error::file(directory, source))?;
-    entries.flatten().try_for_each(|entry| release(paths, &entry.file_name().to_string_lossy(), id))
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| Some(name.as_str()) != keep).try_for_each(|name| release(paths, &name, id))
 }
 
 /// Whose the name is.
@@ -127,8 +131,8 @@ pub fn lookup(paths: &Paths, name: &str) -> Result<Option<String>> {
     owner(&paths.names().join(name))
 }
 
-/// Links the name to the id; answers with the owner when another container has it. A link to a container that is gone
-/// was left by a killed process, and is taken over.
+/// Links the name to the id; answers with the owner when a container has it. A link that a killed process left is taken
+/// over.
 fn claim(paths: &Paths, name: &str, id: &str) -> Result<Option<String>> {
     let link = paths.names().join(name);
     loop {
@@ -142,11 +146,25 @@ fn claim(paths: &Paths, name: &str, id: &str) -> Result<Option<String>> {
             Err(source) => return Err(Error::file(link, source)),
         }
         match owner(&link)? {
-            Some(owner) if paths.container(&owner).exists() => return Ok(Some(owner)),
-            Some(stale) => take_over(paths, &link, &stale, id)?,
+            Some(owner) if owner == id || !take_if_left(paths, name, &owner, id)? => return Ok(Some(owner)),
+            Some(_) => {}
             None => {}
         }
     }
+}
+
+/// Takes a link over unless its owner has the name, or somebody is at work on the owner who may be about to give it.
+fn take_if_left(paths: &Paths, name: &str, owner: &str, id: &str) -> Result<bool> {
+    let record = Record::new(paths, owner);
+    if record.bears(name)? {
+        return Ok(false);
+    }
+    let lock = record.try_lock()?;
+    if lock.is_none() && record.directory().exists() || record.bears(name)? {
+        return Ok(false);
+    }
+    take_over(paths, &paths.names().join(name), owner, id)?;
+    Ok(true)
 }
 
 /// Moves the stale link aside before looking at it again, so that of two that take over only one removes it.
@@ -182,8 +200,12 @@ mod tests {
         (directory, paths)
     }
 
-    fn container(paths: &Paths, id: &str) {
+    /// A container that has a name, or is to have one.
+    fn container(paths: &Paths, id: &str, name: Option<&str>) {
         fs::create_dir_all(paths.container(id)).unwrap();
+        if let Some(name) = name {
+            fs::write(paths.container(id).join("config.json"), format!("{{\"name\":\"{name}\"}}")).unwrap();
+        }
     }
 
     #[test]
@@ -199,8 +221,8 @@ mod tests {
     #[test]
     fn a_name_is_reserved_once() {
         let (_directory, paths) = paths();
-        container(&paths, "1111");
-        container(&paths, "2222");
+        container(&paths, "1111", Some("web"));
+        container(&paths, "2222", None);
         assert_eq!(reserve(&paths, "/web", "1111").unwrap(), "web");
         assert!(matches!(reserve(&paths, "web", "2222"), Err(Error::NameInUse { id, .. }) if id == "1111"));
         release(&paths, "web", "2222").unwrap();
@@ -212,22 +234,38 @@ mod tests {
     #[test]
     fn a_container_without_a_record_gives_back_its_name_and_no_other() {
         let (_directory, paths) = paths();
-        container(&paths, "1111");
-        container(&paths, "2222");
+        container(&paths, "1111", None);
+        container(&paths, "2222", None);
         reserve(&paths, "web", "1111").unwrap();
         reserve(&paths, "db", "2222").unwrap();
-        release_all(&paths, "1111").unwrap();
+        release_all(&paths, "1111", None).unwrap();
         assert_eq!(lookup(&paths, "web").unwrap(), None);
         assert_eq!(lookup(&paths, "db").unwrap().as_deref(), Some("2222"));
     }
 
     #[test]
+    fn a_name_that_a_killed_rename_left_is_anybodys() {
+        let (_directory, paths) = paths();
+        container(&paths, "1111", Some("web"));
+        container(&paths, "2222", Some("db"));
+        reserve(&paths, "web", "1111").unwrap();
+        reserve(&paths, "shop", "1111").unwrap();
+        assert_eq!(reserve(&paths, "shop", "1111").unwrap(), "shop", "of the same container above all");
+        let renames = crate::files::Lock::acquire(&paths.container("1111").join("lock")).unwrap();
+        assert!(matches!(reserve(&paths, "shop", "2222"), Err(Error::NameInUse { .. })), "it may be under way");
+        drop(renames);
+        assert_eq!(reserve(&paths, "shop", "2222").unwrap(), "shop");
+        release_all(&paths, "1111", Some("web")).unwrap();
+        assert_eq!(lookup(&paths, "web").unwrap().as_deref(), Some("1111"));
+    }
+
+    #[test]
     fn a_name_left_behind_is_taken_over() {
         let (_directory, paths) = paths();
-        container(&paths, "1111");
+        container(&paths, "1111", None);
         reserve(&paths, "web", "1111").unwrap();
         fs::remove_dir(paths.container("1111")).unwrap();
-        container(&paths, "2222");
+        container(&paths, "2222", None);
         assert_eq!(reserve(&paths, "web", "2222").unwrap(), "web");
         assert_eq!(lookup(&paths, "web").unwrap().as_deref(), Some("2222"));
     }
@@ -235,7 +273,7 @@ mod tests {
     #[test]
     fn generated_names_are_valid_and_differ() {
         let (_directory, paths) = paths();
-        container(&paths, "1111");
+        container(&paths, "1111", None);
         let names: std::collections::BTreeSet<String> =
             (0..20).map(|_| reserve_generated(&paths, "1111").unwrap()).collect();
         assert_eq!(names.len(), 20);

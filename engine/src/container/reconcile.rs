@@ -1,5 +1,6 @@
 //! Finding what killed processes left behind, and finishing their work.
 
+use super::names;
 use super::record::{self, Record};
 use super::remove::remove_tree;
 use crate::engine::Engine;
@@ -40,9 +41,11 @@ impl Engine {
     pub fn reconcile_all(&self) -> Result<()> {
         for id in record::ids(self.paths())? {
             let record = Record::new(self.paths(), &id);
-            // A damaged record is whole, and for the user to remove.
-            if matches!(record.config(), Ok(None)) {
-                self.remove_unfinished(&record)?;
+            match record.config() {
+                Ok(None) => self.remove_unfinished(&record)?,
+                Ok(Some(_)) if record.renaming().exists() => self.finish_rename(&record)?,
+                // A damaged record is whole, and for the user to remove.
+                _ => {}
             }
         }
         self.reconcile()
@@ -53,7 +56,7 @@ impl Engine {
             return self.release(record, None);
         }
         // Whoever holds the lock is at work on it, and will leave it in order.
-        let Some(lock) = try_lock(record)? else { return Ok(()) };
+        let Some(lock) = record.try_lock()? else { return Ok(()) };
         let live = record.live()?;
         if record::is_active(live.state.status) && !live.stale {
             return Ok(());
@@ -63,18 +66,22 @@ impl Engine {
     }
 
     fn remove_unfinished(&self, record: &Record) -> Result<()> {
-        let Some(_lock) = try_lock(record)? else { return Ok(()) };
-        if record.config()?.is_none() {
-            remove_tree(record.directory())?;
+        let Some(_lock) = record.try_lock()? else { return Ok(()) };
+        if record.config()?.is_some() {
+            return Ok(());
         }
-        Ok(())
+        names::release_all(self.paths(), &record.id, None)?;
+        // In one step: whoever is about to make it whole after all finds it gone, and not some of its files.
+        match self.move_to_removed(record) {
+            // Whoever failed to make it has removed it.
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+            moved => remove_tree(&moved?),
+        }
     }
-}
 
-fn try_lock(record: &Record) -> Result<Option<Lock>> {
-    match Lock::try_acquire(&record.path("lock")) {
-        Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-        lock => lock,
+    fn finish_rename(&self, record: &Record) -> Result<()> {
+        let Some(_lock) = record.try_lock()? else { return Ok(()) };
+        record.config()?.map_or(Ok(()), |config| self.settle_names(record, &config.name))
     }
 }
 

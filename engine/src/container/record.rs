@@ -7,6 +7,7 @@ use crate::files::{self, Durability, Lock};
 use crate::paths::Paths;
 use porthole_network::Endpoint;
 use porthole_runtime::state::{HealthStatus, State, Status};
+use serde::Deserialize;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -79,6 +80,24 @@ impl Record {
         files::write_json(&self.path("state.json"), state, Durability::Volatile)
     }
 
+    /// Whether it goes by this name. One whose record is damaged may: it is to be found, so that it can be removed.
+    pub fn bears(&self, name: &str) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        match files::read_json::<Named>(&self.path("config.json")) {
+            Ok(named) => Ok(named.is_some_and(|named| named.name == name)),
+            Err(Error::Record { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The mark of one that is being renamed: names other than its own may be reserved for it.
+    pub fn renaming(&self) -> PathBuf {
+        self.path("renaming")
+    }
+
     /// Its OCI spec as it was started last.
     pub fn spec(&self) -> Result<oci_spec::runtime::Spec> {
         files::read_json(&self.path("spec.json"))?.ok_or_else(|| Error::NotRunning(self.id.clone()))
@@ -102,10 +121,21 @@ impl Record {
             if !self.directory.exists() {
                 return Err(Error::NoSuchContainer(self.id.clone()));
             }
-            let lock = Lock::acquire(&path)?;
-            if lock.is_current(&path) {
-                return Ok(lock);
+            match Lock::acquire(&path) {
+                Ok(lock) if lock.is_current(&path) => return Ok(lock),
+                // It was removed meanwhile.
+                Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                lock => drop(lock?),
             }
+        }
+    }
+
+    /// As [`Record::lock`], if no other command has it and it is there.
+    pub fn try_lock(&self) -> Result<Option<Lock>> {
+        let path = self.path("lock");
+        match Lock::try_acquire(&path) {
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            lock => Ok(lock?.filter(|lock| lock.is_current(&path))),
         }
     }
 }
@@ -183,10 +213,11 @@ pub fn find(paths: &Paths, wanted: &str) -> Result<Record> {
     if is_hex && wanted.len() == 64 && paths.container(wanted).exists() {
         return Ok(Record::new(paths, wanted));
     }
-    if let Some(id) = names::lookup(paths, wanted)?
-        && paths.container(&id).join("config.json").exists()
-    {
-        return Ok(Record::new(paths, &id));
+    if let Some(id) = names::lookup(paths, wanted)? {
+        let record = Record::new(paths, &id);
+        if record.bears(wanted)? {
+            return Ok(record);
+        }
     }
     if !is_hex {
         return Err(Error::NoSuchContainer(wanted.to_owned()));

@@ -84,22 +84,26 @@ impl Engine {
         if new_name.strip_prefix('/').unwrap_or(new_name) == config.name {
             return Err(Error::InvalidOption("Renaming a container with the same name as its current name".to_owned()));
         }
-        let old_name = std::mem::replace(&mut config.name, names::reserve(self.paths(), new_name, &record.id)?);
-        match record.write_config(&config) {
-            Ok(()) => {
-                names::release(self.paths(), &old_name, &record.id)?;
-                let live = record.live()?;
-                if record::is_active(live.state.status) {
-                    self.tell_monitor(&record, &config, &live)?;
-                }
-                self.record_event(&config, "rename", &[("oldName", &format!("/{old_name}"))]);
-                Ok(())
-            }
-            Err(error) => {
-                names::release(self.paths(), &config.name, &record.id)?;
-                Err(error)
-            }
+        // Until the mark is gone, whoever removes it or puts things in order gives back all names but that in its record.
+        fs::write(record.renaming(), "").map_err(|source| Error::file(record.renaming(), source))?;
+        let renamed = names::reserve(self.paths(), new_name, &record.id).and_then(|new_name| {
+            let old_name = std::mem::replace(&mut config.name, new_name);
+            record.write_config(&config).map(|()| old_name)
+        });
+        self.settle_names(&record, &record.existing_config()?.name)?;
+        let old_name = renamed?;
+        let live = record.live()?;
+        if record::is_active(live.state.status) {
+            self.tell_monitor(&record, &config, &live)?;
         }
+        self.record_event(&config, "rename", &[("oldName", &format!("/{old_name}"))]);
+        Ok(())
+    }
+
+    /// Gives back what names are reserved for a container but its own. The caller holds its lock.
+    pub(super) fn settle_names(&self, record: &Record, name: &str) -> Result<()> {
+        names::release_all(self.paths(), &record.id, Some(name))?;
+        files::remove_if_there(&record.renaming())
     }
 
     /// Writes down the end of a container if nobody saw it, frees what it held, and removes it if it was made to be.
@@ -152,11 +156,13 @@ impl Engine {
     fn bury(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<PathBuf> {
         let grave = self.move_to_removed(record)?;
         match config {
-            Some(config) => {
+            Some(config) if !grave.join("renaming").exists() => {
                 names::release(self.paths(), &config.name, &record.id)?;
-                self.record_event(config, "destroy", &[]);
             }
-            None => names::release_all(self.paths(), &record.id)?,
+            _ => names::release_all(self.paths(), &record.id, None)?,
+        }
+        if let Some(config) = config {
+            self.record_event(config, "destroy", &[]);
         }
         if !self.is_system_root() && record::are_none(self.paths())? {
             // Roots come and go; what they share with nobody goes with their last container.
