@@ -19,7 +19,7 @@ pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
     let options = options::create_options(container, !detach)?;
     if detach {
         let created = engine.run_detached(options).map_err(Failure::of_start)?;
-        created.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
+        warn(&created.warnings);
         output::line(&created.id)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -57,7 +57,7 @@ fn streams(names: &[String], interactive: bool) -> Result<Attachment, Failure> {
 /// Starts containers that exist.
 pub fn start(engine: &Engine, arguments: StartArgs) -> Outcome {
     if !arguments.attach && !arguments.interactive {
-        return for_each(&arguments.names, |name| engine.start(name).map(drop));
+        return for_each(&arguments.names, |name| engine.start(name).map(|warnings| warn(&warnings)));
     }
     let [name] = &arguments.names[..] else {
         return Err(Failure::new("you cannot start and attach multiple containers at once", 1));
@@ -74,6 +74,10 @@ pub fn start(engine: &Engine, arguments: StartArgs) -> Outcome {
         Ok(finished) => attach::exit_code(finished),
         Err(error) => Ok(super::fail(&error.to_string(), code_of_start(&error))),
     }
+}
+
+fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
 }
 
 fn code_of_start(error: &porthole_engine::Error) -> i32 {

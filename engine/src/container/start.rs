@@ -7,6 +7,7 @@ use super::record::{self, Record};
 use super::resources::Resources;
 use super::seccomp::Version;
 use super::spec::{self, Facts};
+use super::ulimit;
 use super::user::UserDatabase;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -235,7 +236,7 @@ impl Engine {
                 Err(error) => return Err(launching.go(None).map_or_else(Error::from, |_| error)),
             },
         };
-        Ok((launching, warnings))
+        Ok((launching, [warnings, ulimit::lowered(&config.host.ulimits)].concat()))
     }
 
     /// Marks a container that may hold something of the kernel's from now on. What a start that was killed left of it is
