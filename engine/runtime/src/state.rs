@@ -2,8 +2,8 @@
 
 use crate::process::ProcessId;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Docker's container states.
@@ -98,6 +98,17 @@ impl State {
         fs::write(&new, serde_json::to_vec(self)?)?;
         fs::rename(new, directory.join(Self::FILE))
     }
+
+    /// As [`Self::save`] where the disk is full: writes over a file of the directory that nobody needs any more, whose space
+    /// is there, and makes that the record.
+    pub fn save_over(&self, directory: &Path, unneeded: &str) -> io::Result<()> {
+        let unneeded = directory.join(unneeded);
+        let text = serde_json::to_vec(self)?;
+        let mut file = OpenOptions::new().write(true).open(&unneeded)?;
+        file.write_all(&text)?;
+        file.set_len(text.len() as u64)?;
+        fs::rename(unneeded, directory.join(Self::FILE))
+    }
 }
 
 /// The identity of this boot of the machine, for [`State::boot_id`].
@@ -120,7 +131,12 @@ mod tests {
         assert_eq!(State::load(directory.path()).expect("no record is no error"), None);
         let state = State { status: Status::Restarting, exit_code: Some(137), restart_count: 3, ..State::default() };
         state.save(directory.path()).expect("saved");
-        assert_eq!(State::load(directory.path()).expect("readable"), Some(state));
+        assert_eq!(State::load(directory.path()).expect("readable"), Some(state.clone()));
+        fs::write(directory.path().join("other"), "x".repeat(1000)).expect("written");
+        let ended = State { status: Status::Exited, ..state };
+        ended.save_over(directory.path(), "other").expect("saved");
+        assert_eq!(State::load(directory.path()).expect("readable"), Some(ended));
+        assert!(!directory.path().join("other").exists());
         fs::write(directory.path().join(State::FILE), "{\"status\":\"paused\"}").expect("written");
         let sparse = State::load(directory.path()).expect("readable").expect("there");
         assert_eq!(sparse, State { status: Status::Paused, ..State::default() });

@@ -1,9 +1,9 @@
 //! From one state of the container to the next: started, ended, started again, ended for good.
 
 use super::container::{Failure, Prepared, Running};
-use super::daemon;
 use super::peer::Peer;
 use super::supervisor::{Phase, Supervisor};
+use super::{MonitorConfig, daemon};
 use crate::process::ProcessId;
 use crate::protocol::{Reply, WaitCondition};
 use crate::state::{self, State, Status};
@@ -151,9 +151,10 @@ impl Supervisor {
             self.state.status = Status::Exited;
         }
         self.state.monitor = None;
-        if let Err(error) = self.state.save(&self.config.directory) {
-            // Clients learn the code all the same; for others the record still names a monitor that is gone.
-            drop(error);
+        if self.state.save(&self.config.directory).is_err() {
+            // The disk is full. The next run gets a configuration of its own, so the record may take the place of ours. If
+            // that fails too, clients learn the code all the same; for others the record names a monitor that is gone.
+            let _ = self.state.save_over(&self.config.directory, MonitorConfig::FILE);
         }
         for peer in &mut self.peers {
             if peer.waits.is_some() || peer.attach.is_some() {

@@ -97,7 +97,10 @@ impl Supervisor {
         let state = State {
             monitor: Some(ProcessId::current()?),
             boot_id: state::boot_id()?,
+            // One that cannot be started has ended when it ended before.
+            started_at: earlier.started_at,
             finished_at: earlier.finished_at,
+            exit_code: earlier.exit_code,
             ..State::default()
         };
         Ok(Self {
