@@ -236,6 +236,9 @@ fn check(options: &CreateOptions) -> Result<()> {
             NetworkMode::Bridge | NetworkMode::Host | NetworkMode::None => {}
         }
     }
+    if !options.expose.is_empty() && matches!(host.network, NetworkMode::Container(_)) {
+        return refuse("conflicting options: port exposing and the container type network mode");
+    }
     if options.hostname.is_some() && matches!(host.network, NetworkMode::Container(_)) {
         return refuse("conflicting options: hostname and the network mode");
     }
