@@ -9,6 +9,7 @@ mod commands;
 mod host;
 mod leaks;
 mod neighbour;
+mod numbers;
 pub mod terminal;
 mod wait;
 
@@ -16,5 +17,6 @@ pub use commands::{Output, Running};
 pub use host::{BOX, Host};
 pub use leaks::{cgroup_name, parent_cgroups};
 pub use neighbour::{Neighbour, Netns, caller, datagram_caller, fetch};
+pub use numbers::Numbers;
 pub use terminal::Terminal;
 pub use wait::{eventually, eventually_some, pause};
