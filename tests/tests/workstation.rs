@@ -83,6 +83,23 @@ fn one_key_shows_a_request_crossing_nat_and_web_outlives_the_workstation() {
 }
 
 #[test]
+fn the_first_key_after_a_change_of_size_counts() {
+    let host = Host::new();
+    let mut terminal = host.workstation(120, 40);
+    terminal.expect_picture("no containers yet");
+    for (key, shown) in [("2", "USED BY"), ("6", "DETAILS"), ("1", "no containers")] {
+        terminal.resize(100, 30);
+        porthole_tests::pause(300);
+        terminal.resize(120, 40);
+        porthole_tests::pause(300);
+        terminal.type_(key);
+        terminal.expect_picture(shown);
+    }
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
 fn the_command_line_inside_takes_the_words_of_the_shell() {
     let host = Host::new();
     host.ok("run -d --name first box sleep 1000");

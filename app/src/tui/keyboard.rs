@@ -5,6 +5,7 @@ use super::message::Msg;
 use crossterm::event::{self, Event};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -42,6 +43,18 @@ fn wait() -> io::Result<()> {
     }
 }
 
+/// Has the kernel tell once more that there is input, by giving the terminal the modes that it has.
+///
+/// crossterm waits for input and signals together, edge-triggered (epoll(7)), and when it hears of both at once it forgets
+/// the input: the first key after a change of size would wait for the second.
+fn announce_input() {
+    let stdin = io::stdin();
+    // A terminal that cannot be asked is gone, which the next wait tells.
+    if let Ok(modes) = tcgetattr(&stdin) {
+        let _ = tcsetattr(&stdin, SetArg::TCSANOW, &modes);
+    }
+}
+
 /// Takes all events that are there; whether somebody still listens.
 fn drain(messages: &Sender<Msg>) -> io::Result<bool> {
     while event::poll(Duration::ZERO)? {
@@ -49,8 +62,12 @@ fn drain(messages: &Sender<Msg>) -> io::Result<bool> {
             Event::Key(key) => input::key(key).map(Msg::Key),
             Event::Mouse(mouse) => input::mouse(mouse).map(Msg::Mouse),
             Event::Paste(text) => Some(Msg::Paste(text)),
-            // SIGWINCH tells of another size; crossterm notices only when it is asked.
-            Event::Resize(..) | Event::FocusGained | Event::FocusLost => None,
+            // SIGWINCH tells of another size; crossterm notices only when it is asked, and that is when there is input.
+            Event::Resize(..) => {
+                announce_input();
+                None
+            }
+            Event::FocusGained | Event::FocusLost => None,
         };
         if message.is_some_and(|message| messages.blocking_send(message).is_err()) {
             return Ok(false);
