@@ -168,9 +168,11 @@ impl Tree {
     /// Selects the row at a screen position, and folds or unfolds it when that is on its mark. False when no row is there.
     pub fn click(&mut self, at: Position) -> bool {
         let Some(row) = self.window.hit(at) else { return false };
+        // What a click has folded since the last frame is gone from here.
+        let Some(&index) = self.shown.get(row) else { return false };
         self.window.select(Some(row));
         let area = self.window.area();
-        let mark = area.x + fold_column(&self.nodes[self.shown[row]], area.width);
+        let mark = area.x + fold_column(&self.nodes[index], area.width);
         if at.x == mark {
             self.toggle();
         }

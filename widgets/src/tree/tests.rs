@@ -143,6 +143,9 @@ fn a_click_selects_and_on_the_mark_unfolds() {
     assert!(tree.click(Position::new(2, 1)));
     assert_eq!((path(&tree).as_str(), tree.rows()), ("/State", 8));
     assert!(!tree.click(Position::new(2, 8)));
+    draw(&mut tree, 44, 9);
+    assert!(tree.click(Position::new(2, 1)), "folded again");
+    assert!(!tree.click(Position::new(2, 7)), "no frame was drawn since, and nothing is there any more");
 }
 
 /// Any value, hostile text included.
