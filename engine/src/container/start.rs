@@ -409,12 +409,12 @@ impl Engine {
     }
 
     /// Whether a container whose monitor does not answer has ended. A monitor closes its socket a moment before it writes
-    /// that down.
+    /// that down, and one that was killed a moment before it is gone.
     pub(super) fn has_ended(&self, record: &Record) -> Result<bool> {
         let begun = Instant::now();
         loop {
             let live = record.live()?;
-            let leaves = !live.monitor_lost && !self.paths().socket(&record.id).exists();
+            let leaves = !live.monitor_lost && MonitorClient::connect(&self.paths().socket(&record.id)).is_err();
             match record::is_active(live.state.status) {
                 true if leaves && begun.elapsed() < PARTING => thread::sleep(Duration::from_millis(1)),
                 is_active => return Ok(!is_active),

@@ -39,11 +39,12 @@ impl Engine {
         if !record::is_active(live.state.status) {
             return record.write_config(&config);
         }
-        if config.host.resources != before.host.resources {
+        // All that is asked for is done, be it recorded already: an update that was killed may have done a part.
+        if update.resources != Resources::default() {
             self.limit(&record, &before, &config)?;
         }
         record.write_config(&config)?;
-        if config.host.restart != before.host.restart {
+        if update.restart.is_some() {
             self.tell_monitor(&record, &config, &live)?;
         }
         Ok(())
