@@ -57,7 +57,10 @@ impl Traces {
     /// What is there now and was not before.
     pub fn since(&self) -> Vec<String> {
         let now = Traces::take();
-        let mut new: Vec<String> = now.mounts.difference(&self.mounts).map(|mount| format!("mount {mount}")).collect();
+        let mounts = now.mounts.difference(&self.mounts);
+        // What ip(8) makes of it the first time that it names a namespace, it stays.
+        let mounts = mounts.filter(|mount| mount.split(' ').nth(4) != Some("/run/netns"));
+        let mut new: Vec<String> = mounts.map(|mount| format!("mount {mount}")).collect();
         new.extend(now.links.difference(&self.links).map(|link| format!("link {link}")));
         if now.rules != self.rules {
             new.push(format!("rules {}", now.rules));

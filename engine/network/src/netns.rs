@@ -1,7 +1,8 @@
 //! Network namespaces: visiting one, and names for them under `/run/netns`.
 
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::UnmountFlags;
+use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change};
 use rustix::thread::LinkNameSpaceType;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -48,6 +49,7 @@ fn enter(netns: BorrowedFd<'_>) -> io::Result<()> {
 pub(crate) fn create(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
+        share(directory)?;
     }
     fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     let make = || {
@@ -58,6 +60,17 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
         Ok(rustix::mount::mount_bind(OWN, path)?)
     };
     thread::scope(|scope| scope.spawn(make).join()).expect("no panic in two system calls")
+}
+
+/// Makes a directory of namespaces the mount point that ip(8) makes of it. If ip did so later, it would cover the namespaces
+/// that are there, and they could not be removed any more.
+fn share(directory: &Path) -> io::Result<()> {
+    let share = || mount_change(directory, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
+    if share() == Err(Errno::INVAL) {
+        mount_bind_recursive(directory, directory)?;
+        share()?;
+    }
+    Ok(())
 }
 
 /// Releases a namespace from `path` and removes the file. That there is none is no error.

@@ -244,6 +244,8 @@ fn a_flushed_ruleset_is_written_again() {
 #[test]
 fn the_machine_outside() {
     on_a_host(|_| {
+        // As on a host where ip(8) has not made a namespace yet.
+        let _ = rustix::mount::unmount("/run/netns", rustix::mount::UnmountFlags::DETACH);
         let root = Root::new();
         let network = root.network();
         assert_eq!(outside::status(&network).unwrap(), None);
@@ -266,6 +268,9 @@ fn the_machine_outside() {
         assert_eq!(outside::up(&network).unwrap(), made);
         network.disconnect(&web.id).unwrap();
         network.teardown().unwrap();
+        let other = format!("{name}-other");
+        run(&format!("ip netns add {other}"));
+        run(&format!("ip netns del {other}"));
         for _ in 0..2 {
             outside::down(&network).unwrap();
         }
