@@ -50,10 +50,10 @@ impl Engine {
         self.list(all, |_| true)
     }
 
-    /// As [`Engine::containers`], but of those that publish no ports the places on the network are not told: among many
+    /// As [`Engine::containers`], but of those without ports the places on the network are not told: among many
     /// containers that takes a fourth of the time.
     pub fn containers_with_ports(&self, all: bool) -> Result<Vec<ContainerSummary>> {
-        self.list(all, ContainerConfig::publishes)
+        self.list(all, ContainerConfig::has_ports)
     }
 
     fn list(&self, all: bool, placed: fn(&ContainerConfig) -> bool) -> Result<Vec<ContainerSummary>> {

@@ -222,9 +222,9 @@ impl ContainerConfig {
         self.entrypoint.iter().chain(&self.command).cloned().collect()
     }
 
-    /// Whether it publishes ports while it runs.
-    pub fn publishes(&self) -> bool {
-        self.host.publish_all || !self.host.publish.is_empty()
+    /// Whether it publishes or declares ports.
+    pub fn has_ports(&self) -> bool {
+        !self.host.publish.is_empty() || !self.exposed_ports.is_empty()
     }
 
     /// Where its network comes from.

@@ -13,7 +13,6 @@ pub use stats::Stats;
 
 use crate::small_file;
 use layout::{Hierarchy, Layout};
-use nix::errno::Errno;
 use oci_spec::runtime::LinuxResources;
 use std::fs;
 use std::io;
@@ -194,17 +193,23 @@ impl Cgroup {
         }
     }
 
-    /// Removes it, once its processes have ended, with all cgroups below it. One that does not exist is removed already.
+    /// Removes it with all cgroups below it, and ends what processes are left. One that does not exist is removed already.
     pub fn remove(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + Duration::from_secs(5);
         for hierarchy in self.layout.hierarchies() {
             let directory = hierarchy.directory(&self.path);
+            let mut pause = Duration::from_micros(200);
             while let Err(error) = remove(&directory) {
-                // A process that has just been reaped may still be leaving.
                 if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() > deadline {
                     return Err(Error::at("remove", directory)(error));
                 }
-                std::thread::sleep(Duration::from_micros(200));
+                // A process that has just been reaped may still be leaving.
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
+                if pause > Duration::from_millis(1) {
+                    // Or it came while the others were ended.
+                    self.kill_all(libc::SIGKILL)?;
+                }
             }
         }
         Ok(())
@@ -294,18 +299,15 @@ fn make(directory: &Path) -> Result<bool> {
     }
 }
 
-/// Removes a cgroup and those below it.
+/// Removes a cgroup and those below it. Somebody else may do so at the same time.
 fn remove(directory: &Path) -> io::Result<()> {
+    let gone_is_removed = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
     match fs::remove_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.raw_os_error() != Some(Errno::EBUSY as i32) => return Err(error),
-        Err(_) => {}
-        Ok(()) => return Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+        result => return result.or_else(gone_is_removed),
     }
-    for child in subdirectories(directory)? {
-        remove(&child)?;
-    }
-    fs::remove_dir(directory)
+    let removed = subdirectories(directory).and_then(|children| children.iter().try_for_each(|child| remove(child)));
+    removed.and_then(|()| fs::remove_dir(directory)).or_else(gone_is_removed)
 }
 
 fn subdirectories(directory: &Path) -> io::Result<Vec<PathBuf>> {
