@@ -126,25 +126,28 @@ impl FixedLimitArgs {
 
 fn throttles(words: &[String], rate: fn(&str) -> Option<u64>) -> Result<Vec<Throttle>, String> {
     let throttle = |word: &String| {
-        let (path, text) = word.rsplit_once(':').ok_or_else(|| format!("bad format: {word}"))?;
-        if !path.starts_with("/dev/") {
-            return Err(format!("bad format for device path: {word}"));
-        }
+        let (path, text) = of_device(word)?;
         let rate = rate(text).filter(|rate| *rate > 0).ok_or_else(|| {
             format!("invalid rate for device: {word}. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional, for bytes only, and can be kb, mb, or gb")
         })?;
-        Ok(Throttle { path: PathBuf::from(path), rate })
+        Ok(Throttle { path, rate })
     };
     words.iter().map(throttle).collect()
 }
 
 fn weight(word: &str) -> Result<Throttle, String> {
-    let (path, weight) = word.rsplit_once(':').ok_or_else(|| format!("bad format: {word}"))?;
-    if !path.starts_with("/dev/") {
-        return Err(format!("bad format for device path: {word}"));
-    }
+    let (path, weight) = of_device(word)?;
     let rate = weight.parse().map_err(|_| format!("invalid weight for device: {word}"))?;
-    Ok(Throttle { path: PathBuf::from(path), rate })
+    Ok(Throttle { path, rate })
+}
+
+/// A device, and what is said of it.
+fn of_device(word: &str) -> Result<(PathBuf, &str), String> {
+    let (path, text) = word.rsplit_once(':').ok_or_else(|| format!("bad format: {word}"))?;
+    match path.starts_with("/dev/") {
+        true => Ok((PathBuf::from(path), text)),
+        false => Err(format!("bad format for device path: {word}")),
+    }
 }
 
 fn cgroup_file(word: &str) -> Result<(String, String), String> {

@@ -1,7 +1,7 @@
 //! `health.json`: what the last health checks of a container told, written by its monitor after each.
 
+use crate::record;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -36,18 +36,12 @@ impl HealthRecord {
 
     /// Reads the record of the container in `directory`; an empty one when none is there.
     pub fn load(directory: &Path) -> io::Result<Self> {
-        match fs::read(directory.join(Self::FILE)) {
-            Ok(text) => Ok(serde_json::from_slice(&text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error),
-        }
+        Ok(record::load(&directory.join(Self::FILE))?.unwrap_or_default())
     }
 
     /// Replaces the record of the container in `directory`. Not synced: it tells of a run, which no power cut survives.
     pub fn save(&self, directory: &Path) -> io::Result<()> {
-        let new = directory.join("health.json.new");
-        fs::write(&new, serde_json::to_vec(self)?)?;
-        fs::rename(new, directory.join(Self::FILE))
+        record::save(&directory.join(Self::FILE), self)
     }
 
     /// Adds a check; the oldest goes when there are too many.

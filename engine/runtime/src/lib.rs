@@ -13,6 +13,7 @@ pub mod monitor;
 pub mod mount;
 pub mod process;
 mod protocol;
+mod record;
 pub mod relay;
 pub mod sandbox;
 pub mod seccomp;

@@ -1,6 +1,7 @@
 //! `state.json`: what a container is doing, written by its monitor while that lives.
 
 use crate::process::ProcessId;
+use crate::record;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -84,19 +85,13 @@ impl State {
 
     /// Reads the record of the container in `directory`; `None` when it has none.
     pub fn load(directory: &Path) -> io::Result<Option<Self>> {
-        match fs::read(directory.join(Self::FILE)) {
-            Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        record::load(&directory.join(Self::FILE))
     }
 
     /// Replaces the record of the container in `directory`. Readers see the old one or the new one, never a part. It
     /// is not synced: after a power cut nothing runs, whatever the record says, and its boot id tells.
     pub fn save(&self, directory: &Path) -> io::Result<()> {
-        let new = directory.join("state.json.new");
-        fs::write(&new, serde_json::to_vec(self)?)?;
-        fs::rename(new, directory.join(Self::FILE))
+        record::save(&directory.join(Self::FILE), self)
     }
 
     /// As [`Self::save`] where the disk is full: writes over a file of the directory that nobody needs any more, whose space

@@ -1,6 +1,6 @@
 //! Which namespaces a container has of its own, and which it shares with the host or another container (namespaces(7)).
 
-use super::config::ContainerConfig;
+use super::config::{ContainerConfig, NetworkMode};
 use super::record::{self, Record};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -153,7 +153,6 @@ pub struct Joined {
 impl Engine {
     /// Refers to the containers that are named by their ids: their names may change, or become another's.
     pub(super) fn pin_donors(&self, config: &mut ContainerConfig) -> Result<()> {
-        use super::config::NetworkMode;
         let host = &mut config.host;
         let named = [
             match &mut host.network {
@@ -177,7 +176,6 @@ impl Engine {
 
     /// Looks up the namespaces that a container joins.
     pub(super) fn joined(&self, config: &ContainerConfig) -> Result<Joined> {
-        use super::config::NetworkMode;
         let mut joined = Joined::default();
         if let NetworkMode::Container(other) = &config.host.network {
             joined.network = Some(self.donor(other, "network", &mut joined.donors)?.join("ns/net"));

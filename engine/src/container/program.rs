@@ -2,11 +2,10 @@
 
 use super::config::ContainerConfig;
 use super::environment;
-use super::user::hides;
+use super::user::{hides, open_inside};
 use crate::engine::Engine;
 use crate::error::Result;
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-use std::fs::File;
+use rustix::fs::OFlags;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,17 +27,14 @@ impl ContainerConfig {
 
 /// What the topmost layer says that has the file or hides it.
 fn is_program(layers: &[PathBuf], file: &Path) -> bool {
-    layers.iter().find_map(|layer| executable(layer, file).then_some(true).or(hides(layer, file).then_some(false)))
-        == Some(true)
+    let decide =
+        |layer: &PathBuf| if executable(layer, file) { Some(true) } else { hides(layer, file).then_some(false) };
+    layers.iter().find_map(decide).unwrap_or(false)
 }
 
 /// Whether a layer has the file, and it can be executed. The end of a link may lie in another layer: it is believed.
 fn executable(layer: &Path, file: &Path) -> bool {
-    let found = File::open(layer).and_then(|layer| {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let found = openat2(&layer, file, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)?;
-        File::from(found).metadata()
-    });
+    let found = open_inside(layer, file, OFlags::PATH | OFlags::NOFOLLOW).and_then(|found| found.metadata());
     let fits = |kind: std::fs::FileType, mode: u32| kind.is_symlink() || (kind.is_file() && mode & 0o111 != 0);
     found.is_ok_and(|found| fits(found.file_type(), found.permissions().mode()))
 }
@@ -50,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_topmost_layer_decides() {
-        use rustix::fs::{CWD, FileType, mknodat};
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
         let (upper, lower) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let layers = [upper.path().to_owned(), lower.path().to_owned()];
         let sh = Path::new("bin/sh");

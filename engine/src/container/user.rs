@@ -146,12 +146,15 @@ pub(super) fn hides(root: &Path, name: &Path) -> bool {
     }
 }
 
+/// Opens what a layer has at a path. No link leads out of the layer.
+pub(super) fn open_inside(root: &Path, name: &Path, flags: OFlags) -> std::io::Result<File> {
+    let directory = File::open(root)?;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    Ok(openat2(&directory, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve)?.into())
+}
+
 fn read_inside(root: &Path, name: &Path) -> Option<String> {
-    let directory = File::open(root).ok()?;
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file =
-        openat2(&directory, name, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS).ok()?;
-    let file = File::from(file);
+    let file = open_inside(root, name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
