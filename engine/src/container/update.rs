@@ -52,9 +52,10 @@ impl Engine {
 
     /// Tells the monitor of an active container of a new restart policy or name.
     pub(super) fn tell_monitor(&self, record: &Record, config: &ContainerConfig, live: &Live) -> Result<()> {
+        // All else is as it was started with: what the container or the host has become since does not matter.
         let before: Option<MonitorConfig> = files::read_json(&record.path("monitor.json"))?;
-        let donors = before.map(|before| before.donors).unwrap_or_default();
-        let monitor = MonitorConfig { donors, ..self.monitor_config(record, config)? };
+        let before = before.map_or_else(|| self.monitor_config(record, config), Ok)?;
+        let monitor = MonitorConfig { restart: config.host.restart, events: self.subject(config), ..before };
         files::write_json(&record.path("monitor.json"), &monitor, Durability::Volatile)?;
         // A lost monitor restarts nothing and tells nothing, and the next one reads the record.
         if live.monitor_lost {
