@@ -19,6 +19,11 @@ fn declared_ports_are_published_at_random_ones() {
     host.ok("run -d --name quiet declared sleep 100");
     assert_eq!(host.inspect("quiet")["NetworkSettings"]["Ports"], json!({ "80/tcp": null, "53/udp": null }));
     assert_eq!(host.ok("ps -f name=quiet --format '{{.Ports}}'"), "53/udp, 80/tcp");
+    host.porthole_with("import -c 'EXPOSE 80 127.0.0.1:7001:81' - bold", archive::busybox()).ok();
+    host.ok("run -d --name bold -P bold httpd -f -h /www");
+    let ports = host.inspect("bold")["NetworkSettings"]["Ports"].clone();
+    assert!(ports["80/tcp"][0]["HostPort"].is_string(), "{ports}");
+    assert!(ports.get("81/tcp").is_none(), "an image does not say where on the host: {ports}");
     assert!(host.fails(125, "run --rm --expose x box true").contains("invalid range format for --expose: x"));
 }
 

@@ -333,12 +333,16 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
     })
 }
 
-/// `80`, `53/udp`, `8000-8010/tcp`, one by one.
-fn exposed_ports(text: &str) -> Result<Vec<String>> {
+/// `80`, `53/udp`, `8000-8010/tcp`, one by one. Where on the host they are published is not for such a text to say.
+pub(super) fn declared_ports(text: &str) -> Result<Vec<PortSpec>> {
     let ports = PortSpec::parse(text).ok().filter(|_| !text.contains(':'));
-    let ports = ports.ok_or_else(|| {
+    ports.ok_or_else(|| {
         Error::InvalidOption(format!("invalid range format for --expose: {text}: use PORT, PORT-PORT or PORT/udp"))
-    })?;
+    })
+}
+
+fn exposed_ports(text: &str) -> Result<Vec<String>> {
+    let ports = declared_ports(text)?;
     Ok(ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol)).collect())
 }
 

@@ -1,6 +1,7 @@
 //! Starting a container: its monitor, its network, and a client that attaches before anything is said.
 
 use super::config::{ContainerConfig, NetworkMode};
+use super::create::declared_ports;
 use super::logging::LogDriver;
 use super::namespaces::Joined;
 use super::record::{self, Record};
@@ -444,7 +445,7 @@ fn published_ports(config: &ContainerConfig) -> Result<Vec<PortSpec>> {
     if config.host.publish_all {
         // Strangers wrote the image's list: what is no port of a protocol that can be published stays unpublished.
         let declared: Vec<_> =
-            config.exposed_ports.iter().filter_map(|text| PortSpec::parse(text).ok()).flatten().collect();
+            config.exposed_ports.iter().filter_map(|text| declared_ports(text).ok()).flatten().collect();
         let is_published = |port: &PortSpec| {
             ports.iter().any(|own| (own.container_port, own.protocol) == (port.container_port, port.protocol))
         };
