@@ -2,6 +2,7 @@
 
 use porthole_tests::{Host, eventually};
 use serde_json::{Value, json};
+use std::fs;
 
 const CHECK: &str = "--health-cmd 'test -e /tmp/ok' --health-interval 50ms";
 
@@ -106,4 +107,21 @@ fn it_can_be_renamed_and_updated_without_the_user_that_its_checks_were_begun_for
     is(&host, "shop", "healthy");
     host.ok("kill shop");
     eventually("it stays away", || host.inspect("shop")["State"]["Status"] == "exited");
+}
+
+#[test]
+fn a_check_that_runs_ends_with_the_container_whosever_processes_it_sees() {
+    let host = Host::new();
+    let check = "--health-cmd 'sleep 7391' --health-interval 10ms";
+    host.ok(&format!("run -d --name web --pid host --restart always {check} box sh -c 'sleep 0.5; exit 1'"));
+    let monitor = host.monitor("web");
+    eventually("it is started again", || host.inspect("web")["RestartCount"].as_u64() >= Some(2));
+    let is_zombie = |child: &str| {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    };
+    eventually("all that has ended is reaped", || {
+        let children = fs::read_to_string(format!("/proc/{monitor}/task/{monitor}/children")).unwrap();
+        !children.split_whitespace().any(is_zombie)
+    });
 }

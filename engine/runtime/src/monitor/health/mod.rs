@@ -103,18 +103,26 @@ impl Supervisor {
 
     /// The container has ended: as Docker has it, it is not healthy any more.
     pub(super) fn end_health_checks(&mut self) {
-        if self.health.take().is_some() {
-            self.state.health = Some(HealthStatus::Unhealthy);
+        let Some(health) = self.health.take() else { return };
+        self.state.health = Some(HealthStatus::Unhealthy);
+        if let Turn::Running(mut probe) | Turn::Void(mut probe) = health.turn {
+            // Where the PID namespace is not the container's own it has not ended with the rest, and it is ours to reap.
+            probe.kill();
+            drop(probe.finish());
         }
     }
 
     /// A paused container cannot answer. A check that runs is ended, and does not count.
     pub(super) fn suspend_health_checks(&mut self) {
         let Some(health) = &mut self.health else { return };
-        if let Turn::Running(mut probe) = std::mem::replace(&mut health.turn, Turn::Next(Instant::now())) {
-            probe.kill();
-            health.turn = Turn::Void(probe);
-        }
+        health.turn = match std::mem::replace(&mut health.turn, Turn::Next(Instant::now())) {
+            Turn::Running(mut probe) => {
+                probe.kill();
+                Turn::Void(probe)
+            }
+            // One that an earlier pause has ended is still to be reaped.
+            other => other,
+        };
     }
 
     /// When a check begins or is ended for taking too long.
