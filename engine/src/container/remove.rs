@@ -141,7 +141,7 @@ impl Engine {
         }
         self.forget_in_runtime(record, config.map(|config| &config.host))?;
         let cgroup = self.cgroup_of(record)?;
-        cgroup.remove().map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
+        cgroup.destroy().map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
         files::remove_if_there(&self.paths().socket(&record.id))?;
         files::remove_if_there(&self.paths().active(&record.id))?;
         // Once a run, whoever came to clean up after it.

@@ -193,9 +193,19 @@ impl Cgroup {
         }
     }
 
-    /// Removes it with all cgroups below it, and ends what processes are left. One that does not exist is removed already.
+    /// Removes it, once its processes have ended, with all cgroups below it. One that does not exist is removed already.
     pub fn remove(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        self.remove_after(|| Ok(()))
+    }
+
+    /// As [`Self::remove`], and ends what processes are left or still come. Only for who knows that they are of a run that
+    /// is over: another run of the container has a cgroup at the same place.
+    pub fn destroy(&self) -> Result<()> {
+        self.remove_after(|| self.kill_all(libc::SIGKILL))
+    }
+
+    fn remove_after(&self, end_processes: impl Fn() -> Result<()>) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(2);
         for hierarchy in self.layout.hierarchies() {
             let directory = hierarchy.directory(&self.path);
             let mut pause = Duration::from_micros(200);
@@ -207,8 +217,7 @@ impl Cgroup {
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(20));
                 if pause > Duration::from_millis(1) {
-                    // Or it came while the others were ended.
-                    self.kill_all(libc::SIGKILL)?;
+                    end_processes()?;
                 }
             }
         }
