@@ -69,7 +69,7 @@ impl Paths {
 
     /// Held by who deletes those files.
     pub fn removed_lock(&self) -> PathBuf {
-        self.run.join("removed.lock")
+        self.root.join("removed.lock")
     }
 
     /// The directory of the event log.

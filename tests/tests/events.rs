@@ -40,6 +40,8 @@ fn what_only_the_monitor_sees_is_told_too() {
     host.ok("run -d --name greedy -m 16m box sh -c 'sleep 0.3; tail /dev/zero; sleep 100'");
     eventually("a kill is told while it runs", || actions("greedy") == "create start oom");
     assert_eq!(host.inspect("greedy")["State"]["OOMKilled"], true);
+    host.ok("run -d --name hasty -m 16m box sh -c 'tail /dev/zero; sleep 100'");
+    eventually("be it at its very beginning", || actions("hasty") == "create start oom");
     host.ok("rename greedy eater");
     host.ok("run -d --name eaten -m 16m box tail /dev/zero");
     eventually("it has ended", || host.status("eaten") == "exited");

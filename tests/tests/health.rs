@@ -90,6 +90,7 @@ fn commands_that_cannot_be_run_are_told() {
     assert!(host.fails(125, "run --no-healthcheck --health-cmd true box true").contains("conflicts"));
     assert!(host.fails(125, "run --health-interval 1us box true").contains("cannot be less than 1ms"));
     assert!(host.fails(125, "run --health-retries -1 box true").contains("cannot be negative"));
+    assert!(host.fails(125, "run --health-retries 4294967296 box true").contains("cannot be more than"));
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn it_can_be_renamed_and_updated_without_the_user_that_its_checks_were_begun_for
     let host = Host::new();
     host.ok(&format!("run -d --name web -u root {CHECK} --restart always box sleep 100"));
     host.ok("exec web sh -c ': >/etc/passwd'");
-    assert!(host.fails(1, "exec -u root web true").contains("unable to find user root"));
+    assert!(host.fails(126, "exec -u root web true").contains("unable to find user root"));
     host.ok("rename web shop");
     host.ok("update --restart no shop");
     assert_eq!(host.inspect("shop")["HostConfig"]["RestartPolicy"]["Name"], "no");

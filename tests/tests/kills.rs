@@ -1,5 +1,6 @@
 //! Processes killed at any moment of any command: the next command finds all in order, and nothing stays.
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use porthole_tests::{Host, Numbers, eventually};
@@ -215,4 +216,20 @@ fn a_killed_resume_is_finished_by_the_next() {
         let running: Vec<String> = names.iter().map(|name| host.status(name)).collect();
         assert_eq!(running, ["running"; 3], "killed after {delay:?}");
     }
+}
+
+#[test]
+fn a_monitor_waits_until_the_one_before_has_finished() {
+    let host = Host::new();
+    host.ok("create --name victim box sleep 100");
+    let directory = fs::File::open(host.container("victim")).unwrap();
+    let before = Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error).unwrap();
+    // One whose launcher is killed meanwhile makes nothing, now or later.
+    kill_after(spawn(&host, "start victim"), Duration::from_millis(100));
+    let start = spawn(&host, "start victim");
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(host.status("victim"), "created");
+    drop(before);
+    assert!(start.wait_with_output().unwrap().status.success());
+    assert_eq!(host.status("victim"), "running");
 }

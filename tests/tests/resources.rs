@@ -115,6 +115,19 @@ fn limits_change_while_a_container_runs() {
 }
 
 #[test]
+fn limits_change_between_two_runs() {
+    let host = Host::new();
+    host.ok("run -d --name again --restart always box false");
+    eventually("the pauses become long", || host.inspect("again")["RestartCount"].as_u64() > Some(4));
+    assert!(host.fails(1, "update --cpu-rt-runtime 1000 again").contains("cpu.rt_runtime"));
+    assert_eq!(host.inspect("again")["HostConfig"]["CpuRealtimeRuntime"], 0);
+    host.ok("update --pids-limit 40 again");
+    assert_eq!(host.inspect("again")["HostConfig"]["PidsLimit"], 40);
+    eventually("it is started with it", || host.inspect("again")["RestartCount"].as_u64() > Some(5));
+    host.ok("stop again");
+}
+
+#[test]
 fn a_new_restart_policy_holds_at_once() {
     let host = Host::new();
     host.ok("run -d --name again box sleep 100");

@@ -1,7 +1,7 @@
 //! Commands that change containers as wholes.
 
 use super::arguments::{KillArgs, Names, RenameArgs, RmArgs, StopArgs};
-use super::{Failure, Outcome, for_each, for_each_at_once, output};
+use super::{Failure, Outcome, for_each, for_each_at_once, output, sweep, warn};
 use porthole_engine::{Engine, Error};
 use std::process::ExitCode;
 
@@ -12,7 +12,9 @@ pub fn stop(engine: &Engine, arguments: StopArgs) -> Outcome {
 
 /// `restart`.
 pub fn restart(engine: &Engine, arguments: StopArgs) -> Outcome {
-    for_each(&arguments.names, |name| engine.restart(name, arguments.signal.as_deref(), arguments.timeout))
+    for_each(&arguments.names, |name| {
+        engine.restart(name, arguments.signal.as_deref(), arguments.timeout).map(|warnings| warn(&warnings))
+    })
 }
 
 /// `kill`.
@@ -47,7 +49,7 @@ pub fn wait(engine: &Engine, arguments: Names) -> Outcome {
 
 /// `resume`.
 pub fn resume(engine: &Engine) -> Outcome {
-    for_each(&engine.to_resume()?, |name| engine.start(name).map(drop))
+    for_each(&engine.to_resume()?, |name| engine.start(name).map(|warnings| warn(&warnings)))
 }
 
 /// `rm`. As with Docker, removing by force what is not there is no failure.
@@ -56,7 +58,7 @@ pub fn remove(engine: &Engine, arguments: RmArgs) -> Outcome {
         Err(Error::NoSuchContainer(_)) if arguments.force => Ok(()),
         result => result,
     });
-    engine.sweep_in_background()?;
+    sweep(engine);
     outcome
 }
 

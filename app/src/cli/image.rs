@@ -90,7 +90,7 @@ pub fn remove(engine: &Engine, arguments: &RmiArgs) -> Outcome {
             }
         }
     }
-    engine.sweep_in_background()?;
+    super::sweep(engine);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -178,6 +178,17 @@ fn execute(command: Command) -> Outcome {
     }
 }
 
+fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
+}
+
+/// Lets what was removed be deleted. It is removed all the same, and whoever removes something next tries again.
+fn sweep(engine: &Engine) {
+    if let Err(error) = engine.sweep_in_background() {
+        eprintln!("WARNING: the files of what was removed are not deleted yet: {error}");
+    }
+}
+
 /// Does something to each of several containers: the name of each is printed when it is done, each failure is one line,
 /// and the command fails if any did.
 fn for_each(names: &[String], mut act: impl FnMut(&str) -> Result<(), Error>) -> Outcome {

@@ -5,8 +5,9 @@ use super::{Failure, files};
 use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::{CreateOptions, HostConfig, Logging, NetworkMode, UserNamespace, units};
 
-/// Reads the options of a new container. `attached` says whether a client will be there from the start.
-pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<CreateOptions, Failure> {
+/// Reads the options of a new container. `attach_stdin` says whether a client will send its
+/// standard input from the start.
+pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<CreateOptions, Failure> {
     let usage = |message: String| Failure::new(message, 125);
     let mounts = arguments.mounts.mounts().map_err(usage)?;
     let host = HostConfig {
@@ -52,7 +53,7 @@ pub fn create_options(arguments: ContainerArgs, attached: bool) -> Result<Create
         expose: arguments.expose,
         tty: arguments.tty,
         open_stdin: arguments.interactive,
-        attach_stdin: attached,
+        attach_stdin,
         labels: files::labels(&arguments.label_file, &arguments.label)?,
         stop_signal: arguments.stop_signal,
         stop_timeout: arguments.stop_timeout,

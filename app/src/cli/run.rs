@@ -1,7 +1,7 @@
 //! `run` and `start`.
 
 use super::arguments::{RunArgs, StartArgs};
-use super::{Failure, Outcome, attach, for_each, options, output};
+use super::{Failure, Outcome, attach, for_each, options, output, warn};
 use porthole_engine::{Attachment, Engine};
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
     if !detach {
         attach::check_terminal(attachment.stdin, tty)?;
     }
-    let options = options::create_options(container, !detach)?;
+    let options = options::create_options(container, !detach && attachment.stdin)?;
     if detach {
         let created = engine.run_detached(options).map_err(Failure::of_start)?;
         warn(&created.warnings);
@@ -28,6 +28,7 @@ pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
     }
     // As with Docker, who sees nothing of the container at least learns its id.
     let created = engine.create(options).map_err(Failure::of_start)?;
+    warn(&created.warnings);
     output::line(&created.id)?;
     attach::exit_code(engine.start_attached(&created.id, &attachment).map_err(Failure::of_start)?)
 }
@@ -74,10 +75,6 @@ pub fn start(engine: &Engine, arguments: StartArgs) -> Outcome {
         Ok(finished) => attach::exit_code(finished),
         Err(error) => Ok(super::fail(&error.to_string(), code_of_start(&error))),
     }
-}
-
-fn warn(warnings: &[String]) {
-    warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
 }
 
 fn code_of_start(error: &porthole_engine::Error) -> i32 {

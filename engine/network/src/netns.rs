@@ -1,6 +1,6 @@
 //! Network namespaces: visiting one, and names for them under `/run/netns`.
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change};
 use rustix::thread::LinkNameSpaceType;
@@ -66,6 +66,9 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
 /// that are there, and they could not be removed any more.
 fn share(directory: &Path) -> io::Result<()> {
     let share = || mount_change(directory, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
+    let file = fs::File::open(directory)?;
+    // Two that find it not shared would cover each other's.
+    flock(&file, FlockOperation::LockExclusive)?;
     if share() == Err(Errno::INVAL) {
         mount_bind_recursive(directory, directory)?;
         share()?;

@@ -150,5 +150,6 @@ fn find_user(record: &Record, config: &ContainerConfig, options: &ExecOptions) -
     roots.extend(config.layers.iter().cloned());
     let wanted = options.user.as_deref().unwrap_or(&config.user);
     let groups = &config.host.confinement.groups;
-    UserDatabase::of_layers(&roots).resolve_with(wanted, groups).map_err(Error::InvalidOption)
+    let user = UserDatabase::of_layers(&roots).resolve_with(wanted, groups);
+    user.map_err(|message| Error::StartFailed { exit_code: 126, message })
 }

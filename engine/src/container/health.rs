@@ -45,6 +45,9 @@ pub fn check(asked: &Healthcheck) -> Result<()> {
     }
     match asked.retries {
         ..0 => Err(Error::InvalidOption("Retries in Healthcheck cannot be negative".to_owned())),
+        retries if u32::try_from(retries).is_err() => {
+            Err(Error::InvalidOption(format!("Retries in Healthcheck cannot be more than {}", u32::MAX)))
+        }
         _ => Ok(()),
     }
 }

@@ -86,10 +86,10 @@ impl Engine {
     }
 
     /// Stops a container if it runs, and starts it. One that is removed when it ends is not removed in between.
-    pub fn restart(&self, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<()> {
+    pub fn restart(&self, name: &str, signal: Option<&str>, timeout: Option<i64>) -> Result<Vec<String>> {
         let (record, config, live) = self.look_up(name)?;
         if !record::is_active(live.state.status) {
-            return self.start(name).map(drop);
+            return self.start(name);
         }
         // Whoever cleans up after the run that ends now has to wait, and then finds the next one.
         let lock = record.lock()?;
@@ -98,10 +98,10 @@ impl Engine {
             true => self.end(&record, &config, &live, signal, timeout)?,
             false => None,
         };
-        self.start_locked(record, lock)?;
+        let warnings = self.start_locked(record, lock)?;
         monitor.into_iter().for_each(MonitorClient::cleaned_up);
         self.record_event(&config, "restart", &[]);
-        Ok(())
+        Ok(warnings)
     }
 
     /// Ends the processes of an active container, and frees nothing: that is left to the caller, who then tells the

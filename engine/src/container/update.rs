@@ -72,10 +72,12 @@ impl Engine {
     fn limit(&self, record: &Record, before: &ContainerConfig, config: &ContainerConfig) -> Result<()> {
         let cgroup = self.cgroup_of(record)?;
         let mut limits = self.limits(record, &config.host.resources)?;
-        // One that is between two runs has no cgroup; the next run gets its limits from the spec.
-        if let Err(refusal) = cgroup.apply(&limits)
-            && cgroup.exists()
-        {
+        let applied = cgroup.apply(&limits).or_else(|refusal| match cgroup.exists() {
+            true => Err(refusal),
+            // One that is between two runs has none. It gets it now, or nobody would know what the kernel refuses.
+            false => cgroup.create().and_then(|()| cgroup.apply(&limits)),
+        });
+        if let Err(refusal) = applied {
             // Some limits may have been set before the one that was refused.
             let earlier = self.limits(record, &before.host.resources)?;
             let _ = cgroup.apply(&earlier);

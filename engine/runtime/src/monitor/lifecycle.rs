@@ -57,6 +57,7 @@ impl Supervisor {
             Some(delay) => {
                 self.state.error = failure.message;
                 self.state.exit_code = Some(failure.exit_code);
+                self.state.finished_at = Some(state::now());
                 self.wait_to_restart(failure.exit_code, delay);
             }
             None => self.fail(failure),
@@ -103,7 +104,10 @@ impl Supervisor {
         self.state.exit_code = Some(code);
         self.state.finished_at = Some(state::now());
         match self.restarts.after_exit(code, uptime) {
-            Some(delay) => self.wait_to_restart(code, delay),
+            Some(delay) => {
+                self.config.events.record("die", &[("exitCode", &code.to_string())]);
+                self.wait_to_restart(code, delay);
+            }
             None => self.end(code),
         }
         Ok(())
@@ -113,7 +117,6 @@ impl Supervisor {
         if let Phase::Running(running) = &self.phase {
             running.clear();
         }
-        self.config.events.record("die", &[("exitCode", &code.to_string())]);
         self.phase = Phase::Waiting(Instant::now() + delay);
         self.state.status = Status::Restarting;
         self.state.restart_count = self.restarts.count;
@@ -156,12 +159,13 @@ impl Supervisor {
             // that fails too, clients learn the code all the same; for others the record names a monitor that is gone.
             let _ = self.state.save_over(&self.config.directory, MonitorConfig::FILE);
         }
+        self.network = None;
+        self.turn = None;
         for peer in &mut self.peers {
             if peer.waits.is_some() || peer.attach.is_some() {
                 peer.send(Reply::Exited { code });
             }
         }
-        self.network = None;
     }
 
     /// The launcher left before it said go.

@@ -15,6 +15,7 @@ mod requests;
 mod restart;
 mod runtime;
 mod supervisor;
+mod turn;
 
 pub use crate::log::LogConfig;
 pub use health::HealthCheck;
@@ -28,9 +29,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use supervisor::Supervisor;
+use turn::Turn;
 
 /// `monitor.json` in the container's directory: all that a monitor needs to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,8 +130,9 @@ pub fn main(container_dir: &Path) -> ExitCode {
             return ExitCode::from(125);
         }
     };
-    let supervisor = match MonitorConfig::load(container_dir).and_then(Supervisor::new) {
-        Ok(supervisor) => supervisor,
+    let supervisor = match take_over(container_dir, &control) {
+        Ok(Some(supervisor)) => supervisor,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
             let mut launcher = Peer::new(control);
             launcher.send(Reply::Failed { exit_code: 125, message: &error.to_string() });
@@ -137,5 +142,15 @@ pub fn main(container_dir: &Path) -> ExitCode {
     match supervisor.run(control) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Becomes the container's one monitor. `None` when the launcher was killed before anything was made; what it left is
+/// cleaned up.
+fn take_over(container_dir: &Path, control: &UnixStream) -> io::Result<Option<Supervisor>> {
+    let config = MonitorConfig::load(container_dir)?;
+    match Turn::wait(container_dir, control.as_fd())? {
+        Some(turn) => Supervisor::new(config, turn).map(Some),
+        None => daemon::spawn_detached(&config.cleanup).map(|()| None),
     }
 }

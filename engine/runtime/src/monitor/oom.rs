@@ -12,6 +12,8 @@ impl Supervisor {
         if let Phase::Running(running) = &self.phase {
             // Without a watch its kills are still found when it ends.
             self.oom_watch = running.cgroup.watch_oom().ok().flatten();
+            // What happened before there was a watch.
+            self.oom_look_at = self.oom_watch.is_some().then(Instant::now);
         }
     }
 

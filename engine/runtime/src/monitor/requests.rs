@@ -148,6 +148,9 @@ impl Supervisor {
                     false => Ok(()),
                 }
             }
+            Request::Pause if self.state.status == Status::Paused => {
+                Err(io::Error::other("the container is already paused"))
+            }
             Request::Pause => self.set_paused(true),
             Request::Resume => self.set_paused(false),
             _ => Ok(()),

@@ -5,6 +5,7 @@ use super::health::Health;
 use super::listener::Listener;
 use super::peer::Peer;
 use super::restart::Restarts;
+use super::turn::Turn;
 use super::{MonitorConfig, memory};
 use crate::cgroup::OomWatch;
 use crate::log::{Stream, Writer};
@@ -41,6 +42,8 @@ pub(super) struct Supervisor {
     pub(super) settle_at: Option<Instant>,
     pub(super) peers: Vec<Peer>,
     pub(super) listener: Option<Listener>,
+    /// Until the container has ended for good.
+    pub(super) turn: Option<Turn>,
     signals: Signals,
     log: Option<Writer>,
     pub(super) network: Option<KeptNetwork>,
@@ -90,7 +93,7 @@ enum Source {
 }
 
 impl Supervisor {
-    pub(super) fn new(config: MonitorConfig) -> io::Result<Self> {
+    pub(super) fn new(config: MonitorConfig, turn: Turn) -> io::Result<Self> {
         let dropped = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGPIPE];
         let signals = Signals::catch(&[Signal::SIGTERM], &dropped)?;
         let earlier = State::load(&config.directory)?.unwrap_or_default();
@@ -112,6 +115,7 @@ impl Supervisor {
             settle_at: None,
             peers: Vec::new(),
             listener: Some(Listener::bind(config.socket.clone())?),
+            turn: Some(turn),
             signals,
             log: config.log.clone().map(Writer::open).transpose()?,
             network: None,

@@ -57,7 +57,8 @@ pub(super) fn clone_into(
                 .during(|| "make a process in a user namespace".into());
             match made {
                 Ok(None) => {
-                    drop(parent);
+                    // The parent must not wait for its end if the helper does not tell of it.
+                    drop((parent, writer));
                     run(&child, body)
                 }
                 // If it cannot be written, the parent finds nothing to read.
