@@ -14,6 +14,8 @@ mod compression;
 mod digest;
 mod error;
 mod fs;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod healthcheck;
 mod import;
 mod inspect;
