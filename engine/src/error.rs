@@ -66,6 +66,14 @@ pub enum Error {
         /// What the client met.
         source: porthole_runtime::client::Error,
     },
+    /// A path of an image or a container cannot be what is asked for.
+    #[error("{}: {problem}", path.display())]
+    Inside {
+        /// As it was named.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The cgroup could not be used.
     #[error("cgroup of container {name}: {source}")]
     Cgroup {

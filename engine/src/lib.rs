@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod files;
 mod identity;
+pub mod inside;
 pub mod lab;
 mod parallel;
 mod paths;

@@ -9,7 +9,15 @@ const FEW: usize = 16;
 
 /// What `look` tells of each item, in their order.
 pub fn map<T: Sync, R: Send>(items: &[T], look: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = if items.len() > FEW { processors().min(MOST) } else { 1 };
+    spread(items, if items.len() > FEW { processors().min(MOST) } else { 1 }, look)
+}
+
+/// As [`map`], of items each of which takes longer than a thread is started.
+pub fn map_long<T: Sync, R: Send>(items: &[T], look: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    spread(items, processors().min(MOST).min(items.len()).max(1), look)
+}
+
+fn spread<T: Sync, R: Send>(items: &[T], threads: usize, look: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let (ours, others) = items.split_at(items.len().div_ceil(threads));
     let look_at = |part: &[T]| part.iter().map(&look).collect::<Vec<R>>();
     thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
+use super::groups::{ContainerCommand, ImageCommand};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
 use super::mounts::MountArgs;
@@ -78,6 +79,12 @@ pub enum Command {
     Rmi(RmiArgs),
     /// Show the history of an image
     History(HistoryArgs),
+    /// Look inside images, and every command on images in its long form: image ls, image rm, image inspect
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// Look inside containers, and every command on containers in its long form: container ls, container rm
+    #[command(subcommand)]
+    Container(ContainerCommand),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
     /// Follow packets through address translation, hop by hop

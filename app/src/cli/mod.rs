@@ -11,9 +11,11 @@ mod exec;
 mod files;
 mod filters;
 mod format;
+mod groups;
 mod health;
 mod image;
 mod image_list;
+mod inside;
 mod inspect;
 pub mod internal;
 mod lab;
@@ -105,14 +107,7 @@ fn code(exit_code: i32) -> ExitCode {
 /// Turns `container ls`, `image rm` and the like into the short words.
 fn canonical(mut words: Vec<OsString>) -> Vec<OsString> {
     let word = |at: usize| words.get(at).and_then(|word| word.to_str());
-    let short = match (word(0), word(1)) {
-        (Some("container"), Some("ls" | "list" | "ps")) => "ps",
-        (Some("image"), Some("ls" | "list")) => "images",
-        (Some("image"), Some("rm" | "remove")) => "rmi",
-        (Some("container"), Some("remove")) => "rm",
-        (Some("container" | "image"), Some(word)) if !word.starts_with('-') => word,
-        _ => return words,
-    };
+    let Some(short) = word(0).zip(word(1)).and_then(|(group, word)| groups::short(group, word)) else { return words };
     let short = OsString::from(short);
     words.splice(..2, [short]);
     words
@@ -172,6 +167,8 @@ fn execute(command: Command) -> Outcome {
         Command::Tag(options) => image::tag(&engine, &options),
         Command::Rmi(options) => image::remove(&engine, &options),
         Command::History(options) => image::history(&engine, &options),
+        Command::Image(command) => groups::image(&engine, command),
+        Command::Container(command) => groups::container(&engine, command),
         Command::Lab(options) => lab::lab(&engine, &options),
         Command::Trace(options) => trace::trace(&engine, options),
         Command::Version => output::version(),
@@ -243,6 +240,8 @@ mod tests {
     fn management_commands_are_the_short_ones() {
         assert_eq!(canonical_words("container ls -a"), "ps -a");
         assert_eq!(canonical_words("image rm lab"), "rmi lab");
+        assert_eq!(canonical_words("image layers lab"), "image layers lab");
+        assert_eq!(canonical_words("image --help"), "image --help");
         assert_eq!(canonical_words("container run -d lab"), "run -d lab");
         assert_eq!(canonical_words("run image ls"), "run image ls");
     }

@@ -119,6 +119,11 @@ impl Store {
         self.snapshot_path(chain_id).join("root")
     }
 
+    /// The directories of an image's layers, the lowest first, with those that others hide.
+    pub fn layer_directories(&self, image: &Image) -> Vec<PathBuf> {
+        image.chain.iter().map(|chain_id| self.layer_root(chain_id)).collect()
+    }
+
     /// The names and the images they stand for.
     pub(crate) fn references(&self) -> Result<References> {
         record::read_optional(&self.references_path()).map(Option::unwrap_or_default)
