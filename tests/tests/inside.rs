@@ -2,6 +2,8 @@
 
 use porthole_tests::Host;
 use porthole_tests::archive::{Image, Tree, busybox};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 /// Busybox, and two layers of data: the upper one replaces a file and removes another.
 fn layered(host: &Host) {
@@ -78,4 +80,31 @@ fn why_a_file_of_a_container_is_as_it_is() {
     assert!(why.starts_with("/data/gone is not there: layer 3 removed it\n"), "{why}");
     assert!(host.ok("container why box /d/old").starts_with("/d/old is /data/old\ncontainer "));
     assert!(host.fails(1, "container why box /nosuch").contains("/nosuch: no such file or directory"));
+}
+
+#[test]
+fn files_are_copied_out_and_no_link_of_the_host_is_followed() {
+    let host = Host::empty();
+    layered(&host);
+    let make = "mkdir -p /out/sub; echo one > /out/sub/file; chmod 4751 /out/sub/file; ln -s /etc/passwd /out/link; mkfifo /out/pipe";
+    host.ok(&format!("run -u 0 --name box layered sh -c '{make}'"));
+    let target = host.path("target");
+    let extract =
+        |path: &str, to: &std::path::Path| host.porthole(&format!("image extract box {path} {}", to.display()));
+    let told = extract("/out", &target);
+    assert_eq!(told.ok(), "4 objects, 4B");
+    assert!(told.stderr.contains("/out/pipe is a device, a pipe or a socket"), "{}", told.stderr);
+    assert_eq!(fs::read_to_string(target.join("sub/file")).unwrap(), "one\n");
+    assert_eq!(fs::metadata(target.join("sub/file")).unwrap().mode() & 0o7777, 0o751);
+    assert_eq!(fs::read_link(target.join("link")).unwrap(), std::path::Path::new("/etc/passwd"));
+    // Once more, into the directory that is there now.
+    extract("/out", &target).ok();
+    assert!(target.join("out/sub/file").exists());
+    // A link stands where a directory is to be made.
+    fs::remove_dir_all(target.join("out/sub")).unwrap();
+    fs::create_dir(host.path("elsewhere")).unwrap();
+    symlink(host.path("elsewhere"), target.join("out/sub")).unwrap();
+    assert!(extract("/out", &target).fails(1).contains("/out/sub: "));
+    assert_eq!(fs::read_dir(host.path("elsewhere")).unwrap().count(), 0);
+    assert!(extract("/nosuch", &target).fails(1).contains("/nosuch: no such file or directory"));
 }

@@ -1,7 +1,7 @@
 //! Commands that are said with a word for what they work on: `image layers`, `container why`. All others have a short
 //! form too, which [`short`] finds.
 
-use super::inside::{CatArgs, LayersArgs, TreeArgs, WhyArgs};
+use super::inside::{CatArgs, ExtractArgs, LayersArgs, TreeArgs, WhyArgs};
 use super::{Outcome, inside};
 use clap::Subcommand;
 use porthole_engine::Engine;
@@ -15,6 +15,8 @@ pub enum ImageCommand {
     Tree(TreeArgs),
     /// Print a file of an image or a container
     Cat(CatArgs),
+    /// Copy a file or directory out of an image or a container
+    Extract(ExtractArgs),
 }
 
 /// `container …`.
@@ -27,7 +29,7 @@ pub enum ContainerCommand {
 /// The short word for two: `ps` for `container ls`.
 pub fn short<'a>(group: &str, word: &'a str) -> Option<&'a str> {
     match (group, word) {
-        ("image", "layers" | "tree" | "cat") | ("container", "why") => None,
+        ("image", "layers" | "tree" | "cat" | "extract") | ("container", "why") => None,
         ("container", "ls" | "list") => Some("ps"),
         ("image", "ls" | "list") => Some("images"),
         ("image", "rm" | "remove") => Some("rmi"),
@@ -43,6 +45,7 @@ pub fn image(engine: &Engine, command: ImageCommand) -> Outcome {
         ImageCommand::Layers(arguments) => inside::layers(engine, &arguments),
         ImageCommand::Tree(arguments) => inside::tree(engine, &arguments),
         ImageCommand::Cat(arguments) => inside::cat(engine, &arguments),
+        ImageCommand::Extract(arguments) => inside::extract(engine, &arguments),
     }
 }
 

@@ -61,6 +61,20 @@ pub struct CatArgs {
     pub path: PathBuf,
 }
 
+/// `image extract`.
+#[derive(Debug, Args)]
+pub struct ExtractArgs {
+    /// Keep owners, and set-id bits
+    #[arg(short = 'a', long)]
+    pub archive: bool,
+    /// An image or a container
+    pub name: String,
+    /// The file or directory
+    pub path: PathBuf,
+    /// Where to: into a directory that exists, or else under this name
+    pub target: PathBuf,
+}
+
 /// `container why`.
 #[derive(Debug, Args)]
 pub struct WhyArgs {
@@ -194,38 +208,26 @@ fn row(sight: &Sight, path: &Path) -> String {
     };
     let owner = format!("{}:{}", object.uid, object.gid);
     let path = output::plain(&path.to_string_lossy());
-    format!("{change} {} {owner:>9} {:>8}  {path}", mode(object), units::human_size(object.size))
-}
-
-/// As ls(1) writes it: `drwxr-sr-t`.
-fn mode(object: &Object) -> String {
-    let bit = |bit: u32, letter: char| if object.mode & bit != 0 { letter } else { '-' };
-    let execute = |bit: u32, special: u32, letter: char| match (object.mode & bit != 0, object.mode & special != 0) {
-        (true, true) => letter,
-        (false, true) => letter.to_ascii_uppercase(),
-        (true, false) => 'x',
-        (false, false) => '-',
-    };
-    [
-        object.kind.letter(),
-        bit(0o400, 'r'),
-        bit(0o200, 'w'),
-        execute(0o100, 0o4000, 's'),
-        bit(0o040, 'r'),
-        bit(0o020, 'w'),
-        execute(0o010, 0o2000, 's'),
-        bit(0o004, 'r'),
-        bit(0o002, 'w'),
-        execute(0o001, 0o1000, 't'),
-    ]
-    .iter()
-    .collect()
+    format!("{change} {} {owner:>9} {:>8}  {path}", object.permissions(), units::human_size(object.size))
 }
 
 /// Prints a file.
 pub fn cat(engine: &Engine, arguments: &CatArgs) -> Outcome {
     let mut file = engine.open_inside(&arguments.name, &arguments.path)?;
     io::copy(&mut file, &mut io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Copies files out.
+pub fn extract(engine: &Engine, arguments: &ExtractArgs) -> Outcome {
+    let ExtractArgs { archive, name, path, target } = arguments;
+    let extracted = engine.extract(name, path, target, *archive)?;
+    for path in &extracted.skipped {
+        let path = output::plain(&path.to_string_lossy());
+        eprintln!("WARNING: {path} is a device, a pipe or a socket, which is not copied");
+    }
+    let objects = if extracted.objects == 1 { "1 object".to_owned() } else { format!("{} objects", extracted.objects) };
+    output::line(&format!("{objects}, {}", units::human_size(extracted.bytes)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -280,8 +282,8 @@ fn is_below(below: &Version, version: &Version) -> bool {
 
 fn describe(object: &Object) -> String {
     match object.kind {
-        Kind::Directory => format!("{} directory", mode(object)),
-        _ => format!("{} {}", mode(object), units::human_size(object.size)),
+        Kind::Directory => format!("{} directory", object.permissions()),
+        _ => format!("{} {}", object.permissions(), units::human_size(object.size)),
     }
 }
 
@@ -292,18 +294,4 @@ fn is_own(why: &Why, layer: usize) -> bool {
 
 fn layer_name(why: &Why, layer: usize) -> String {
     if is_own(why, layer) { "container".to_owned() } else { format!("layer {}", layer + 1) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modes_read_as_ls_writes_them() {
-        let object = |kind, mode| Object { kind, mode, uid: 0, gid: 0, size: 0, modified: 0, opaque: false };
-        assert_eq!(mode(&object(Kind::Directory, 0o1777)), "drwxrwxrwt");
-        assert_eq!(mode(&object(Kind::File, 0o4755)), "-rwsr-xr-x");
-        assert_eq!(mode(&object(Kind::File, 0o2644)), "-rw-r-Sr--");
-        assert_eq!(mode(&object(Kind::Link, 0o777)), "lrwxrwxrwx");
-    }
 }

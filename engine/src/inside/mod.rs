@@ -3,6 +3,7 @@
 //! A [`Stack`] is an index of all files of all layers, read once; everything asked of it later is answered from memory.
 //! A single path is looked up without one ([`Engine::why`], [`Engine::open_inside`]).
 
+mod extract;
 mod layer;
 mod lookup;
 mod object;
@@ -10,6 +11,7 @@ mod stack;
 #[cfg(test)]
 mod testing;
 
+pub use extract::Extracted;
 pub use lookup::Why;
 pub use object::{Kind, Object};
 pub use stack::{Change, Layer, NodeId, Sight, Stack, Version, View};
@@ -17,7 +19,6 @@ pub use stack::{Change, Layer, NodeId, Sight, Stack, Version, View};
 use crate::container::record::Record;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::parallel;
 use porthole_images::Image;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -36,12 +37,7 @@ pub struct Source {
 impl Engine {
     /// Reads all layers of an image or a container, whichever has this name.
     pub fn inside(&self, name: &str) -> Result<Stack> {
-        let sources = self.sources(name)?;
-        let trees = parallel::map_long(&sources, |source| layer::read(&source.directory));
-        let trees =
-            sources.iter().zip(trees).map(|(source, tree)| tree.map_err(|error| Error::file(&source.directory, error)));
-        let trees = trees.collect::<Result<Vec<_>>>()?;
-        Ok(Stack::new(sources, trees))
+        Stack::read(self.sources(name)?)
     }
 
     /// Which layer serves a path of an image or a container, and what else there is of it.
@@ -96,6 +92,11 @@ impl Engine {
 }
 
 impl Source {
+    /// Opens a file of this layer alone, at a path without links; what is no ordinary file is refused.
+    pub fn open(&self, path: &Path) -> Result<File> {
+        lookup::open_in(self, path)
+    }
+
     fn unknown(directory: &Path) -> Self {
         Self { made_by: String::new(), diff_id: None, directory: directory.to_owned() }
     }

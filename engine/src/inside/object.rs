@@ -56,6 +56,30 @@ impl Object {
         }
     }
 
+    /// Kind and permissions as ls(1) writes them: `drwxr-sr-t`; a whiteout's kind is `w`.
+    pub fn permissions(&self) -> String {
+        let bit = |bit: u32, letter: char| if self.mode & bit != 0 { letter } else { '-' };
+        let execute = |bit: u32, special: u32, letter: char| match (self.mode & bit != 0, self.mode & special != 0) {
+            (true, true) => letter,
+            (false, true) => letter.to_ascii_uppercase(),
+            (true, false) => 'x',
+            (false, false) => '-',
+        };
+        let letters = [
+            self.kind.letter(),
+            bit(0o400, 'r'),
+            bit(0o200, 'w'),
+            execute(0o100, 0o4000, 's'),
+            bit(0o040, 'r'),
+            bit(0o020, 'w'),
+            execute(0o010, 0o2000, 's'),
+            bit(0o004, 'r'),
+            bit(0o002, 'w'),
+            execute(0o001, 0o1000, 't'),
+        ];
+        letters.iter().collect()
+    }
+
     /// Whether nothing of the layers below is to be seen at or below its path.
     pub(super) fn cuts(&self) -> bool {
         self.opaque || self.kind != Kind::Directory
@@ -75,8 +99,7 @@ impl Kind {
         }
     }
 
-    /// The letter that ls(1) shows for it.
-    pub fn letter(self) -> char {
+    fn letter(self) -> char {
         match self {
             Self::Directory => 'd',
             Self::File => '-',
@@ -86,5 +109,19 @@ impl Kind {
             Self::Socket => 's',
             Self::Whiteout => 'w',
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_read_as_ls_writes_them() {
+        let object = |kind, mode| Object { kind, mode, uid: 0, gid: 0, size: 0, modified: 0, opaque: false };
+        assert_eq!(object(Kind::Directory, 0o1777).permissions(), "drwxrwxrwt");
+        assert_eq!(object(Kind::File, 0o4755).permissions(), "-rwsr-xr-x");
+        assert_eq!(object(Kind::File, 0o2644).permissions(), "-rw-r-Sr--");
+        assert_eq!(object(Kind::Link, 0o777).permissions(), "lrwxrwxrwx");
     }
 }

@@ -1,11 +1,13 @@
 //! All layers merged into one tree, in which each path knows what every layer has there.
 
-use super::layer::Tree;
+use super::Source;
+use super::layer::{self, Tree};
 use super::object::{Kind, Object};
-use super::{Source, lookup};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::parallel;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fmt;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -91,11 +93,26 @@ pub struct Stack {
     layers: Vec<Layer>,
 }
 
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} layers with {} paths", self.layers.len(), self.nodes.len())
+    }
+}
+
 impl Stack {
     /// The path of the root.
     pub const ROOT: NodeId = NodeId(0);
 
-    pub(super) fn new(sources: Vec<Source>, trees: Vec<Tree>) -> Self {
+    /// Reads all files of these layers, the lowest first.
+    pub fn read(sources: Vec<Source>) -> Result<Self> {
+        let trees = parallel::map_long(&sources, |source| layer::read(&source.directory));
+        let named =
+            |(source, tree): (&Source, io::Result<Tree>)| tree.map_err(|error| Error::file(&source.directory, error));
+        let trees = sources.iter().zip(trees).map(named).collect::<Result<Vec<_>>>()?;
+        Ok(Self::new(sources, trees))
+    }
+
+    fn new(sources: Vec<Source>, trees: Vec<Tree>) -> Self {
         let root = Node { name: Box::default(), parent: Self::ROOT, children: Vec::new(), versions: Vec::new() };
         let mut stack = Self { nodes: vec![root], layers: Vec::with_capacity(sources.len()) };
         for (layer, (source, tree)) in sources.into_iter().zip(trees).enumerate() {
@@ -144,6 +161,11 @@ impl Stack {
         Path::new("/").join(names.into_iter().rev().map(OsStr::from_bytes).collect::<PathBuf>())
     }
 
+    /// The directory that it is in; `None` for the root.
+    pub fn parent(&self, node: NodeId) -> Option<NodeId> {
+        (node != Self::ROOT).then(|| self.node(node).parent)
+    }
+
     /// What every layer has at a path, the lowest first.
     pub fn versions(&self, node: NodeId) -> &[Version] {
         &self.node(node).versions
@@ -185,16 +207,6 @@ impl Stack {
             View::Layer(layer) => self.version(node, layer).map_or(0, |version| version.bytes),
         };
         own + self.node(node).children.iter().map(|child| self.bytes_below(*child, view)).sum::<u64>()
-    }
-
-    /// Opens the file at a path as a view shows it; what is no ordinary file is refused.
-    pub fn open(&self, node: NodeId, view: View) -> Result<Option<File>> {
-        match self.sight(node, view) {
-            Some(sight) if sight.change != Change::Removed => {
-                lookup::open_in(&self.layers[sight.layer].source, &self.path(node)).map(Some)
-            }
-            _ => Ok(None),
-        }
     }
 
     fn sight_of_layer(&self, node: NodeId, layer: usize) -> Option<Sight> {

@@ -1,6 +1,6 @@
 //! Layers for tests, written as words: `dir/`, `dir/*` (opaque), `file=content`, `gone!` (a whiteout), `link>target`.
 
-use super::{Source, Stack, layer};
+use super::{Source, Stack};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, setxattr};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -31,9 +31,7 @@ impl Layers {
     }
 
     pub(super) fn stack(&self) -> Stack {
-        let sources = self.sources();
-        let trees = sources.iter().map(|source| layer::read(&source.directory).unwrap()).collect();
-        Stack::new(sources, trees)
+        Stack::read(self.sources()).unwrap()
     }
 
     fn make(&self, layer: usize, word: &str) {
