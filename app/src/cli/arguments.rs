@@ -5,6 +5,7 @@ use super::groups::{ContainerCommand, ImageCommand};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
 use super::mounts::MountArgs;
+use super::save::SaveArgs;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -73,6 +74,8 @@ pub enum Command {
     Load(LoadArgs),
     /// Import the contents from a tarball to create a filesystem image
     Import(ImportArgs),
+    /// Save one or more images to a tar archive (streamed to STDOUT by default)
+    Save(SaveArgs),
     /// Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE
     Tag(TagArgs),
     /// Remove one or more images

@@ -27,6 +27,7 @@ mod output;
 mod ps;
 mod ps_filters;
 mod run;
+mod save;
 mod stats;
 pub mod template;
 mod top;
@@ -164,6 +165,7 @@ fn execute(command: Command) -> Outcome {
         Command::Images(options) => image_list::list(&engine, &options),
         Command::Load(options) => image::load(&engine, &options),
         Command::Import(options) => image::import(&engine, options),
+        Command::Save(options) => save::save(&engine, &options),
         Command::Tag(options) => image::tag(&engine, &options),
         Command::Rmi(options) => image::remove(&engine, &options),
         Command::History(options) => image::history(&engine, &options),
@@ -259,7 +261,7 @@ mod tests {
             }
         }
         for subcommand in command().get_subcommands().map(|command| command.get_name().to_owned()) {
-            let elsewhere = ["images", "load", "import", "tag", "rmi", "history", "lab", "trace", "version"]
+            let elsewhere = ["images", "load", "import", "tag", "rmi", "history", "save", "lab", "trace", "version"]
                 .contains(&subcommand.as_str());
             assert!(elsewhere || words.contains(&subcommand.as_str()), "{subcommand}");
         }

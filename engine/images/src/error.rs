@@ -39,6 +39,12 @@ pub enum Error {
     /// The root file system being imported could not be unpacked.
     #[error("the imported file system: {0}")]
     Import(LayerError),
+    /// A blob of the store is not what its digest says.
+    #[error(
+        "the store's blob {0} is damaged: `porthole image verify` tells what else is, and loading or pulling the image \
+         again mends it"
+    )]
+    Blob(Digest),
     /// A record of the store cannot be understood.
     #[error("the store's record {path} is damaged ({problem}): remove the image and load it again")]
     Record {

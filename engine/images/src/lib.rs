@@ -22,6 +22,7 @@ mod inspect;
 mod layer;
 mod load;
 mod reference;
+mod save;
 mod store;
 mod tar;
 

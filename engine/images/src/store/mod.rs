@@ -110,6 +110,11 @@ impl Store {
         self.blobs().join(digest.hex())
     }
 
+    /// Where the blob of a layer is.
+    pub(crate) fn layer_blob_path(&self, layer: &LayerRecord) -> PathBuf {
+        self.blobs().join(layer.blob_file())
+    }
+
     fn snapshot_path(&self, chain_id: &Digest) -> PathBuf {
         self.snapshots().join(chain_id.hex())
     }
