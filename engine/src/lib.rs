@@ -13,6 +13,7 @@ pub mod inside;
 pub mod lab;
 mod parallel;
 mod paths;
+mod storage;
 pub mod trace;
 pub mod units;
 mod watch;
@@ -42,6 +43,7 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use events::{Actor, Event, EventReader};
 pub use paths::Paths;
+pub use storage::{PruneFilter, Pruned, StorageUsage, Totals, Verified};
 pub use watch::Watcher;
 
 pub use porthole_capture as capture;

@@ -1,7 +1,7 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
-use super::groups::{ContainerCommand, ImageCommand};
+use super::groups::{ContainerArgs as ContainerGroupArgs, ImageArgs, SystemArgs};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
 use super::mounts::MountArgs;
@@ -82,12 +82,12 @@ pub enum Command {
     Rmi(RmiArgs),
     /// Show the history of an image
     History(HistoryArgs),
-    /// Look inside images, and every command on images in its long form: image ls, image rm, image inspect
-    #[command(subcommand)]
-    Image(ImageCommand),
-    /// Look inside containers, and every command on containers in its long form: container ls, container rm
-    #[command(subcommand)]
-    Container(ContainerCommand),
+    /// Manage images
+    Image(ImageArgs),
+    /// Manage containers
+    Container(ContainerGroupArgs),
+    /// Manage porthole's data as a whole
+    System(SystemArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
     /// Follow packets through address translation, hop by hop

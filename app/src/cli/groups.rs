@@ -1,57 +1,109 @@
-//! Commands that are said with a word for what they work on: `image layers`, `container why`. All others have a short
-//! form too, which [`short`] finds.
+//! `image`, `container` and `system`: groups of commands. Those that have a short word of their own are told by
+//! [`super::canonical`]; here are the others.
 
+use super::image_verify::VerifyArgs;
 use super::inside::{CatArgs, ExtractArgs, LayersArgs, TreeArgs, WhyArgs};
-use super::{Outcome, inside};
-use clap::Subcommand;
+use super::prune::{ImagePruneArgs, PruneArgs, SystemPruneArgs};
+use super::system_df::DfArgs;
+use super::{Outcome, image_verify, inside, prune, system_df};
+use clap::{Args, Subcommand};
 use porthole_engine::Engine;
 
-/// `image …`.
+/// `image`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "As the commands of the same name, or the one in brackets:
+  history, import, inspect, load, ls (images), rm (rmi), save, tag"
+)]
+pub struct ImageArgs {
+    #[command(subcommand)]
+    command: ImageCommand,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum ImageCommand {
-    /// Show what each layer of an image or a container adds, changes, removes and wastes
-    Layers(LayersArgs),
-    /// List the files of an image or a container, of all layers together or of one
-    Tree(TreeArgs),
+enum ImageCommand {
     /// Print a file of an image or a container
     Cat(CatArgs),
     /// Copy a file or directory out of an image or a container
     Extract(ExtractArgs),
+    /// Show what each layer of an image or a container adds, changes, removes and wastes
+    Layers(LayersArgs),
+    /// Remove unused images
+    Prune(ImagePruneArgs),
+    /// List the files of an image or a container, of all layers together or of one
+    Tree(TreeArgs),
+    /// Check that the store still holds what it was given
+    Verify(VerifyArgs),
 }
 
-/// `container …`.
+/// `container`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "As the commands of the same name, or the one in brackets:
+  attach, create, exec, inspect, kill, logs, ls (ps), pause, rename, restart, rm, run, start, stats,
+  stop, top, unpause, update, wait"
+)]
+pub struct ContainerArgs {
+    #[command(subcommand)]
+    command: ContainerCommand,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum ContainerCommand {
+enum ContainerCommand {
+    /// Remove all stopped containers
+    Prune(PruneArgs),
     /// Tell which layer a file of a container comes from, and what is hidden below it
     Why(WhyArgs),
 }
 
-/// The short word for two: `ps` for `container ls`.
-pub fn short<'a>(group: &str, word: &'a str) -> Option<&'a str> {
-    match (group, word) {
-        ("image", "layers" | "tree" | "cat" | "extract") | ("container", "why") => None,
-        ("container", "ls" | "list") => Some("ps"),
-        ("image", "ls" | "list") => Some("images"),
-        ("image", "rm" | "remove") => Some("rmi"),
-        ("container", "remove") => Some("rm"),
-        ("container" | "image", word) if !word.starts_with('-') => Some(word),
-        _ => None,
-    }
+/// `system`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct SystemArgs {
+    #[command(subcommand)]
+    command: SystemCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SystemCommand {
+    /// Show disk usage
+    Df(DfArgs),
+    /// Remove unused data
+    Prune(SystemPruneArgs),
+}
+
+/// Whether these two words are a command of a group, rather than another way to write a short one.
+pub fn is_own(group: &str, word: &str) -> bool {
+    let command = super::command();
+    command.find_subcommand(group).is_some_and(|group| group.find_subcommand(word).is_some())
 }
 
 /// Runs a command on images.
-pub fn image(engine: &Engine, command: ImageCommand) -> Outcome {
-    match command {
-        ImageCommand::Layers(arguments) => inside::layers(engine, &arguments),
-        ImageCommand::Tree(arguments) => inside::tree(engine, &arguments),
-        ImageCommand::Cat(arguments) => inside::cat(engine, &arguments),
-        ImageCommand::Extract(arguments) => inside::extract(engine, &arguments),
+pub fn image(engine: &Engine, arguments: ImageArgs) -> Outcome {
+    match arguments.command {
+        ImageCommand::Cat(options) => inside::cat(engine, &options),
+        ImageCommand::Extract(options) => inside::extract(engine, &options),
+        ImageCommand::Layers(options) => inside::layers(engine, &options),
+        ImageCommand::Tree(options) => inside::tree(engine, &options),
+        ImageCommand::Prune(options) => prune::images(engine, &options),
+        ImageCommand::Verify(options) => image_verify::verify(engine, &options),
     }
 }
 
 /// Runs a command on containers.
-pub fn container(engine: &Engine, command: ContainerCommand) -> Outcome {
-    match command {
-        ContainerCommand::Why(arguments) => inside::why(engine, &arguments),
+pub fn container(engine: &Engine, arguments: ContainerArgs) -> Outcome {
+    match arguments.command {
+        ContainerCommand::Prune(options) => prune::containers(engine, &options),
+        ContainerCommand::Why(options) => inside::why(engine, &options),
+    }
+}
+
+/// Runs a command on all that there is.
+pub fn system(engine: &Engine, arguments: SystemArgs) -> Outcome {
+    match arguments.command {
+        SystemCommand::Df(options) => system_df::df(engine, &options),
+        SystemCommand::Prune(options) => prune::system(engine, &options),
     }
 }

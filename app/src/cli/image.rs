@@ -32,6 +32,10 @@ pub fn load(engine: &Engine, arguments: &LoadArgs) -> Outcome {
             output::line(&format!("Loaded image: {reference}"))?;
         }
     }
+    // What took the place of damaged layers.
+    if store.has_trash().map_err(of_store)? {
+        super::sweep(engine);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -15,6 +15,7 @@ mod groups;
 mod health;
 mod image;
 mod image_list;
+mod image_verify;
 mod inside;
 mod inspect;
 pub mod internal;
@@ -24,11 +25,13 @@ mod logs;
 mod mounts;
 mod options;
 mod output;
+mod prune;
 mod ps;
 mod ps_filters;
 mod run;
 mod save;
 mod stats;
+mod system_df;
 pub mod template;
 mod top;
 mod trace;
@@ -108,7 +111,15 @@ fn code(exit_code: i32) -> ExitCode {
 /// Turns `container ls`, `image rm` and the like into the short words.
 fn canonical(mut words: Vec<OsString>) -> Vec<OsString> {
     let word = |at: usize| words.get(at).and_then(|word| word.to_str());
-    let Some(short) = word(0).zip(word(1)).and_then(|(group, word)| groups::short(group, word)) else { return words };
+    let short = match (word(0), word(1)) {
+        (Some(group @ ("container" | "image")), Some(word)) if groups::is_own(group, word) => return words,
+        (Some("container"), Some("ls" | "list" | "ps")) => "ps",
+        (Some("image"), Some("ls" | "list")) => "images",
+        (Some("image"), Some("rm" | "remove")) => "rmi",
+        (Some("container"), Some("remove")) => "rm",
+        (Some("container" | "image"), Some(word)) if !word.starts_with('-') => word,
+        _ => return words,
+    };
     let short = OsString::from(short);
     words.splice(..2, [short]);
     words
@@ -169,8 +180,9 @@ fn execute(command: Command) -> Outcome {
         Command::Tag(options) => image::tag(&engine, &options),
         Command::Rmi(options) => image::remove(&engine, &options),
         Command::History(options) => image::history(&engine, &options),
-        Command::Image(command) => groups::image(&engine, command),
-        Command::Container(command) => groups::container(&engine, command),
+        Command::Image(options) => groups::image(&engine, options),
+        Command::Container(options) => groups::container(&engine, options),
+        Command::System(options) => groups::system(&engine, options),
         Command::Lab(options) => lab::lab(&engine, &options),
         Command::Trace(options) => trace::trace(&engine, options),
         Command::Version => output::version(),
@@ -246,6 +258,8 @@ mod tests {
         assert_eq!(canonical_words("image --help"), "image --help");
         assert_eq!(canonical_words("container run -d lab"), "run -d lab");
         assert_eq!(canonical_words("run image ls"), "run image ls");
+        assert_eq!(canonical_words("image prune -a"), "image prune -a");
+        assert_eq!(canonical_words("container prune"), "container prune");
     }
 
     #[test]
@@ -261,8 +275,11 @@ mod tests {
             }
         }
         for subcommand in command().get_subcommands().map(|command| command.get_name().to_owned()) {
-            let elsewhere = ["images", "load", "import", "tag", "rmi", "history", "save", "lab", "trace", "version"]
-                .contains(&subcommand.as_str());
+            let elsewhere = [
+                "images", "load", "import", "tag", "rmi", "history", "save", "image", "system", "lab", "trace",
+                "version",
+            ]
+            .contains(&subcommand.as_str());
             assert!(elsewhere || words.contains(&subcommand.as_str()), "{subcommand}");
         }
     }

@@ -35,4 +35,4 @@ pub use inspect::{GraphDriver, HistoryEntry, Inspection, RootFs};
 pub use layer::LayerError;
 pub use load::{LoadProgress, LoadedImage};
 pub use reference::{Reference, ReferenceError};
-pub use store::{Image, ImageSummary, Lease, Removal, Store};
+pub use store::{Damage, Depth, Image, ImageSummary, ImageUsage, Lease, Removal, Store};

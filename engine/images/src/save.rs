@@ -8,6 +8,7 @@
 //! Sources: OCI image specification, "Image Layout"; Docker image specification v1.2, "Combined Image JSON + Filesystem
 //! Changeset Format".
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -155,12 +156,14 @@ impl Store {
         images: &'a mut BTreeMap<Digest, Saved>,
         id: Digest,
     ) -> Result<&'a mut BTreeSet<Reference>> {
-        if !images.contains_key(&id) {
-            let lease = self.lease(&id)?;
-            let saved = Saved { id, record: self.record(&id)?, references: BTreeSet::new(), _lease: lease };
-            images.insert(id, saved);
-        }
-        Ok(&mut images.get_mut(&id).expect("just put there").references)
+        let saved = match images.entry(id) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => {
+                let lease = self.lease(&id)?;
+                place.insert(Saved { id, record: self.record(&id)?, references: BTreeSet::new(), _lease: lease })
+            }
+        };
+        Ok(&mut saved.references)
     }
 
     /// The manifest by which the image came, or one made for it when that lists blobs which the store does not have: a

@@ -22,10 +22,15 @@ impl Engine {
     pub fn disk_usage(&self, name: &str) -> Result<DiskUsage> {
         let record = self.find(name)?;
         let config = record.existing_config()?;
-        let upper = record.path("upper");
-        let writable = length(&upper, &mut HashSet::new()).map_err(|source| Error::file(&upper, source))?;
+        let writable = self.writable_size(&record.id)?;
         let image = self.images()?.resolve(&config.image_id)?;
         Ok(DiskUsage { writable, total: writable + image.size })
+    }
+
+    /// The length of what a container wrote.
+    pub(crate) fn writable_size(&self, id: &str) -> Result<u64> {
+        let upper = self.find(id)?.path("upper");
+        length(&upper, &mut HashSet::new()).map_err(|source| Error::file(&upper, source))
     }
 }
 

@@ -10,6 +10,7 @@
 //! root; nothing is ever followed in the last place.
 
 mod budget;
+mod compare;
 mod extract;
 mod inherit;
 mod node;
@@ -23,6 +24,7 @@ use crate::digest::Digest;
 use crate::tar::TarError;
 
 pub(crate) use budget::Budget;
+pub(crate) use compare::{differences, length_of_files};
 pub(crate) use inherit::inherit;
 pub(crate) use unpack::{Expected, Unpacked, unpack};
 

@@ -43,6 +43,11 @@ impl Store {
         self.empty_trash()
     }
 
+    /// Whether there is something to delete of what was removed.
+    pub fn has_trash(&self) -> Result<bool> {
+        Ok(!fs::names(&self.trash())?.is_empty())
+    }
+
     /// Deletes what was removed. Takes as long as deleting takes; any process may do it at any time.
     pub fn empty_trash(&self) -> Result<()> {
         for name in fs::names(&self.trash())? {
@@ -123,7 +128,7 @@ impl Store {
         Ok(found)
     }
 
-    fn discard_unused(&self, guard: &Guard) -> Result<()> {
+    pub(super) fn discard_unused(&self, guard: &Guard) -> Result<()> {
         let Some(used) = self.used(None)? else { return Ok(()) };
         for (directory, keep) in [(self.snapshots(), &used.snapshots), (self.blobs(), &used.blobs)] {
             for name in fs::names(&directory)?.into_iter().filter(|name| !keep.contains(name)) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::record::{self, References};
 use super::{Guard, ImageRecord, Ingest, LayerRecord, Store};
 use crate::digest::Digest;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::fs;
 use crate::reference::Reference;
 
@@ -92,7 +92,13 @@ impl Store {
                 return Ok(None);
             }
         }
-        layers().try_for_each(|layer| self.place_layer(ingest, layer, &guard))?;
+        let mut mended = Vec::new();
+        for layer in layers() {
+            let damaged = self.snapshot_path(&layer.chain_id).exists();
+            if self.place_layer(ingest, layer, &guard)? && damaged {
+                mended.push(layer);
+            }
+        }
         for blob in images.iter().flat_map(|image| [Some(image.id), image.record.manifest]).flatten() {
             place(&ingest.path().join(blob.hex()), &self.blob_path(&blob))?;
         }
@@ -100,12 +106,12 @@ impl Store {
         fs::sync_directory(&self.blobs())?;
         fs::sync_directory(&self.snapshots())?;
         for image in images {
-            let record = self.record_path(&image.id);
-            // A record that is there says the same, and leases are locks on it.
-            if !record.exists() {
-                place(&ingest.path().join(format!("{}.json", image.id.hex())), &record)?;
+            // A record that is there says the same, and leases are locks on it. Nobody can lease one that is damaged.
+            if matches!(self.record(&image.id), Err(Error::NotFound(_) | Error::Record { .. })) {
+                place(&ingest.path().join(format!("{}.json", image.id.hex())), &self.record_path(&image.id))?;
             }
         }
+        self.adopt(&mended, &guard)?;
         let mut references = self.references()?;
         let mut replaced = Vec::new();
         for (image, reference) in images.iter().flat_map(|image| image.references.iter().map(move |name| (image, name)))
@@ -117,16 +123,58 @@ impl Store {
         Ok(Some(replaced))
     }
 
-    fn place_layer(&self, ingest: &Ingest, layer: &LayerRecord, guard: &Guard) -> Result<()> {
+    /// Writes into the records of other images that layers of theirs were mended by blobs of another compression.
+    fn adopt(&self, mended: &[&LayerRecord], guard: &Guard) -> Result<()> {
+        if mended.is_empty() {
+            return Ok(());
+        }
+        for id in self.ids()? {
+            let Ok(mut record) = self.record(&id) else { continue };
+            let mut changed = false;
+            for layer in &mut record.layers {
+                let newer = mended.iter().find(|newer| newer.chain_id == layer.chain_id && newer.blob != layer.blob);
+                if let Some(newer) = newer {
+                    *layer = (*newer).clone();
+                    changed = true;
+                }
+            }
+            if changed {
+                self.replace_record(&id, &record, guard)?;
+            }
+        }
+        self.discard_unused(guard)
+    }
+
+    /// Replaces the record of an image. Leases are locks on the old one, so there must be none.
+    fn replace_record(&self, id: &Digest, record: &ImageRecord, _: &Guard) -> Result<()> {
+        let path = self.record_path(id);
+        let old = File::open(&path).at("open", &path)?;
+        if !fs::try_lock(&old, &path)? {
+            let id = id.short();
+            return Err(Error::Conflict(format!(
+                "another command is using the image {id}: load it again when it is done"
+            )));
+        }
+        let temporary = self.images().join("record.new");
+        // A killed process may have left one; under the lock it is ours.
+        let _ = std::fs::remove_file(&temporary);
+        let mut file = fs::create(&temporary)?;
+        file.write_all(&record::encode(record)).and_then(|()| file.sync_all()).at("write", &temporary)?;
+        fs::rename(&temporary, &path)
+    }
+
+    /// Moves a prepared layer into place. Whether it was needed.
+    fn place_layer(&self, ingest: &Ingest, layer: &LayerRecord, guard: &Guard) -> Result<bool> {
         let staged = ingest.layer(&layer.chain_id);
         // Another process may have stored the same layer first; ours goes away with the ingest directory.
         if !staged.exists() || self.layer(&layer.chain_id)?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         place(&staged.join("blob"), &self.blobs().join(layer.blob_file()))?;
         let snapshot = self.snapshot_path(&layer.chain_id);
         self.discard(&snapshot, guard)?;
-        fs::rename(&staged, &snapshot)
+        fs::rename(&staged, &snapshot)?;
+        Ok(true)
     }
 
     /// Replaces the list of names, and makes all that happened in `images/` lasting.

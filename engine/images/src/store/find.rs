@@ -102,6 +102,16 @@ impl Store {
         })
     }
 
+    /// As [`Store::resolve`], but of an image that may be damaged.
+    pub fn find_id(&self, name: &str) -> Result<Digest> {
+        self.find(name, &self.references()?).map(|found| found.id())
+    }
+
+    /// What people would call an image: its first name, or else its ID.
+    pub fn name_of(&self, id: &Digest) -> Result<String> {
+        Ok(self.references()?.of(id).first().map_or_else(|| id.short(), Reference::to_string))
+    }
+
     /// Keeps the image from being removed until the lease is dropped. An image that is removed already is not found.
     pub fn lease(&self, id: &Digest) -> Result<Lease> {
         let path = self.record_path(id);

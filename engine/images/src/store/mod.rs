@@ -5,6 +5,7 @@
 //! content/sha256/HEX.zst   layers that came as plain tar; HEX is the digest of what this decompresses to
 //! snapshots/CHAIN/root/    unpacked layers, each alone; CHAIN is the layer's chain ID
 //! snapshots/CHAIN/layer.json
+//! snapshots/CHAIN/damaged   a mark: to be replaced by whoever brings the layer next
 //! images/HEX.json          one record an image: its layers, and what lists show
 //! images/references.json   every name, and the image that it stands for
 //! images/lock
@@ -26,6 +27,8 @@ mod find;
 mod ingest;
 mod record;
 mod remove;
+mod usage;
+mod verify;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -41,6 +44,8 @@ pub use find::{Image, ImageSummary, Lease};
 pub(crate) use ingest::Ingest;
 pub(crate) use record::{ImageRecord, LayerRecord, References};
 pub use remove::Removal;
+pub use usage::ImageUsage;
+pub use verify::{Damage, Depth};
 
 /// The image store under a state root.
 #[derive(Debug, Clone)]
@@ -139,8 +144,11 @@ impl Store {
         record::read_optional(&self.record_path(id))?.ok_or_else(|| Error::NotFound(id.to_string()))
     }
 
-    /// The record of an unpacked layer, if it is unpacked.
+    /// The record of an unpacked layer, if it is unpacked and not known to be damaged.
     pub(crate) fn layer(&self, chain_id: &Digest) -> Result<Option<LayerRecord>> {
+        if self.snapshot_path(chain_id).join(verify::DAMAGED).exists() {
+            return Ok(None);
+        }
         record::read_optional(&self.snapshot_path(chain_id).join("layer.json"))
     }
 
@@ -151,7 +159,7 @@ impl Store {
     }
 
     /// The IDs of all images.
-    pub(crate) fn ids(&self) -> Result<Vec<Digest>> {
+    pub fn ids(&self) -> Result<Vec<Digest>> {
         let names = fs::names(&self.images())?;
         Ok(names.iter().filter_map(|name| Digest::from_hex(name.strip_suffix(".json")?).ok()).collect())
     }
