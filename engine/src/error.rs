@@ -66,6 +66,17 @@ pub enum Error {
         /// What the client met.
         source: porthole_runtime::client::Error,
     },
+    /// No volume has this name.
+    #[error("get {0}: no such volume")]
+    NoSuchVolume(String),
+    /// Containers use the volume.
+    #[error("remove {name}: volume is in use by {users}: remove them first")]
+    VolumeInUse {
+        /// The volume.
+        name: String,
+        /// The names of the containers.
+        users: String,
+    },
     /// A path of an image or a container cannot be what is asked for.
     #[error("{}: {problem}", path.display())]
     Inside {

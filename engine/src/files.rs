@@ -93,6 +93,15 @@ impl Lock {
         }
     }
 
+    /// Waits until nobody holds the lock alone, and shares it with others who do so.
+    pub fn acquire_shared(path: &Path) -> Result<Lock> {
+        let file = open_lock(path)?;
+        match rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockShared)) {
+            Ok(()) => Ok(Lock { file }),
+            Err(error) => Err(Error::file(path, error)),
+        }
+    }
+
     /// Takes the lock if nobody holds it.
     pub fn try_acquire(path: &Path) -> Result<Option<Lock>> {
         let file = open_lock(path)?;

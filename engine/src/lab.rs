@@ -3,6 +3,7 @@
 
 use crate::HostConfig;
 use crate::container::options::CreateOptions;
+use crate::container::remove::RemoveOptions;
 use crate::container::summary::ContainerSummary;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -91,7 +92,7 @@ impl Engine {
     pub fn lab_down(&self) -> Result<()> {
         let status = self.lab_status()?;
         if let Some(container) = status.container {
-            self.remove(&container.id, true)?;
+            self.remove(&container.id, RemoveOptions { force: true, volumes: true })?;
         }
         outside::down(&self.network())?;
         if status.image {

@@ -16,6 +16,7 @@ mod paths;
 mod storage;
 pub mod trace;
 pub mod units;
+pub mod volume;
 mod watch;
 
 pub use container::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
@@ -28,6 +29,7 @@ pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;
 pub use container::namespaces::{IpcMode, Namespaces, PidMode};
 pub use container::options::CreateOptions;
+pub use container::remove::RemoveOptions;
 pub use container::resolution::{HostAddress, Resolution};
 pub use container::resources::{Resources, Throttle};
 pub use container::runtime::named as runtime_named;
@@ -44,6 +46,7 @@ pub use error::{Error, Result};
 pub use events::{Actor, Event, EventReader};
 pub use paths::Paths;
 pub use storage::{PruneFilter, Pruned, StorageUsage, Totals, Verified};
+pub use volume::{NewVolume, Volume, VolumeMount, VolumeSummary};
 pub use watch::Watcher;
 
 pub use porthole_capture as capture;

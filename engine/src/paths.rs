@@ -62,6 +62,11 @@ impl Paths {
         self.root.join("names")
     }
 
+    /// The directory with one directory a volume.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
     /// Where removed containers wait for their files to be deleted.
     pub fn removed(&self) -> PathBuf {
         self.root.join("removed")

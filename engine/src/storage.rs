@@ -1,6 +1,7 @@
 //! What images and containers take on disk, whether it is intact, and removing what nobody needs.
 
 use crate::container::record::{Record, is_active};
+use crate::container::remove::RemoveOptions;
 use crate::container::summary::ContainerSummary;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -89,7 +90,7 @@ impl StorageUsage {
 }
 
 impl PruneFilter {
-    fn wants(&self, created: Option<i64>, labels: &BTreeMap<String, String>) -> bool {
+    pub(crate) fn wants(&self, created: Option<i64>, labels: &BTreeMap<String, String>) -> bool {
         let has = |(key, value): &(String, Option<String>)| {
             labels.get(key).is_some_and(|label| value.as_ref().is_none_or(|value| value == label))
         };
@@ -202,7 +203,7 @@ impl Engine {
                 continue;
             }
             let size = self.writable_size(&container.id);
-            match self.remove(&container.id, false) {
+            match self.remove(&container.id, RemoveOptions::default()) {
                 Ok(()) => {
                     pruned.reclaimed += size.unwrap_or_default();
                     pruned.containers.push(container.id);

@@ -22,17 +22,19 @@ pub struct Watcher {
 }
 
 impl Engine {
-    /// Begins to watch containers and images.
+    /// Begins to watch containers, images and volumes.
     pub fn watch(&self) -> Result<Watcher> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC).map_err(|source| Error::file("inotify", source))?;
         let containers = self.paths().containers();
         let images = self.paths().root().join("images");
-        for directory in [&containers, &images] {
+        let volumes = self.paths().volumes();
+        for directory in [&containers, &images, &volumes] {
             files::create_private_directory(directory)?;
         }
         let mut watcher = Watcher { inotify, containers: containers.clone(), watched: BTreeMap::new() };
         watcher.add(&containers)?;
         watcher.add(&images)?;
+        watcher.add(&volumes)?;
         watcher.follow_containers()?;
         Ok(watcher)
     }

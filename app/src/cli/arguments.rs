@@ -6,6 +6,7 @@ use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
 use super::mounts::MountArgs;
 use super::save::SaveArgs;
+use super::volume::VolumeArgs;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -88,6 +89,8 @@ pub enum Command {
     Container(ContainerGroupArgs),
     /// Manage porthole's data as a whole
     System(SystemArgs),
+    /// Manage volumes
+    Volume(VolumeArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
     /// Follow packets through address translation, hop by hop
@@ -306,6 +309,9 @@ pub struct RmArgs {
     /// Force the removal of a running container (uses SIGKILL)
     #[arg(short = 'f', long)]
     pub force: bool,
+    /// Remove anonymous volumes associated with the container
+    #[arg(short = 'v', long)]
+    pub volumes: bool,
     /// Containers
     #[arg(required = true)]
     pub names: Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::arguments::{KillArgs, Names, RenameArgs, RmArgs, StopArgs};
 use super::{Failure, Outcome, for_each, for_each_at_once, output, sweep, warn};
-use porthole_engine::{Engine, Error};
+use porthole_engine::{Engine, Error, RemoveOptions};
 use std::process::ExitCode;
 
 /// `stop`.
@@ -54,7 +54,8 @@ pub fn resume(engine: &Engine) -> Outcome {
 
 /// `rm`. As with Docker, removing by force what is not there is no failure.
 pub fn remove(engine: &Engine, arguments: RmArgs) -> Outcome {
-    let outcome = for_each_at_once(&arguments.names, |name| match engine.remove(name, arguments.force) {
+    let options = RemoveOptions { force: arguments.force, volumes: arguments.volumes };
+    let outcome = for_each_at_once(&arguments.names, |name| match engine.remove(name, options) {
         Err(Error::NoSuchContainer(_)) if arguments.force => Ok(()),
         result => result,
     });

@@ -36,6 +36,7 @@ pub mod template;
 mod top;
 mod trace;
 mod update;
+mod volume;
 pub mod workstation;
 
 use arguments::Cli;
@@ -183,6 +184,7 @@ fn execute(command: Command) -> Outcome {
         Command::Image(options) => groups::image(&engine, options),
         Command::Container(options) => groups::container(&engine, options),
         Command::System(options) => groups::system(&engine, options),
+        Command::Volume(options) => volume::volume(&engine, options),
         Command::Lab(options) => lab::lab(&engine, &options),
         Command::Trace(options) => trace::trace(&engine, options),
         Command::Version => output::version(),

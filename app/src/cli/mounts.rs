@@ -1,18 +1,19 @@
 //! What is mounted in a container: `-v`, `--mount` and `--tmpfs`.
 
 use clap::Args;
-use porthole_engine::{Bind, units};
+use porthole_engine::volume::LocalOptions;
+use porthole_engine::{Bind, VolumeMount, units};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Mounts.
 #[derive(Debug, Default, Args)]
 pub struct MountArgs {
-    /// Bind mount a directory or file
-    #[arg(short = 'v', long = "volume", value_name = "HOST:CONTAINER[:OPTIONS]")]
+    /// Bind mount a volume, or a directory or file of the host
+    #[arg(short = 'v', long = "volume", value_name = "[VOLUME|HOST:]CONTAINER[:OPTIONS]")]
     pub volume: Vec<String>,
     /// Attach a filesystem mount to the container
-    #[arg(long, value_name = "type=bind|tmpfs,src=PATH,dst=PATH,OPTION…")]
+    #[arg(long, value_name = "type=volume|bind|tmpfs,src=SOURCE,dst=PATH,OPTION…")]
     pub mount: Vec<String>,
     /// Mount a tmpfs directory
     #[arg(long, value_name = "PATH[:OPTIONS]")]
@@ -20,6 +21,9 @@ pub struct MountArgs {
     /// Mount volumes from the specified container(s)
     #[arg(long, value_name = "CONTAINER[:ro|rw]")]
     pub volumes_from: Vec<String>,
+    /// Optional volume driver for the container
+    #[arg(long, value_name = "DRIVER")]
+    pub volume_driver: Option<String>,
 }
 
 /// What they ask for.
@@ -27,20 +31,26 @@ pub struct MountArgs {
 pub struct Mounts {
     /// Directories and files of the host.
     pub binds: Vec<Bind>,
+    /// Volumes, named or not.
+    pub volumes: Vec<VolumeMount>,
     /// tmpfs mounts: path and options.
     pub tmpfs: BTreeMap<String, String>,
-    /// Containers whose binds are to be seen too.
+    /// Containers whose binds and volumes are to be seen too.
     pub volumes_from: Vec<String>,
 }
 
 impl MountArgs {
     /// Reads the flags.
     pub fn mounts(self) -> Result<Mounts, String> {
-        let mut mounts = Mounts {
-            binds: self.volume.iter().map(|text| bind(text)).collect::<Result<_, _>>()?,
-            tmpfs: BTreeMap::new(),
-            volumes_from: self.volumes_from,
-        };
+        check_driver(self.volume_driver.as_deref())?;
+        let mut mounts = Mounts { volumes_from: self.volumes_from, ..Mounts::default() };
+        for text in &self.volume {
+            match volume(text)? {
+                Mount::Bind(bind) => mounts.binds.push(bind),
+                Mount::Volume(volume) => mounts.volumes.push(volume),
+                Mount::Tmpfs(path, options) => drop(mounts.tmpfs.insert(path, options)),
+            }
+        }
         for text in &self.tmpfs {
             let (path, options) = text.split_once(':').unwrap_or((text, ""));
             mounts.tmpfs.insert(path.to_owned(), options.to_owned());
@@ -48,6 +58,7 @@ impl MountArgs {
         for text in &self.mount {
             match mount(text).map_err(|why| format!("invalid argument \"{text}\" for \"--mount\" flag: {why}"))? {
                 Mount::Bind(bind) => mounts.binds.push(bind),
+                Mount::Volume(volume) => mounts.volumes.push(volume),
                 Mount::Tmpfs(path, options) => drop(mounts.tmpfs.insert(path, options)),
             }
         }
@@ -55,30 +66,70 @@ impl MountArgs {
     }
 }
 
-/// `HOST:CONTAINER[:OPTIONS]`, the host's path absolute or beginning with a dot.
-fn bind(text: &str) -> Result<Bind, String> {
+/// `[SOURCE:]CONTAINER[:OPTIONS]`: a source that is absolute or begins with a dot is a path of the host, any other is a
+/// volume's name, and without one it is a volume that nobody names.
+fn volume(text: &str) -> Result<Mount, String> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, options) = match parts[..] {
-        [source, target] => (source, target, ""),
-        [source, target, options] => (source, target, options),
-        [_] => return Err(format!("volume {text}: volumes without a path on the host are not supported yet")),
+        [target] => (None, target, ""),
+        [source, target] => (Some(source), target, ""),
+        [source, target, options] => (Some(source), target, options),
         _ => return Err(format!("invalid volume specification: '{text}'")),
     };
-    if source.is_empty() || target.is_empty() {
+    if source == Some("") || target.is_empty() {
         return Err(format!("invalid volume specification: '{text}': empty section between colons"));
     }
     check_target(target).map_err(|why| format!("invalid volume specification: '{text}': {why}"))?;
-    let mut bind = Bind::new(host_path(source)?, target);
+    let mut read_only = false;
+    let mut no_copy = false;
+    let mut propagation = None;
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option {
-            "ro" => bind.read_only = true,
-            // Relabelling is for SELinux, which porthole's containers do not use.
-            "rw" | "z" | "Z" => {}
-            _ if is_propagation(option) => bind.propagation = option.to_owned(),
+            "ro" => read_only = true,
+            "nocopy" => no_copy = true,
+            // Relabelling is for SELinux, which porthole's containers do not use; consistency for a Docker in a virtual machine.
+            "rw" | "z" | "Z" | "consistent" | "cached" | "delegated" => {}
+            _ if is_propagation(option) => propagation = Some(option.to_owned()),
             _ => return Err(format!("invalid volume specification: '{text}': unknown option '{option}'")),
         }
     }
-    Ok(bind)
+    match source {
+        Some(source) if is_path(source) && no_copy => {
+            Err(format!("invalid volume specification: '{text}': nocopy is for volumes"))
+        }
+        Some(source) if is_path(source) => {
+            let bind = Bind::new(host_path(source)?, target);
+            let propagation = propagation.unwrap_or_else(|| bind.propagation.clone());
+            Ok(Mount::Bind(Bind { read_only, propagation, ..bind }))
+        }
+        _ if propagation.is_some() => {
+            Err(format!("invalid volume specification: '{text}': propagation is for paths of the host"))
+        }
+        name => {
+            let name = name.map(str::to_owned);
+            Ok(Mount::Volume(VolumeMount {
+                name,
+                target: target.to_owned(),
+                read_only,
+                no_copy,
+                ..VolumeMount::default()
+            }))
+        }
+    }
+}
+
+/// Whether the source of a `-v` is a path of the host.
+fn is_path(source: &str) -> bool {
+    source.starts_with(['/', '.', '~'])
+}
+
+fn check_driver(driver: Option<&str>) -> Result<(), String> {
+    match driver {
+        None | Some("local") => Ok(()),
+        Some(driver) => Err(format!(
+            "error looking up volume plugin {driver}: plugin \"{driver}\" not found: there is only \"local\""
+        )),
+    }
 }
 
 fn check_target(target: &str) -> Result<(), String> {
@@ -96,19 +147,17 @@ fn is_propagation(word: &str) -> bool {
 }
 
 fn host_path(source: &str) -> Result<PathBuf, String> {
-    if source.starts_with('/') {
-        return Ok(PathBuf::from(source));
+    match source.starts_with(['/', '.']) {
+        true => std::path::absolute(Path::new(source)).map_err(|error| format!("{source}: {error}")),
+        false => Err(format!("invalid mount path: '{source}' must be absolute")),
     }
-    if source.starts_with('.') {
-        return std::path::absolute(Path::new(source)).map_err(|error| format!("{source}: {error}"));
-    }
-    Err(format!("volume {source}: named volumes are not supported yet; bind a directory by its absolute path"))
 }
 
 /// One `--mount`.
 #[derive(Debug, PartialEq, Eq)]
 enum Mount {
     Bind(Bind),
+    Volume(VolumeMount),
     Tmpfs(String, String),
 }
 
@@ -132,6 +181,10 @@ struct Fields {
     propagation: Option<String>,
     non_recursive: bool,
     tmpfs: Vec<String>,
+    no_copy: bool,
+    subpath: Option<String>,
+    volume_options: Vec<String>,
+    labels: BTreeMap<String, String>,
 }
 
 impl Fields {
@@ -159,6 +212,15 @@ impl Fields {
                 u32::from_str_radix(&mode, 8).map_err(|_| format!("invalid value for {key}: {mode}"))?;
                 self.tmpfs.push(format!("mode={mode}"));
             }
+            "volume-nocopy" => self.no_copy = flag(key, value)?,
+            "volume-subpath" => self.subpath = Some(text()?),
+            "volume-driver" => check_driver(Some(&text()?))?,
+            "volume-opt" => self.volume_options.push(text()?),
+            "volume-label" => {
+                let label = text()?;
+                let (key, value) = label.split_once('=').unwrap_or((&label, ""));
+                self.labels.insert(key.to_owned(), value.to_owned());
+            }
             // For a Docker in a virtual machine.
             "consistency" => {}
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
@@ -171,7 +233,10 @@ impl Fields {
         check_target(&target)?;
         let kind = self.kind.as_deref().unwrap_or("volume");
         let options_of = |option: &str, of: &str| Err(format!("cannot mix '{option}' options with mount type '{of}'"));
+        let of_volume =
+            self.no_copy || self.subpath.is_some() || !self.volume_options.is_empty() || !self.labels.is_empty();
         match (kind, self.source) {
+            ("bind" | "tmpfs", _) if of_volume => options_of("volume-*", kind),
             ("bind" | "volume", _) if !self.tmpfs.is_empty() => options_of("tmpfs-*", kind),
             ("tmpfs" | "volume", _) if self.propagation.is_some() || self.non_recursive => options_of("bind-*", kind),
             ("bind", Some(source)) => {
@@ -189,8 +254,22 @@ impl Fields {
                 Ok(Mount::Tmpfs(target, self.tmpfs.into_iter().chain(read_only).collect::<Vec<_>>().join(",")))
             }
             ("tmpfs", Some(_)) => Err("a tmpfs mount has no source".to_owned()),
-            ("volume", _) => Err("volumes are not supported yet; bind a directory with type=bind".to_owned()),
-            _ => Err(format!("mount type unknown: \"{kind}\": use bind or tmpfs")),
+            ("volume", Some(source)) if is_path(&source) => {
+                Err(format!("{source} is a path, not the name of a volume: use type=bind"))
+            }
+            ("volume", name) => {
+                let options = self.volume_options.iter().map(String::as_str);
+                Ok(Mount::Volume(VolumeMount {
+                    name: name.filter(|name| !name.is_empty()),
+                    target,
+                    read_only: self.read_only,
+                    no_copy: self.no_copy,
+                    subpath: self.subpath,
+                    options: LocalOptions::parse(options).map_err(|error| error.to_string())?,
+                    labels: self.labels,
+                }))
+            }
+            _ => Err(format!("mount type unknown: \"{kind}\": use volume, bind or tmpfs")),
         }
     }
 }
@@ -224,16 +303,37 @@ fn csv_fields(text: &str) -> Result<Vec<String>, String> {
 mod tests {
     use super::*;
 
+    fn bind(text: &str) -> Bind {
+        let Mount::Bind(bind) = volume(text).unwrap() else { panic!("a bind") };
+        bind
+    }
+
     #[test]
     fn binds_are_checked() {
-        let checked = bind("/srv/www:/www:ro,rslave").unwrap();
+        let checked = bind("/srv/www:/www:ro,rslave");
         assert_eq!((checked.source.as_path(), checked.target.as_str()), (Path::new("/srv/www"), "/www"));
         assert!(checked.read_only);
         assert_eq!(checked.propagation, "rslave");
-        assert!(bind("./x:/x").unwrap().source.is_absolute());
-        for text in ["/a", "data:/x", "/a:b", "/a:/b:zz", "/a:/", ":/b", "/a:/b:ro:x"] {
-            assert!(bind(text).is_err(), "{text}");
+        assert!(bind("./x:/x").source.is_absolute());
+        for text in
+            ["/a:b", "/a:/b:zz", "/a:/", ":/b", "/a:/b:ro:x", "/a:/b:nocopy", "data:/x:rslave", "data:x", "data:"]
+        {
+            assert!(volume(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn volumes_have_names_or_none() {
+        let Mount::Volume(named) = volume("data:/var/lib:ro,nocopy").unwrap() else { panic!("a volume") };
+        assert_eq!((named.name.as_deref(), named.target.as_str()), (Some("data"), "/var/lib"));
+        assert!(named.read_only && named.no_copy);
+        let Mount::Volume(anonymous) = volume("/var/lib").unwrap() else { panic!("a volume") };
+        assert_eq!((anonymous.name, anonymous.target.as_str()), (None, "/var/lib"));
+        let words =
+            "type=volume,src=data,dst=/d,volume-subpath=a/b,volume-label=k=v,volume-opt=type=tmpfs,volume-opt=device=x";
+        let Mount::Volume(mounted) = mount(words).unwrap() else { panic!("a volume") };
+        assert_eq!((mounted.subpath.as_deref(), mounted.labels["k"].as_str()), (Some("a/b"), "v"));
+        assert!(!mounted.options.is_empty());
     }
 
     #[test]
@@ -262,7 +362,10 @@ mod tests {
             ("type=bind,src=/a,dst=/b,ro=maybe", "invalid value for ro"),
             ("type=bind,src,dst=/b", "key=value pair"),
             ("type=npipe,dst=/b", "mount type unknown"),
-            ("src=data,dst=/b", "volumes are not supported yet"),
+            ("src=/data,dst=/b", "is a path"),
+            ("type=bind,src=/a,dst=/b,volume-nocopy", "cannot mix"),
+            ("dst=/b,volume-driver=nfs", "plugin \"nfs\" not found"),
+            ("dst=/b,volume-opt=size=1", "\"size\""),
             ("type=bind,colour=red", "unexpected key 'colour'"),
             ("type=bind,\"src=/a", "closing"),
         ] {

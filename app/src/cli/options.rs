@@ -12,6 +12,7 @@ pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<Cr
     let mounts = arguments.mounts.mounts().map_err(usage)?;
     let host = HostConfig {
         binds: mounts.binds,
+        volumes: mounts.volumes,
         network: arguments.network.as_deref().unwrap_or_default().parse::<NetworkMode>().map_err(usage)?,
         publish: arguments.publish,
         restart: parse_restart(arguments.restart.as_deref().unwrap_or("no")).map_err(usage)?,

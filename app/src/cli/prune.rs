@@ -75,7 +75,8 @@ fn unused_images(all: bool) -> &'static str {
     if all { "all images without at least one container associated to them" } else { "all dangling images" }
 }
 
-fn filter(arguments: &PruneArgs) -> Result<PruneFilter, Failure> {
+/// Reads the filters.
+pub(super) fn filter(arguments: &PruneArgs) -> Result<PruneFilter, Failure> {
     let filters = Filters::parse(&arguments.filter, &FILTERS)?;
     let until = filters.parsed("until", |text| units::parse_time(text, output::now()).ok())?;
     if until.len() > 1 {
@@ -93,7 +94,7 @@ fn pair(label: &str) -> (String, Option<String>) {
 }
 
 /// Asks, unless told not to. The end of the input means no.
-fn confirm(arguments: &PruneArgs, what: &str, warning: &str) -> Result<(), Failure> {
+pub(super) fn confirm(arguments: &PruneArgs, what: &str, warning: &str) -> Result<(), Failure> {
     if arguments.force {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use super::resolution::Resolution;
 use super::resources::Resources;
 use super::ulimit::Ulimit;
 use super::user_namespace::UserNamespace;
+use crate::volume::VolumeMount;
 use porthole_images::Healthcheck;
 use porthole_runtime::monitor::RestartPolicy;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,8 @@ pub struct ContainerConfig {
 pub struct HostConfig {
     /// Directories and files of the host seen inside.
     pub binds: Vec<Bind>,
+    /// Volumes.
+    pub volumes: Vec<VolumeMount>,
     /// Its network.
     pub network: NetworkMode,
     /// Published ports, in the grammar of `-p`.

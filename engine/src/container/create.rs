@@ -4,19 +4,21 @@ use super::config::{Bind, ContainerConfig, NetworkMode};
 use super::namespaces::IpcMode;
 use super::options::CreateOptions;
 use super::record::Record;
+use super::remove::RemoveOptions;
 use super::start::{Attachment, FRESH, Finished};
 use super::{environment, health, names};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Lock};
 use crate::identity;
+use crate::volume::{VolumeMount, VolumesInUse};
 use porthole_images::Image;
 use porthole_network::PortSpec;
 use porthole_runtime::monitor::RestartPolicy;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// uname(2)'s names have room for so many bytes.
 const LONGEST_HOST_NAME: usize = 64;
@@ -68,7 +70,7 @@ impl Engine {
             Ok(()) => Ok(made),
             Err(source) => {
                 drop(made.2);
-                self.remove(&made.0.id, true)?;
+                self.remove(&made.0.id, RemoveOptions { force: true, volumes: true })?;
                 Err(Error::file(&path, source))
             }
         });
@@ -118,7 +120,7 @@ impl Engine {
         }
     }
 
-    /// Adds the binds of other containers, but where this one has something of its own.
+    /// Adds the binds and volumes of other containers, but where this one has something of its own.
     fn inherit_volumes(&self, config: &mut ContainerConfig) -> Result<()> {
         for word in &config.host.volumes_from {
             let (name, read_only) = match word.rsplit_once(':') {
@@ -127,15 +129,36 @@ impl Engine {
                 Some((_, mode)) => return Err(Error::InvalidOption(format!("invalid mode: {mode}: use ro or rw"))),
                 None => (word.as_str(), false),
             };
-            for bind in self.find(name)?.existing_config()?.host.binds {
-                let is_taken = config.host.binds.iter().any(|own| own.target == bind.target)
-                    || config.host.tmpfs.contains_key(&bind.target);
-                if !is_taken {
+            let donor = self.find(name)?.existing_config()?.host;
+            for bind in donor.binds {
+                if !is_taken(config, &bind.target) {
                     config.host.binds.push(Bind { read_only: bind.read_only || read_only, ..bind });
+                }
+            }
+            for mount in donor.volumes {
+                if !is_taken(config, &mount.target) {
+                    let read_only = mount.read_only || read_only;
+                    config.host.volumes.push(VolumeMount { read_only, no_copy: true, ..mount });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Makes the volumes that are not there yet, and fills those that are used for the first time. They stay while the guard
+    /// does.
+    fn prepare_volumes(&self, config: &mut ContainerConfig, image: &Image) -> Result<Option<VolumesInUse>> {
+        if config.host.volumes.is_empty() {
+            return Ok(None);
+        }
+        let in_use = self.use_volumes()?;
+        let sources = self.sources_of_image(image)?;
+        for mount in &mut config.host.volumes {
+            let volume = self.volume_for(&in_use, mount)?;
+            self.fill_volume(&volume, mount, &sources)?;
+            mount.name = Some(volume.name);
+        }
+        Ok(Some(in_use))
     }
 
     fn reserve_name(&self, name: Option<&str>, id: &str) -> Result<String> {
@@ -159,7 +182,9 @@ impl Engine {
         };
         self.pin_donors(&mut config)?;
         self.inherit_volumes(&mut config)?;
+        declare_volumes(&mut config, image)?;
         config.host.binds.iter().try_for_each(create_bind_source)?;
+        let _in_use = self.prepare_volumes(&mut config, image)?;
         for directory in ["upper", "work", "log"] {
             files::create_private_directory(&record.path(directory))?;
         }
@@ -197,6 +222,32 @@ fn make_directory(record: &Record) -> Result<Lock> {
             lock => return lock,
         }
     }
+}
+
+fn is_taken(config: &ContainerConfig, target: &str) -> bool {
+    let same = |own: &str| own.trim_end_matches('/') == target.trim_end_matches('/');
+    let host = &config.host;
+    host.binds.iter().any(|own| same(&own.target))
+        || host.volumes.iter().any(|own| same(&own.target))
+        || host.tmpfs.keys().any(|own| same(own))
+}
+
+/// Where the image says that there are to be volumes, there are, unless something else is.
+fn declare_volumes(config: &mut ContainerConfig, image: &Image) -> Result<()> {
+    let declared = image.config.config().as_ref().and_then(|config| config.volumes().clone()).unwrap_or_default();
+    for target in declared {
+        let path = Path::new(&target);
+        let leads_out = path.components().any(|part| part == Component::ParentDir);
+        if !path.is_absolute() || leads_out || path.parent().is_none() {
+            return Err(Error::InvalidOption(format!(
+                "the image declares a volume at {target:?}, which is no place for one"
+            )));
+        }
+        if !is_taken(config, &target) {
+            config.host.volumes.push(VolumeMount { target, ..VolumeMount::default() });
+        }
+    }
+    Ok(())
 }
 
 /// `-v` makes a directory of the host that is missing, as Docker does.
@@ -257,7 +308,8 @@ fn check(options: &CreateOptions) -> Result<()> {
     if let Some(signal) = &options.stop_signal {
         super::stop::parse_signal(signal)?;
     }
-    let targets = host.binds.iter().map(|bind| bind.target.as_str()).chain(host.tmpfs.keys().map(String::as_str));
+    let targets = host.binds.iter().map(|bind| &bind.target).chain(host.volumes.iter().map(|mount| &mount.target));
+    let targets = targets.chain(host.tmpfs.keys());
     let mut seen = std::collections::BTreeSet::new();
     for target in targets {
         if !target.starts_with('/') {

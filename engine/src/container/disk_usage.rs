@@ -34,6 +34,11 @@ impl Engine {
     }
 }
 
+/// The length of all files below a directory.
+pub(crate) fn of_tree(directory: &Path) -> io::Result<u64> {
+    length(directory, &mut HashSet::new())
+}
+
 /// The length of all files below a directory, each counted once however many links it has, directories not at all. What
 /// goes while we look was not there.
 fn length(directory: &Path, seen: &mut HashSet<(u64, u64)>) -> io::Result<u64> {

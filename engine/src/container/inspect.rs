@@ -9,6 +9,8 @@ use super::seccomp::Seccomp;
 use super::ulimit::Ulimit;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::paths::Paths;
+use crate::volume::VolumeMount;
 use porthole_network::{Endpoint, PublishedPort};
 use porthole_runtime::health::{HealthRecord, Probe};
 use porthole_runtime::monitor::RestartPolicy;
@@ -25,7 +27,7 @@ impl Engine {
         let config = record.existing_config()?;
         let live = record.live()?;
         let endpoint = record.endpoint(&live)?;
-        Ok(describe(&record, &config, &live, endpoint.as_ref()))
+        Ok(describe(self.paths(), &record, &config, &live, endpoint.as_ref()))
     }
 
     /// An image, as Docker's `inspect` shows it.
@@ -37,7 +39,13 @@ impl Engine {
     }
 }
 
-fn describe(record: &Record, config: &ContainerConfig, live: &Live, endpoint: Option<&Endpoint>) -> Value {
+fn describe(
+    paths: &Paths,
+    record: &Record,
+    config: &ContainerConfig,
+    live: &Live,
+    endpoint: Option<&Endpoint>,
+) -> Value {
     let argv = config.argv();
     let file = |name: &str| record.path(name).to_string_lossy().into_owned();
     json!({
@@ -64,7 +72,7 @@ fn describe(record: &Record, config: &ContainerConfig, live: &Live, endpoint: Op
                 "WorkDir": file("work"),
             },
         },
-        "Mounts": config.host.binds.iter().map(mount).collect::<Vec<_>>(),
+        "Mounts": mounts(config, paths),
         "Config": container_config(config),
         "NetworkSettings": network_settings(config, endpoint),
     })
@@ -105,7 +113,7 @@ fn health(record: &Record, status: HealthStatus) -> Value {
 fn host_config(config: &ContainerConfig) -> Value {
     let host = &config.host;
     let mut value = json!({
-        "Binds": host.binds.iter().map(bind).collect::<Vec<_>>(),
+        "Binds": host.binds.iter().map(bind).chain(host.volumes.iter().filter_map(named)).collect::<Vec<_>>(),
         "NetworkMode": host.network,
         "LogConfig": { "Type": host.logging.driver, "Config": host.logging.options },
         "PortBindings": port_bindings(host),
@@ -205,6 +213,30 @@ fn ulimit(limit: &Ulimit) -> Value {
 fn bind(bind: &Bind) -> String {
     let access = if bind.read_only { ":ro" } else { "" };
     format!("{}:{}{access}", bind.source.display(), bind.target)
+}
+
+/// As `-v` names it; one that nobody named is told of among the mounts alone.
+fn named(mount: &VolumeMount) -> Option<String> {
+    let name = mount.name.as_ref().filter(|name| !crate::volume::is_generated(name))?;
+    let access = if mount.read_only { ":ro" } else { "" };
+    Some(format!("{name}:{}{access}", mount.target))
+}
+
+fn mounts(config: &ContainerConfig, paths: &Paths) -> Vec<Value> {
+    let volume = |mount: &VolumeMount| {
+        let name = mount.name.as_deref().unwrap_or_default();
+        json!({
+            "Type": "volume",
+            "Name": name,
+            "Source": crate::volume::data(paths, name),
+            "Destination": mount.target,
+            "Driver": "local",
+            "Mode": if mount.read_only { "ro" } else { "" },
+            "RW": !mount.read_only,
+            "Propagation": "",
+        })
+    };
+    config.host.binds.iter().map(mount).chain(config.host.volumes.iter().map(volume)).collect()
 }
 
 fn mount(bind: &Bind) -> Value {

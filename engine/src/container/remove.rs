@@ -12,11 +12,20 @@ use porthole_runtime::state::State;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// How a container is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Whether one that runs is killed first.
+    pub force: bool,
+    /// Whether the volumes that were made for it alone go too; with one that is removed when it ends they always do.
+    pub volumes: bool,
+}
+
 impl Engine {
     /// Removes a container; one that runs only by force, with SIGKILL. Its files are deleted by [`Engine::sweep`].
-    pub fn remove(&self, name: &str, force: bool) -> Result<()> {
+    pub fn remove(&self, name: &str, options: RemoveOptions) -> Result<()> {
         let record = self.find(name)?;
-        if force {
+        if options.force {
             self.end_by_force(&record)?;
         }
         let _lock = match record.lock() {
@@ -29,14 +38,18 @@ impl Engine {
             }
             Ok(made) => made.map(|(config, _)| config),
             // Nobody can tell whether it runs.
-            Err(error @ Error::Record { .. }) if !force => return Err(error),
+            Err(error @ Error::Record { .. }) if !options.force => return Err(error),
             Err(Error::Record { .. }) => record.config().ok().flatten(),
             Err(error) => return Err(error),
         };
         if self.paths().active(&record.id).exists() {
             self.release(&record, config.as_ref())?;
         }
-        self.bury(&record, config.as_ref()).map(drop)
+        self.bury(&record, config.as_ref())?;
+        match config {
+            Some(config) if options.volumes || config.host.auto_remove => self.remove_anonymous_volumes(&config),
+            _ => Ok(()),
+        }
     }
 
     /// Kills a container whatever its records and its monitor are like.
@@ -127,7 +140,10 @@ impl Engine {
             self.release(&record, config.as_ref())?;
         }
         match &config {
-            Some(made) if made.host.auto_remove => remove_tree(&self.bury(&record, config.as_ref())?),
+            Some(made) if made.host.auto_remove => {
+                remove_tree(&self.bury(&record, config.as_ref())?)?;
+                self.remove_anonymous_volumes(made)
+            }
             _ => Ok(()),
         }
     }

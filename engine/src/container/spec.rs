@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub mapped_devices: Vec<(LinuxDevice, String)>,
     /// The version of the kernel.
     pub kernel: Version,
+    /// Its volumes.
+    pub volumes: Vec<Mount>,
 }
 
 /// Where the init of `--init` is seen, as Docker has it.
@@ -258,6 +260,10 @@ fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
     }
     // A bind asked for comes last, and so wins over what stands at its place.
     mounts.extend(config.host.binds.iter().map(bind));
+    mounts.extend(facts.volumes.iter().cloned());
+    // What is mounted below something else is mounted after it.
+    let asked = mounts.len() - config.host.binds.len() - facts.volumes.len();
+    mounts[asked..].sort_by_key(|mount| mount.destination().components().count());
     mounts
 }
 
@@ -298,6 +304,12 @@ fn tmpfs(target: &str, options: &str) -> Mount {
 
 fn file(target: &str, source: &Path) -> Mount {
     mount(target, "bind", &source.to_string_lossy(), &["rbind", "rprivate"])
+}
+
+/// The mount of a directory that is a volume, or a part of one.
+pub(super) fn volume(source: &Path, target: &str, read_only: bool) -> Mount {
+    let access = if read_only { "ro" } else { "rw" };
+    mount(target, "bind", &source.to_string_lossy(), &["rbind", "rprivate", access])
 }
 
 fn bind(bind: &Bind) -> Mount {
@@ -346,6 +358,7 @@ mod tests {
             network_files: Path::new("/c"),
             joined: &Joined::default(),
             cgroup: "/porthole/ab".into(),
+            volumes: Vec::new(),
             resources: LinuxResources::default(),
             devices: vec![],
             mapped_devices: vec![],

@@ -13,7 +13,8 @@ use super::user::UserDatabase;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Lock};
-use oci_spec::runtime::{LinuxDevice, LinuxResources, Spec};
+use crate::volume::VolumeMount;
+use oci_spec::runtime::{LinuxDevice, LinuxResources, Mount, Spec};
 use porthole_network::{EndpointRequest, PortSpec};
 use porthole_runtime::client::{self, Attach, Launching, MonitorClient, StartError};
 use porthole_runtime::monitor::{LogConfig, MonitorConfig};
@@ -314,12 +315,30 @@ impl Engine {
             network_files: &self.network_files(record, config)?,
             joined,
             cgroup: self.cgroup(&record.id),
+            volumes: self.volume_mounts(config)?,
             resources: self.limits(record, &config.host.resources)?,
             mapped_devices: config.host.confinement.nodes()?,
             devices: if config.host.privileged { super::devices::of_host()? } else { Vec::<LinuxDevice>::new() },
             kernel: Version::of_kernel()?,
         };
         spec::build(config, facts)
+    }
+
+    /// Where the volumes of a container are, and how they are mounted.
+    fn volume_mounts(&self, config: &ContainerConfig) -> Result<Vec<Mount>> {
+        let mount = |mount: &VolumeMount| {
+            let volume = self.volume(mount.name.as_deref().unwrap_or_default())?;
+            if let Some(mounted) = volume.options.mount(&mount.target, mount.read_only) {
+                return Ok(mounted);
+            }
+            let data = self.volume_data(&volume.name);
+            let source = match &mount.subpath {
+                None => data,
+                Some(subpath) => crate::volume::part(&data, subpath)?,
+            };
+            Ok(spec::volume(&source, &mount.target, mount.read_only))
+        };
+        config.host.volumes.iter().map(mount).collect()
     }
 
     /// The OCI form of a container's limits, on this host.

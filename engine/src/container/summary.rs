@@ -4,6 +4,7 @@ use super::config::{Bind, ContainerConfig};
 use super::resources::Resources;
 use crate::error::Error;
 use crate::units::human_duration;
+use crate::volume::VolumeMount;
 use porthole_network::{Endpoint, PublishedPort};
 use porthole_runtime::monitor::RestartPolicy;
 use porthole_runtime::state::{HealthStatus, State, Status};
@@ -144,6 +145,7 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
 pub fn summarise(config: ContainerConfig, live: super::record::Live, endpoint: Option<Endpoint>) -> ContainerSummary {
     let command = command_line(&config.argv());
     let mount = |bind: &Bind| (bind.source.to_string_lossy().into_owned(), bind.target.clone());
+    let volume = |mount: &VolumeMount| (mount.name.clone().unwrap_or_default(), mount.target.clone());
     ContainerSummary {
         id: config.id,
         name: config.name,
@@ -159,7 +161,7 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live, endpoint: O
         host_interface: endpoint.as_ref().map(|endpoint| endpoint.host_interface.clone()),
         ports: endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
         exposed_ports: config.exposed_ports,
-        mounts: config.host.binds.iter().map(mount).collect(),
+        mounts: config.host.binds.iter().map(mount).chain(config.host.volumes.iter().map(volume)).collect(),
         resources: config.host.resources,
         restart: config.host.restart,
         labels: config.labels,

@@ -31,6 +31,11 @@ impl Engine {
         event::record_image(&self.paths().events(), action, id, name);
     }
 
+    /// Records what happened to a volume: `create`, `destroy`.
+    pub(crate) fn record_volume_event(&self, action: &str, name: &str) {
+        event::record_volume(&self.paths().events(), action, name);
+    }
+
     /// Reads events from `since` on, or from now on. Times are nanoseconds since 1970.
     pub fn events(&self, since: Option<i64>, until: Option<i64>) -> crate::error::Result<EventReader> {
         EventReader::open(&self.paths().events(), since, until)

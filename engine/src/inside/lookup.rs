@@ -44,11 +44,28 @@ pub(super) enum Last {
     Kept,
 }
 
+/// Where a path ends.
+pub(super) struct Found {
+    /// The path, with the links on it followed.
+    pub(super) path: PathBuf,
+    /// What each layer has there, the lowest first.
+    pub(super) versions: Vec<Version>,
+    /// The lowest layer of which something may be seen there.
+    pub(super) floor: usize,
+}
+
+impl Found {
+    /// What is to be seen.
+    pub(super) fn seen(&self) -> Option<&Version> {
+        seen(&self.versions)
+    }
+}
+
 /// Follows the links of a path, all within the stack, and tells what every layer has where it ends.
-pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<(PathBuf, Vec<Version>)> {
+pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<Found> {
     let roots = open_roots(sources)?;
     let mut at = PathBuf::from("/");
-    let mut versions = versions(sources, &roots, &at)?;
+    let (mut versions, mut floor) = versions(sources, &roots, &at)?;
     let mut ahead: VecDeque<OsString> = parts(path).collect();
     let mut links = 0;
     while let Some(name) = ahead.pop_front() {
@@ -57,7 +74,7 @@ pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<(Pa
             continue;
         }
         let place = at.join(&name);
-        versions = self::versions(sources, &roots, &place)?;
+        (versions, floor) = self::versions(sources, &roots, &place)?;
         match seen(&versions) {
             Some(version) if version.object.kind == Kind::Link && (last == Last::Followed || !ahead.is_empty()) => {
                 links += 1;
@@ -80,16 +97,16 @@ pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<(Pa
         }
     }
     if ends_in_parent(path) {
-        versions = self::versions(sources, &roots, &at)?;
+        (versions, floor) = self::versions(sources, &roots, &at)?;
     }
-    Ok((at, versions))
+    Ok(Found { path: at, versions, floor })
 }
 
 /// Opens an ordinary file.
 pub(super) fn open(sources: &[Source], path: &Path) -> Result<File> {
-    let (place, versions) = resolve(sources, path, Last::Followed)?;
-    let seen = seen(&versions).ok_or_else(|| refused(path, "no such file or directory"))?;
-    open_in(&sources[seen.layer], &place)
+    let found = resolve(sources, path, Last::Followed)?;
+    let seen = found.seen().ok_or_else(|| refused(path, "no such file or directory"))?;
+    open_in(&sources[seen.layer], &found.path)
 }
 
 /// Opens an ordinary file of one layer, at a path without links.
@@ -134,19 +151,23 @@ fn open_roots(sources: &[Source]) -> Result<Vec<OwnedFd>> {
     sources.iter().map(open).collect()
 }
 
-/// What each layer has at a path without links, and which of that hides which.
-fn versions(sources: &[Source], roots: &[OwnedFd], path: &Path) -> Result<Vec<Version>> {
+/// What each layer has at a path without links, and which of that hides which; and the lowest layer that nothing hides.
+fn versions(sources: &[Source], roots: &[OwnedFd], path: &Path) -> Result<(Vec<Version>, usize)> {
     let names: Vec<&OsStr> = path.iter().skip(1).collect();
     let mut versions: Vec<Version> = Vec::new();
+    let mut floor = 0;
     for (layer, root) in roots.iter().enumerate() {
         let trace = trace(root, &names).map_err(|errno| Error::file(&sources[layer].directory, errno))?;
         if trace.cuts || trace.object.is_some() {
             versions.iter_mut().for_each(|version| version.hidden_by = version.hidden_by.or(Some(layer)));
         }
+        if trace.cuts || trace.object.is_some_and(|object| object.cuts()) {
+            floor = layer;
+        }
         let version = |object: Object| Version { layer, object, bytes: object.size, hidden_by: None };
         versions.extend(trace.object.map(version));
     }
-    Ok(versions)
+    Ok((versions, floor))
 }
 
 /// What one layer has to do with a path.
@@ -226,7 +247,7 @@ mod tests {
     }
 
     fn history(layers: &Layers, path: &str) -> Vec<(usize, Kind, Option<usize>)> {
-        let (_, versions) = resolve(&layers.sources(), Path::new(path), Last::Kept).unwrap();
+        let Found { versions, .. } = resolve(&layers.sources(), Path::new(path), Last::Kept).unwrap();
         versions.iter().map(|version| (version.layer, version.object.kind, version.hidden_by)).collect()
     }
 
@@ -236,7 +257,7 @@ mod tests {
             Layers::new(&["usr/ usr/bin/ usr/bin/sh=old bin>usr/bin", "usr/ usr/bin/ usr/bin/sh=new", "run>/bin"]);
         assert_eq!(text(&layers, "/bin/sh").unwrap(), "new");
         assert_eq!(text(&layers, "run/../bin/./sh").unwrap(), "new");
-        let (path, versions) = resolve(&layers.sources(), Path::new("/run/sh"), Last::Kept).unwrap();
+        let Found { path, versions, .. } = resolve(&layers.sources(), Path::new("/run/sh"), Last::Kept).unwrap();
         assert_eq!((path.as_path(), versions.len()), (Path::new("/usr/bin/sh"), 2));
         assert_eq!(history(&layers, "/bin"), [(0, Kind::Link, None)]);
         assert_eq!(history(&layers, "/usr/bin/sh"), [(0, Kind::File, Some(1)), (1, Kind::File, None)]);
@@ -279,7 +300,7 @@ mod tests {
         let layers = Layers::new(&["a/ a/b=123 a/c=1 e/ e/f=1", "a/* a/b=1 e!", "a/ a/c=1 e=2"]);
         let stack = layers.stack();
         for path in ["/a", "/a/b", "/a/c", "/e", "/"] {
-            let (_, versions) = resolve(&layers.sources(), Path::new(path), Last::Kept).unwrap();
+            let Found { versions, .. } = resolve(&layers.sources(), Path::new(path), Last::Kept).unwrap();
             let told = |version: &Version| (version.layer, version.object, version.hidden_by);
             let whole = stack.versions(stack.find(Path::new(path)).unwrap());
             let (one, other): (Vec<_>, Vec<_>) =

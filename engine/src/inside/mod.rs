@@ -12,6 +12,7 @@ mod stack;
 mod testing;
 
 pub use extract::Extracted;
+pub(crate) use extract::copy_tree;
 pub use lookup::Why;
 pub use object::{Kind, Object};
 pub use stack::{Change, Layer, NodeId, Sight, Stack, Version, View};
@@ -43,7 +44,7 @@ impl Engine {
     /// Which layer serves a path of an image or a container, and what else there is of it.
     pub fn why(&self, name: &str, path: &Path) -> Result<Why> {
         let sources = self.sources(name)?;
-        let (path, versions) = lookup::resolve(&sources, path, lookup::Last::Kept)?;
+        let lookup::Found { path, versions, .. } = lookup::resolve(&sources, path, lookup::Last::Kept)?;
         Ok(Why { path, versions, sources })
     }
 
@@ -74,7 +75,7 @@ impl Engine {
         Ok(sources)
     }
 
-    fn sources_of_image(&self, image: &Image) -> Result<Vec<Source>> {
+    pub(crate) fn sources_of_image(&self, image: &Image) -> Result<Vec<Source>> {
         let store = self.images()?;
         let history = image.config.history().iter().flatten();
         let steps = history.filter(|step| !step.empty_layer().unwrap_or(false));
@@ -89,6 +90,24 @@ impl Engine {
         };
         Ok(layers.zip(steps).map(source).collect())
     }
+}
+
+/// What is in a directory of a stack of layers; nothing if there is none at this path. Links on it are followed inside only.
+pub(crate) fn directory_of(sources: &[Source], path: &Path) -> Result<Option<Stack>> {
+    let found = match lookup::resolve(sources, path, lookup::Last::Followed) {
+        Err(Error::Inside { .. }) => return Ok(None),
+        found => found?,
+    };
+    if found.seen().is_none_or(|seen| seen.object.kind != Kind::Directory) {
+        return Ok(None);
+    }
+    let relative = found.path.strip_prefix("/").unwrap_or(&found.path);
+    let seen = found.versions.iter().filter(|version| version.layer >= found.floor);
+    let part = |version: &Version| {
+        let source = &sources[version.layer];
+        Source { directory: source.directory.join(relative), ..source.clone() }
+    };
+    Stack::read(seen.map(part).collect()).map(Some)
 }
 
 impl Source {

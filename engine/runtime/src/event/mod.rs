@@ -98,6 +98,12 @@ impl Subject {
     }
 }
 
+/// Records what happened to a volume.
+pub fn record_volume(log: &Path, action: &str, name: &str) {
+    let attributes = BTreeMap::from([("driver".to_owned(), "local".to_owned())]);
+    append(log, &Event::new("volume", action, name, attributes));
+}
+
 /// Records what happened to an image.
 pub fn record_image(log: &Path, action: &str, id: &str, name: &str) {
     let attributes = BTreeMap::from([("name".to_owned(), name.to_owned())]);

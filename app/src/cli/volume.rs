@@ -1,0 +1,225 @@
+//! `volume`.
+
+use super::filters::{Filters, invalid};
+use super::format::{Format, Row};
+use super::prune::{self, PruneArgs};
+use super::template::Template;
+use super::{Failure, Outcome, output};
+use clap::{Args, Subcommand};
+use porthole_engine::volume::LocalOptions;
+use porthole_engine::{Engine, NewVolume, VolumeSummary, units};
+use serde_json::{Map, Value};
+use std::process::ExitCode;
+
+/// `volume`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct VolumeArgs {
+    #[command(subcommand)]
+    command: VolumeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum VolumeCommand {
+    /// Create a volume
+    Create(CreateArgs),
+    /// Display detailed information on one or more volumes
+    Inspect(InspectArgs),
+    /// List volumes
+    #[command(visible_alias = "list")]
+    Ls(LsArgs),
+    /// Remove unused local volumes
+    Prune(VolumePruneArgs),
+    /// Remove one or more volumes
+    #[command(visible_alias = "remove")]
+    Rm(RmArgs),
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    /// Specify volume driver name
+    #[arg(short = 'd', long, default_value = "local")]
+    driver: String,
+    /// Set metadata for a volume
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    label: Vec<String>,
+    /// Set driver specific options: type, device, o
+    #[arg(short = 'o', long, value_name = "KEY=VALUE")]
+    opt: Vec<String>,
+    /// Its name; a random one if there is none
+    name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct InspectArgs {
+    /// Format output using a custom template, or 'json'
+    #[arg(short = 'f', long)]
+    format: Option<String>,
+    /// Volumes
+    #[arg(required = true)]
+    names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct LsArgs {
+    /// Provide filter values (e.g. "dangling=true", "driver=local", "label=KEY", "name=TEXT")
+    #[arg(short = 'f', long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+    /// Format output using a custom template, 'table', 'table TEMPLATE' or 'json'
+    #[arg(long, default_value = "table")]
+    format: String,
+    /// Only display volume names
+    #[arg(short = 'q', long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct VolumePruneArgs {
+    /// Remove all unused volumes, not just anonymous ones
+    #[arg(short = 'a', long)]
+    all: bool,
+    #[command(flatten)]
+    common: PruneArgs,
+}
+
+#[derive(Debug, Args)]
+struct RmArgs {
+    /// Do not complain of volumes that are not there
+    #[arg(short = 'f', long)]
+    force: bool,
+    /// Volumes
+    #[arg(required = true)]
+    names: Vec<String>,
+}
+
+const DEFAULT: &str = "{{.Driver}}\t{{.Name}}";
+const FILTERS: [&str; 4] = ["dangling", "driver", "label", "name"];
+const TITLES: [(&str, &str); 7] = [
+    ("Driver", "DRIVER"),
+    ("Name", "VOLUME NAME"),
+    ("Scope", "SCOPE"),
+    ("Mountpoint", "MOUNTPOINT"),
+    ("Labels", "LABELS"),
+    ("Links", "LINKS"),
+    ("Size", "SIZE"),
+];
+
+/// Runs a command on volumes.
+pub fn volume(engine: &Engine, arguments: VolumeArgs) -> Outcome {
+    match arguments.command {
+        VolumeCommand::Create(arguments) => create(engine, arguments),
+        VolumeCommand::Inspect(arguments) => inspect(engine, &arguments),
+        VolumeCommand::Ls(arguments) => list(engine, &arguments),
+        VolumeCommand::Prune(arguments) => prune(engine, &arguments),
+        VolumeCommand::Rm(arguments) => remove(engine, &arguments),
+    }
+}
+
+fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
+    if arguments.driver != "local" {
+        let driver = &arguments.driver;
+        return Err(Failure::new(
+            format!("error looking up volume plugin {driver}: plugin \"{driver}\" not found: there is only \"local\""),
+            1,
+        ));
+    }
+    let pair = |word: &String| {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        (key.to_owned(), value.to_owned())
+    };
+    let options = LocalOptions::parse(arguments.opt.iter().map(String::as_str))?;
+    let labels = arguments.label.iter().map(pair).collect();
+    let volume = engine.create_volume(NewVolume { name: arguments.name, labels, options })?;
+    output::line(&volume.name)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
+    let mut found = Vec::new();
+    let mut failed = false;
+    for name in &arguments.names {
+        match engine.inspect_volume(name) {
+            Ok(value) => found.push(value),
+            Err(error) => {
+                eprintln!("porthole: {error}");
+                failed = true;
+            }
+        }
+    }
+    match arguments.format.as_deref() {
+        None | Some("") => output::line(&format!("{:#}", Value::Array(found)))?,
+        Some("json") => output::line(&Value::Array(found).to_string())?,
+        Some(format) => {
+            let template = Template::parse(format).map_err(|error| Failure::new(error.to_string(), 1))?;
+            for value in &found {
+                output::line(&template.render(value).map_err(|error| Failure::new(error.to_string(), 1))?)?;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn list(engine: &Engine, arguments: &LsArgs) -> Outcome {
+    let format = Format::parse(&arguments.format, DEFAULT)?;
+    let filters = Filters::parse(&arguments.filter, &FILTERS)?;
+    let dangling = filters.parsed("dangling", |text| match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    })?;
+    if dangling.len() > 1 {
+        return Err(invalid("dangling", &filters.of("dangling").join(",")));
+    }
+    let wanted = |volume: &VolumeSummary| {
+        dangling.first().is_none_or(|dangling| volume.used_by.is_empty() == *dangling)
+            && filters.any("driver", |driver| driver == volume.driver)
+            && filters.any("name", |text| volume.name.contains(text.as_str()))
+            && filters.labels_match(&volume.labels)
+    };
+    let mut volumes = engine.volumes()?;
+    volumes.retain(wanted);
+    if arguments.quiet {
+        volumes.iter().try_for_each(|volume| output::line(&volume.name))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = volumes.iter().map(|volume| Row { fields: fields(volume), labels: &volume.labels });
+    format.print(&TITLES, rows.collect())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fields(volume: &VolumeSummary) -> Map<String, Value> {
+    let labels: Vec<String> = volume.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let fields = [
+        ("Driver", volume.driver.to_owned()),
+        ("Name", volume.name.clone()),
+        ("Scope", "local".to_owned()),
+        ("Mountpoint", volume.mountpoint.display().to_string()),
+        ("Labels", labels.join(",")),
+        ("Links", volume.used_by.len().to_string()),
+        // As with Docker, only `system df -v` looks how large they are.
+        ("Size", "N/A".to_owned()),
+    ];
+    fields.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect()
+}
+
+fn prune(engine: &Engine, arguments: &VolumePruneArgs) -> Outcome {
+    let filter = prune::filter(&arguments.common)?;
+    let which = if arguments.all { "all local volumes" } else { "anonymous local volumes" };
+    let warning = format!("WARNING! This will remove {which} not used by at least one container.");
+    prune::confirm(&arguments.common, "volume", &warning)?;
+    let (names, reclaimed) = engine.prune_volumes(arguments.all, &filter)?;
+    super::sweep(engine);
+    if !names.is_empty() {
+        output::line("Deleted Volumes:")?;
+        names.iter().try_for_each(|name| output::line(name))?;
+        output::line("")?;
+    }
+    output::line(&format!("Total reclaimed space: {}", units::human_size(reclaimed)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(engine: &Engine, arguments: &RmArgs) -> Outcome {
+    let outcome = super::for_each(&arguments.names, |name| engine.remove_volume(name, arguments.force));
+    super::sweep(engine);
+    outcome
+}

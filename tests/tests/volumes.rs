@@ -1,0 +1,199 @@
+//! Volumes: made, filled, shared, kept and removed.
+
+use porthole_tests::archive::{Image, Tree, busybox};
+use porthole_tests::{Host, eventually};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+/// A host with an image that has files where volumes may be.
+fn host() -> Host {
+    let host = Host::empty();
+    let data = Tree::new()
+        .directory("data")
+        .directory("data/sub")
+        .file("data/sub/file", b"from the image")
+        .link("data/link", "/etc/passwd")
+        .link("way", "/data");
+    let above = Tree::new().directory("data").file("data/gone", b"").finish();
+    let top = Tree::new().directory("data").file("data/.wh.gone", b"").file("data/new", b"on top").finish();
+    host.porthole_with("load", &Image::new(vec![busybox().to_vec(), data.finish(), above, top]).docker("box")).ok();
+    host
+}
+
+fn names(host: &Host) -> Vec<String> {
+    host.ok("volume ls -q").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_named_volume_is_made_filled_and_kept() {
+    let host = host();
+    host.ok("run --rm -u 0 -v store:/data box sh -c 'echo mine > /data/mine; chmod 700 /data'");
+    assert_eq!(names(&host), ["store"]);
+    let data = host.path("volumes/store/_data");
+    assert_eq!(fs::read_to_string(data.join("sub/file")).unwrap(), "from the image");
+    assert_eq!(fs::read_to_string(data.join("new")).unwrap(), "on top");
+    assert!(!data.join("gone").exists());
+    assert_eq!(fs::read_link(data.join("link")).unwrap().to_str(), Some("/etc/passwd"));
+    assert_eq!(fs::metadata(&data).unwrap().mode() & 0o777, 0o700);
+    // Another container finds what the first one wrote, and nothing is copied again.
+    fs::remove_file(data.join("new")).unwrap();
+    assert_eq!(
+        host.ok("run --rm -u 0 -v store:/else:ro box sh -c 'cat /else/mine; ls /else; touch /else/x || true'"),
+        "mine\nlink\nmine\nsub"
+    );
+    let volume = host.ok("volume inspect store --format '{{.Driver}} {{.Scope}} {{.Mountpoint}}'");
+    assert_eq!(volume, format!("local local {}", data.display()));
+}
+
+#[test]
+fn what_the_user_does_not_want_is_not_copied() {
+    let host = host();
+    assert_eq!(host.ok("run --rm -v empty:/data:nocopy box ls /data"), "");
+    assert_eq!(host.ok("run --rm --mount src=other,dst=/data,volume-nocopy box ls /data"), "");
+    // Through a link of the image, which leads nowhere but inside.
+    assert_eq!(host.ok("run --rm -v through:/way box cat /data/new"), "on top");
+    assert_eq!(fs::read_to_string(host.path("volumes/through/_data/new")).unwrap(), "on top");
+    assert_eq!(
+        host.ok("run --rm --mount src=through,dst=/part,volume-subpath=sub box cat /part/file"),
+        "from the image"
+    );
+    let message = host.fails(125, "run --rm --mount src=through,dst=/part,volume-subpath=../../store box true");
+    assert!(message.contains("../../store"), "{message}");
+    let message = host.fails(125, "run --rm --mount src=through,dst=/part,volume-subpath=link box true");
+    assert!(message.contains("link"), "{message}");
+}
+
+#[test]
+fn a_volume_without_a_name_goes_with_its_container() {
+    let host = host();
+    host.ok("run --rm -v /data box true");
+    eventually("it is removed", || names(&host).is_empty());
+    host.ok("create --name one -v /data box true");
+    host.ok("create --name two --volumes-from one box true");
+    let [name] = names(&host).try_into().expect("one volume");
+    assert_eq!(name.len(), 64);
+    assert_eq!(host.inspect("one")["Mounts"], host.inspect("two")["Mounts"]);
+    assert_eq!(host.inspect("one")["Mounts"][0]["Name"], name.as_str());
+    host.ok("rm -v one");
+    assert_eq!(names(&host), [name.as_str()], "another one uses it");
+    host.ok("rm two");
+    assert_eq!(names(&host), [name.as_str()], "nobody asked for it to go");
+    host.ok("create --name three -v named:/data box true");
+    host.ok("rm -v three");
+    assert_eq!(names(&host).len(), 2, "what has a name stays");
+    assert!(host.ok("volume prune -f").contains(&name));
+    assert_eq!(names(&host), ["named"]);
+    assert!(host.ok("volume prune -f -a").contains("Deleted Volumes:\nnamed"));
+    assert!(names(&host).is_empty());
+}
+
+#[test]
+fn an_image_declares_its_volumes() {
+    let host = host();
+    let import = |change: &str, name: &str| {
+        let config = format!("import -c 'VOLUME {change}' -c 'CMD [\"true\"]' - {name}");
+        host.porthole_with(&config, busybox()).ok();
+    };
+    import("/data /srv/www", "declares");
+    host.ok("create --name one declares");
+    assert_eq!(names(&host).len(), 2);
+    host.ok("create --name two -v named:/data --tmpfs /srv/www declares");
+    assert_eq!(names(&host).len(), 3, "only the named one is new");
+    host.ok("rm -v one two");
+    for hostile in ["../../etc", "/a/../../etc", "/"] {
+        import(&format!("[\"{hostile}\"]"), "hostile");
+        let message = host.fails(1, "create hostile");
+        assert!(message.contains("which is no place for one"), "{message}");
+    }
+    assert_eq!(names(&host), ["named"]);
+}
+
+#[test]
+fn volumes_that_are_used_stay_and_mistakes_are_told() {
+    let host = host();
+    assert_eq!(host.ok("volume create --label tier=db store"), "store");
+    assert_eq!(host.ok("volume create store"), "store", "it is there already");
+    host.ok("create --name user -v store:/data box true");
+    let message = host.fails(1, "volume rm store");
+    assert!(message.contains("volume is in use by user"), "{message}");
+    assert_eq!(host.ok("volume prune -f -a"), "Total reclaimed space: 0B");
+    assert_eq!(host.ok("volume ls --filter dangling=true -q"), "");
+    assert_eq!(host.ok("volume ls --filter label=tier=db -q"), "store");
+    assert_eq!(host.ok("volume ls"), "DRIVER    VOLUME NAME\nlocal     store");
+    host.ok("rm user");
+    assert_eq!(host.ok("volume rm store"), "store");
+    assert!(host.fails(1, "volume rm store").contains("get store: no such volume"));
+    host.ok("volume rm -f store");
+    assert!(host.fails(1, "volume inspect ../containers").contains("no such volume"));
+    for (line, told) in [
+        ("volume create a/b", "includes invalid characters"),
+        ("volume create -d nfs data", "plugin \"nfs\" not found"),
+        ("volume create -o type=nfs data", "missing required option: \"device\""),
+        ("volume ls --filter colour=red", "invalid filter 'colour'"),
+    ] {
+        assert!(host.fails(1, line).contains(told), "{line}");
+    }
+    for (code, line, told) in [
+        (125, "create -v a:/x:zz box true", "unknown option 'zz'"),
+        (1, "create -v x/y:/data box true", "includes invalid characters"),
+        (125, "run -v x/y:/data box true", "includes invalid characters"),
+        (1, "create -v data:/data -v more:/data/ box true", "Duplicate mount point"),
+        (125, "create --mount src=/srv,dst=/data box true", "use type=bind"),
+    ] {
+        assert!(host.fails(code, line).contains(told), "{line}");
+    }
+    assert!(names(&host).is_empty(), "nothing is half made");
+}
+
+#[test]
+fn something_else_can_be_mounted_in_place_of_a_directory() {
+    let host = host();
+    host.ok("volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,mode=1770 memory");
+    let mounted = host.ok("run --rm -v memory:/memory box sh -c 'mount | grep ^tmpfs.on./memory; stat -c %a /memory'");
+    assert!(mounted.starts_with("tmpfs on /memory type tmpfs (rw") && mounted.contains("size=1024k"), "{mounted}");
+    assert!(mounted.ends_with("1770"), "{mounted}");
+    let place = host.path("place");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("file"), "here").unwrap();
+    host.ok(&format!("volume create -o type=none -o device={} -o o=bind bound", place.display()));
+    assert_eq!(host.ok("run --rm -v bound:/data box cat /data/file"), "here");
+}
+
+#[test]
+fn many_that_begin_at_once_share_one_volume_whole() {
+    let host = host();
+    let line = "run --rm -v fresh:/data box cat /data/sub/file /data/new";
+    let all: Vec<_> = (0..20)
+        .map(|_| {
+            let mut command = host.command(line);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run")
+        })
+        .collect();
+    for one in all {
+        let output = one.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "from the imageon top", "{output:?}");
+    }
+    assert_eq!(names(&host), ["fresh"]);
+}
+
+#[test]
+fn a_copy_that_is_killed_is_begun_again() {
+    let host = Host::empty();
+    let many = (0..500).fold(Tree::new().directory("data"), |tree, n| tree.file(&format!("data/{n}"), &[b'x'; 100]));
+    host.porthole_with("load", &Image::new(vec![busybox().to_vec(), many.finish()]).docker("box")).ok();
+    for delay in [4, 8, 12, 20, 30] {
+        let mut create = host.command("create -v store:/data box true");
+        let mut create = create.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(delay));
+        let _ = create.kill();
+        create.wait().unwrap();
+        assert_eq!(host.ok("run --rm -v store:/data box sh -c 'ls /data | wc -l'"), "500", "killed after {delay} ms");
+        host.remove_all();
+        host.ok("volume rm -f store");
+    }
+    let left: Vec<_> = fs::read_dir(host.path("volumes")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, [".lock"]);
+}
