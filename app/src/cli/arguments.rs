@@ -1,6 +1,7 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
+use super::forensics::ForensicsArgs;
 use super::groups::{ContainerArgs as ContainerGroupArgs, ImageArgs, SystemArgs};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
@@ -83,6 +84,8 @@ pub enum Command {
     Rmi(RmiArgs),
     /// Show the history of an image
     History(HistoryArgs),
+    /// Gather all that is known of a container in one archive, without changing it
+    Forensics(ForensicsArgs),
     /// Manage images
     Image(ImageArgs),
     /// Manage containers

@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod files;
 mod filters;
+mod forensics;
 mod format;
 mod groups;
 mod health;
@@ -181,6 +182,7 @@ fn execute(command: Command) -> Outcome {
         Command::Tag(options) => image::tag(&engine, &options),
         Command::Rmi(options) => image::remove(&engine, &options),
         Command::History(options) => image::history(&engine, &options),
+        Command::Forensics(options) => forensics::forensics(&engine, &options),
         Command::Image(options) => groups::image(&engine, options),
         Command::Container(options) => groups::container(&engine, options),
         Command::System(options) => groups::system(&engine, options),
@@ -278,7 +280,18 @@ mod tests {
         }
         for subcommand in command().get_subcommands().map(|command| command.get_name().to_owned()) {
             let elsewhere = [
-                "images", "load", "import", "tag", "rmi", "history", "save", "image", "system", "lab", "trace",
+                "images",
+                "load",
+                "import",
+                "tag",
+                "rmi",
+                "history",
+                "save",
+                "image",
+                "system",
+                "forensics",
+                "lab",
+                "trace",
                 "version",
             ]
             .contains(&subcommand.as_str());

@@ -28,6 +28,7 @@ pub use error::Error;
 pub use flow::{Endpoint, Flow, Protocol};
 pub use focus::{Focus, Side};
 pub use journey::{Author, Change, Hop, Journey, Rewrite, RuleRef, Step, Tap, TapKind, Unseen, Verdict};
+pub use listen::{TrackedConnection, tracked_connections};
 pub use packet::{Content, Frame, Identity, Mac, TcpFlags};
 pub use recording::Recording;
 pub use session::{Session, SessionConfig, Snapshot, TapStatus, Until, Waited};

@@ -11,9 +11,10 @@ use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterProto
 use porthole_network::netlink::{self, Message, Protocol, Socket};
 use porthole_network::ruleset::{Attributes, Family, ReadError, Ruleset};
 
-use crate::conntrack::{self, Change};
+use crate::conntrack::{self, Change, Entry};
 use crate::correlate::{Event, Trace, is_own};
 use crate::error::Error;
+use crate::flow::Flow;
 use crate::journey::{RuleRef, Step};
 use crate::tap::now;
 use crate::trace::{self, TraceEvent};
@@ -61,16 +62,8 @@ impl Listener {
 
     /// The connections that exist: those made before somebody listened announce nothing.
     pub(crate) fn connections(&mut self) -> Result<Vec<Event>, Error> {
-        let header = NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, 0);
-        let request = NetfilterMessage::new(header, ConntrackMessage::Get(Vec::new()));
-        let mut events = Vec::new();
-        let dump = self.questions.dump_each(request, |message| {
-            let entry = conntrack::entry(attributes(&message));
-            events.extend(entry.map(|entry| Event::Connection(Change::New, entry)));
-            Ok(())
-        });
-        dump.map_err(Error::Listen)?;
-        Ok(events)
+        let entries = dump(&mut self.questions)?.into_iter();
+        Ok(entries.map(|entry| Event::Connection(Change::New, entry)).collect())
     }
 
     /// Reads all waiting messages.
@@ -93,6 +86,36 @@ impl Listener {
             }
         }
     }
+}
+
+/// A connection in conntrack's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackedConnection {
+    /// The flow of its first packet.
+    pub original: Flow,
+    /// The flow of the answers.
+    pub reply: Flow,
+    /// What the protocol's state machine says: `ESTABLISHED`.
+    pub state: Option<&'static str>,
+}
+
+/// The connections in conntrack's table of the calling thread's network namespace.
+pub fn tracked_connections() -> Result<Vec<TrackedConnection>, Error> {
+    let mut socket = Socket::open(Protocol::Netfilter).map_err(Error::Listen)?;
+    let tracked = |Entry { original, reply, state, .. }| TrackedConnection { original, reply, state };
+    Ok(dump(&mut socket)?.into_iter().map(tracked).collect())
+}
+
+fn dump(socket: &mut Socket) -> Result<Vec<Entry>, Error> {
+    let header = NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, 0);
+    let request = NetfilterMessage::new(header, ConntrackMessage::Get(Vec::new()));
+    let mut entries = Vec::new();
+    let dumped = socket.dump_each(request, |message| {
+        entries.extend(conntrack::entry(attributes(&message)));
+        Ok(())
+    });
+    dumped.map_err(Error::Listen)?;
+    Ok(entries)
 }
 
 fn attributes<'a>(message: &Message<'a>) -> Attributes<'a> {

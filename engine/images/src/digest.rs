@@ -26,6 +26,13 @@ impl Digest {
         Self(Sha256::digest(content).into())
     }
 
+    /// The digest of all that a reader has.
+    pub fn of_reader(reader: impl Read) -> io::Result<Self> {
+        let mut hashing = Hashing::new(reader);
+        io::copy(&mut hashing, &mut io::sink())?;
+        Ok(hashing.finish().0)
+    }
+
     /// The digest with these 64 hexadecimal digits, without `sha256:`.
     pub fn from_hex(hex: &str) -> Result<Self, DigestError> {
         let error = || DigestError(hex.chars().take(80).collect());

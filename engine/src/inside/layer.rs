@@ -2,6 +2,7 @@
 
 use super::object::{Kind, Object};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fgetxattr, fstat, open, openat, statat};
+use rustix::io::Errno;
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,13 +26,21 @@ pub(super) struct Tree {
 
 /// Reads all that is below a directory.
 pub(super) fn read(directory: &Path) -> io::Result<Tree> {
-    let root = open(directory, FLAGS, Mode::empty())?;
+    let root = quietly(|flags| open(directory, FLAGS | flags, Mode::empty()))?;
     let object = Object::new(&fstat(&root)?, is_opaque(&root));
     let children = Reader::default().children(root, 0)?;
     Ok(Tree { name: Box::default(), object, bytes: 0, children })
 }
 
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens something without leaving a trace in its access time, where that is allowed: only to who may act as its owner.
+pub(super) fn quietly(open: impl Fn(OFlags) -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
+    match open(OFlags::NOATIME) {
+        Err(Errno::PERM) => open(OFlags::empty()),
+        opened => opened,
+    }
+}
 
 pub(super) fn is_opaque(directory: impl AsFd) -> bool {
     let mut value = [0; 1];
@@ -58,7 +67,7 @@ impl Reader {
             let mut object = Object::new(&stat, false);
             let mut below = Vec::new();
             if object.kind == Kind::Directory
-                && let Ok(inner) = openat(&directory, name, FLAGS, Mode::empty())
+                && let Ok(inner) = quietly(|flags| openat(&directory, name, FLAGS | flags, Mode::empty()))
             {
                 object.opaque = is_opaque(&inner);
                 if depth < DEEPEST {

@@ -1,7 +1,7 @@
 //! Looking up a single path in a stack of layers, without reading all of them.
 
 use super::Source;
-use super::layer::is_opaque;
+use super::layer::{is_opaque, quietly};
 use super::object::{Kind, Object};
 use super::stack::Version;
 use crate::error::{Error, Result};
@@ -121,11 +121,10 @@ pub(super) fn open_in(source: &Source, path: &Path) -> Result<File> {
         let file = openat2(root, relative, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), confined)?;
         match Object::new(&fstat(&file)?, false).kind {
             // Opening a device or a pipe does something; so this only once it is known to be a file.
-            Kind::File => open_path(
-                format!("/proc/self/fd/{}", file.as_raw_fd()),
-                OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY,
-                Mode::empty(),
-            ),
+            Kind::File => quietly(|flags| {
+                let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+                open_path(format!("/proc/self/fd/{}", file.as_raw_fd()), flags, Mode::empty())
+            }),
             Kind::Directory => Err(Errno::ISDIR),
             _ => Err(Errno::NXIO),
         }
@@ -135,6 +134,12 @@ pub(super) fn open_in(source: &Source, path: &Path) -> Result<File> {
         Errno::NXIO => refused(path, "is not an ordinary file"),
         errno => Error::file(source.directory.join(relative), errno),
     })
+}
+
+/// Where a symbolic link of one layer leads, at a path without other links.
+pub(super) fn read_link_in(source: &Source, path: &Path) -> Result<PathBuf> {
+    let root = open_path(&source.directory, DIRECTORY, Mode::empty());
+    read_link(source, &root.map_err(|errno| Error::file(&source.directory, errno))?, path)
 }
 
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

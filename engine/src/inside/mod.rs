@@ -116,6 +116,11 @@ impl Source {
         lookup::open_in(self, path)
     }
 
+    /// Where a symbolic link of this layer alone leads, as it is written; its path must be without other links.
+    pub fn read_link(&self, path: &Path) -> Result<PathBuf> {
+        lookup::read_link_in(self, path)
+    }
+
     fn unknown(directory: &Path) -> Self {
         Self { made_by: String::new(), diff_id: None, directory: directory.to_owned() }
     }
