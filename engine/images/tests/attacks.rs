@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use common::{Fixture, Layer, gzip};
+use common::{Fixture, Layer, docker_image, gzip};
 use rustix::fs::{lgetxattr, llistxattr};
 use tar::EntryType;
 use tempfile::TempDir;
@@ -301,4 +301,212 @@ fn walk(directory: &Path) -> Vec<PathBuf> {
         paths.push(path);
     }
     paths
+}
+
+/// The break-outs that containerd tests, by the names that it gives them. Where theirs lead to `/etc`, these lead to
+/// `etc`, a directory outside of the store, which the layer has, too. All come above a layer that has `etc/passwd` and the
+/// symbolic link `localetc` to `etc`.
+fn break_outs(etc: &str) -> Vec<(&'static str, Layer)> {
+    let inner = &etc[1..];
+    let file = |path: &str| format!("{inner}/{path}");
+    let up = format!("../../../../..{etc}");
+    let base = || Layer::new().directory(inner).file(&file("passwd"), b"inside");
+    let localetc = |target: &str| base().symlink("localetc", target).hard_link("localpasswd", "/localetc/passwd");
+    let dummy = || Layer::new().directory(inner).directory("dummy");
+    vec![
+        (
+            "SymlinkAbsolute",
+            Layer::new().directory(inner).symlink("localetc", etc).file("/localetc/unbroken", b"unbroken"),
+        ),
+        ("SymlinkUpAndOut", dummy().symlink("localetc", &format!("/dummy/..{etc}")).file("/localetc/unbroken", b"x")),
+        (
+            "SymlinkMultipleAbsolute",
+            dummy().symlink("/dummy/etc", etc).symlink("localetc", "/dummy/etc").file("/dummy/etc/unbroken", b"x"),
+        ),
+        (
+            "SymlinkMultipleRelative",
+            dummy().symlink("/dummy/etc", etc).symlink("localetc", "./dummy/etc").file("/dummy/etc/unbroken", b"x"),
+        ),
+        ("SymlinkEmptyFile", base().symlink("localetc", etc).file("/localetc/sentinel", b"")),
+        (
+            "HardlinkRelative",
+            base().directory("b").symlink("b/d1", &format!("../..{etc}")).hard_link("b/mine", "/b/d1/passwd"),
+        ),
+        (
+            "HardlinkDownAndOut",
+            base()
+                .directory("b")
+                .directory("downandout")
+                .symlink("b/d1", &format!("../downandout/../..{etc}"))
+                .hard_link("b/mine", "/b/d1/passwd"),
+        ),
+        ("HardlinkAbsolute", localetc(etc)),
+        ("HardlinkRelativeLong", localetc(&up)),
+        ("HardlinkRelativeUpAndOut", localetc(&format!("upandout/../../..{etc}"))),
+        ("HardlinkDirectRelative", base().hard_link("localpasswd", &format!("{up}/sentinel"))),
+        ("HardlinkDirectAbsolute", base().hard_link("localpasswd", &format!("{etc}/sentinel"))),
+        (
+            "HardlinkSymlinkRelative",
+            base()
+                .symlink("link", &format!("{up}/sentinel"))
+                .hard_link("localpasswd", "/link")
+                .file("localpasswd", b"mine"),
+        ),
+        (
+            "HardlinkSymlinkAbsolute",
+            base()
+                .symlink("link", &format!("{etc}/sentinel"))
+                .hard_link("localpasswd", "/link")
+                .file("localpasswd", b"mine"),
+        ),
+        (
+            "HardlinkSymlinkBeforeCreateTarget",
+            Layer::new().symlink("link", &format!("{etc}/new")).hard_link("other", "/link").file("other", b"mine"),
+        ),
+        (
+            "HardlinkSymlinkChmod",
+            Layer::new().symlink("link", &format!("{etc}/sentinel")).hard_link("other", "/link").member(
+                EntryType::Regular,
+                "other",
+                "",
+                0o777,
+                b"",
+            ),
+        ),
+        ("SymlinkParentDirectory", base().symlink("..", etc).hard_link("localpasswd", &file("passwd"))),
+        ("SymlinkEmptyFilename", base().symlink("", etc).hard_link("localpasswd", &file("passwd"))),
+        ("SymlinkParentRelative", base().symlink("localetc/sub/..", etc).hard_link("localetc/new", &file("passwd"))),
+        ("SymlinkSlashEnded", base().directory("localetc/").hard_link("/localetc/localpasswd", &file("passwd"))),
+        ("SymlinkOverrideDirectory", base().symlink("localetc", etc).hard_link("/localetc/new", &file("passwd"))),
+        (
+            "SymlinkOverrideDirectoryRelative",
+            base().symlink("localetc", &up).hard_link("/localetc/new", &file("passwd")),
+        ),
+        ("DirectoryOverrideSymlink", base().directory("/localetc/").hard_link("/localetc/new", &file("passwd"))),
+        (
+            "DirectoryOverrideRelativeSymlink",
+            base().directory("./localetc/").hard_link("localetc/new", &file("passwd")),
+        ),
+        (
+            "DirectoryOverrideSymlinkAndHardlink",
+            Layer::new().directory("/localetc/").file("/localetc/sentinel", b"different"),
+        ),
+        ("WhiteoutRootParent", Layer::new().file(".wh...", b"")),
+        ("WhiteoutParent", Layer::new().file(&file(".wh..."), b"")),
+        ("WhiteoutRoot", Layer::new().file(".wh..", b"")),
+        ("WhiteoutCurrentDirectory", Layer::new().file(&file(".wh.."), b"")),
+        ("WhiteoutSymlink", Layer::new().file(".wh.localetc", b"")),
+        ("WhiteoutSymlinkPath", Layer::new().file("localetc/.wh.sentinel", b"")),
+        ("WhiteoutDirectoryName", Layer::new().file(".wh.localetc/sentinel", b"non-empty")),
+        ("WhiteoutDeadSymlinkParent", Layer::new().symlink("dead", "/dne").file("dead/.wh.etc", b"")),
+        ("WhiteoutRelativePath", Layer::new().file(&format!("dne/../.wh.{inner}"), b"")),
+    ]
+}
+
+#[test]
+fn every_break_out_that_containerd_tests_is_contained() {
+    let outside = Outside::new();
+    let mut contained = 0;
+    for (name, layer) in break_outs(outside.path()) {
+        let fixture = Fixture::new();
+        let inner = &outside.path()[1..];
+        let below = Layer::new().directory(inner).file(&format!("{inner}/passwd"), b"below");
+        let below = below.symlink("localetc", outside.path()).finish();
+        let layers = [below, layer.finish()];
+        let result = fixture.load(&docker_image("attack", &layers));
+        outside.assert_untouched();
+        match result {
+            Ok(_) => {
+                contained += 1;
+                let image = fixture.store.resolve("attack").unwrap();
+                let [top, bottom] = &image.layers[..] else { panic!("{name}: two layers") };
+                // The layer below is untouched, too.
+                assert_eq!(walk(bottom).len(), 2 + Path::new(inner).components().count(), "{name}");
+                assert_eq!(fs::read(bottom.join(inner).join("passwd")).unwrap(), b"below", "{name}");
+                // Whatever was made has the layer's own directory for root.
+                assert!(walk(top).iter().all(|path| path.starts_with(top)), "{name}");
+            }
+            Err(error) => {
+                assert!(!error.to_string().is_empty(), "{name}");
+                fixture.assert_empty();
+            }
+        }
+    }
+    assert!(contained >= 15, "only {contained} are unpacked: the rest are refused for some other reason");
+}
+
+/// The same archive is two, one for a reader that believes the header and one for a reader that believes PAX
+/// (CVE-2025-62518); and an extended header must not pass to a member behind it.
+#[test]
+fn nothing_is_smuggled_past_a_size_that_is_given_twice() {
+    let smuggled = Layer::new().file("smuggled", b"evil").finish();
+    let length = smuggled.len().to_string();
+    let mut layer = Layer::new().pax(&[("size", length.as_bytes())]).file("outer", b"").finish();
+    layer.truncate(layer.len() - 1024);
+    layer.extend_from_slice(&smuggled);
+    let fixture = Fixture::new();
+    let image = fixture.import(&[layer, Layer::new().file("after", b"x").finish()].concat()).unwrap();
+    let root = &image.layers[0];
+    assert_eq!(fs::read(root.join("outer")).unwrap(), smuggled);
+    assert!(!root.join("smuggled").exists() && root.join("after").exists());
+}
+
+/// What GNU tar makes of an archive is what we make of it, however its extended headers are mixed (GHSA-3pv8-6f4r-ffg2).
+#[test]
+fn mixed_extensions_are_read_as_gnu_tar_reads_them() {
+    let long = "long/".repeat(30) + "name";
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(EntryType::GNULongName);
+    header.set_size(long.len() as u64 + 1);
+    header.as_old_mut().name[..13].copy_from_slice(b"././@LongLink");
+    let long_name = [long.as_bytes(), b"\0"].concat();
+    let layer = Layer::new()
+        .pax(&[("mtime", b"1000000000.5"), ("size", b"5")])
+        .raw(header, &long_name)
+        .file("short", b"12345")
+        .file("second", b"x")
+        .finish();
+    let fixture = Fixture::new();
+    let archive = fixture.root.path().join("layer.tar");
+    fs::write(&archive, &layer).unwrap();
+    let listed = std::process::Command::new("tar").arg("tf").arg(&archive).output().unwrap();
+    let listed: Vec<String> = String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect();
+    let image = fixture.import(&layer).unwrap();
+    let root = &image.layers[0];
+    let files = walk(root).into_iter().filter(|path| path.is_file());
+    let mut found: Vec<String> =
+        files.map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()).collect();
+    found.sort();
+    assert_eq!((listed.clone(), found), ([&long, "second"].map(str::to_owned).to_vec(), listed));
+}
+
+/// Devices are what `--device` and the cgroup decide about; set-user-ID bits and capabilities are what programs need.
+#[test]
+fn devices_and_privileges_of_files_are_kept() {
+    // struct vfs_cap_data, version 2, with CAP_NET_BIND_SERVICE permitted and effective (linux/capability.h).
+    let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut device = tar::Header::new_gnu();
+    device.set_entry_type(EntryType::Char);
+    device.as_old_mut().name[..4].copy_from_slice(b"null");
+    device.set_mode(0o666);
+    device.set_uid(0);
+    device.set_gid(0);
+    device.set_mtime(0);
+    device.set_size(0);
+    device.set_device_major(1).unwrap();
+    device.set_device_minor(3).unwrap();
+    let (_fixture, root) = contained(|_| {
+        Layer::new()
+            .member(EntryType::Regular, "su", "", 0o4755, b"x")
+            .pax(&[("SCHILY.xattr.security.capability", &capability[..])])
+            .file("ping", b"x")
+            .member(EntryType::Fifo, "fifo", "", 0o600, b"")
+            .raw(device, b"")
+    });
+    assert_eq!(fs::metadata(root.join("su")).unwrap().mode() & 0o7777, 0o4755);
+    let mut value = [0; 64];
+    let length = lgetxattr(root.join("ping"), "security.capability", &mut value[..]).unwrap();
+    assert_eq!(value[..length], capability);
+    assert!(fs::symlink_metadata(root.join("fifo")).unwrap().file_type().is_fifo());
+    assert_eq!(fs::symlink_metadata(root.join("null")).unwrap().rdev(), rustix::fs::makedev(1, 3));
 }
