@@ -6,11 +6,11 @@ use std::io::Read;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::archive::architecture;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::healthcheck::Healthcheck;
 use crate::layer::{Budget, Expected, unpack};
+use crate::platform::architecture;
 use crate::reference::Reference;
 use crate::store::{Image, ImageRecord, LayerRecord, StagedImage, Store};
 

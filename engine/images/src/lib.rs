@@ -9,6 +9,7 @@
 //! streams by, bounded, and confined; what fails is refused as a whole and leaves nothing behind.
 
 mod archive;
+mod assemble;
 mod chain;
 mod compression;
 mod digest;
@@ -21,6 +22,8 @@ mod import;
 mod inspect;
 mod layer;
 mod load;
+mod manifest;
+mod platform;
 mod reference;
 mod save;
 mod store;
@@ -34,5 +37,6 @@ pub use import::ImportConfig;
 pub use inspect::{GraphDriver, HistoryEntry, Inspection, RootFs};
 pub use layer::LayerError;
 pub use load::{LoadProgress, LoadedImage};
+pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
 pub use store::{Damage, Depth, Image, ImageSummary, ImageUsage, Lease, Removal, Store};

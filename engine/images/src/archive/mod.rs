@@ -9,17 +9,14 @@ use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-pub(crate) use oci::architecture;
 use serde::de::DeserializeOwned;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layer::Expected;
+use crate::manifest::MAX_DOCUMENT;
 use crate::reference::Reference;
 use crate::tar::{Kind, TarReader};
-
-/// The longest manifest, index or configuration; the limit that registries set, too.
-const MAX_DOCUMENT: u64 = 4 << 20;
 
 /// No archive of images has more members.
 const MAX_MEMBERS: usize = 1 << 17;
