@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::{Digest, DigestError};
 use crate::layer::LayerError;
 use crate::reference::ReferenceError;
+use crate::registry::RegistryError;
 
 /// Why an operation on the image store failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum Error {
     /// The archive is damaged, hostile, or not an image archive.
     #[error("not a usable image archive: {0}")]
     Archive(String),
+    /// A registry did not do what it was asked for.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A layer could not be unpacked.
     #[error("layer {}: {problem}", .layer.short())]
     Layer {

@@ -143,12 +143,19 @@ impl Store {
     }
 }
 
-/// Names by digest: those that were given, and each repository with the digest of the manifest.
+/// Names by digest: those by which registries know the image, and for repositories that none is known for the digest of the
+/// manifest by which the image came.
 fn repo_digests(references: &[Reference], manifest: Option<Digest>) -> Vec<String> {
-    let pinned =
-        |name: &Reference| name.digest().copied().or(manifest).map(|digest| name.with_digest(digest).to_string());
-    let digests: BTreeSet<String> = references.iter().filter_map(pinned).collect();
+    let (pinned, tagged): (Vec<_>, Vec<_>) = references.iter().partition(|name| name.digest().is_some());
+    let unknown = tagged.into_iter().filter(|name| !pinned.iter().any(|pinned| pinned.same_repository(name)));
+    let implied = manifest.into_iter().flat_map(|digest| unknown.clone().map(move |name| name.with_digest(digest)));
+    let given = pinned.iter().map(|name| (*name).clone());
+    let digests: BTreeSet<String> = given.chain(implied).map(|name| without_tag(&name)).collect();
     digests.into_iter().collect()
+}
+
+fn without_tag(name: &Reference) -> String {
+    name.digest().map_or_else(|| name.to_string(), |digest| name.with_digest(*digest).to_string())
 }
 
 fn graph_driver(image: &Image) -> GraphDriver {

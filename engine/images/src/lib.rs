@@ -1,7 +1,7 @@
 //! The image store: references, content by digest, unpacked snapshots, archives.
 //!
 //! [`Store`] is the way in: it loads archives, imports root file systems, finds images by what a user types, and removes
-//! them. Beneath it lie, each knowing only those after it: `store` (what is on disk, and how processes share it), `archive`
+//! them. [`Registries`] brings images into it and out of it. Beneath it lie, each knowing only those after it: `store` (what is on disk, and how processes share it), `archive`
 //! (image archives), `layer` (a tar stream becomes a directory that overlayfs can stack), `compression` and `tar`.
 //! [`Reference`] and [`Digest`] are the names of things.
 //!
@@ -25,6 +25,7 @@ mod load;
 mod manifest;
 mod platform;
 mod reference;
+mod registry;
 mod save;
 mod store;
 mod tar;
@@ -39,4 +40,8 @@ pub use layer::LayerError;
 pub use load::{LoadProgress, LoadedImage};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
+pub use registry::{
+    PullOptions, PullPhase, PullProgress, Pulled, PushPhase, PushProgress, Pushed, Registries, RegistryError,
+    RemoteManifest, Secret,
+};
 pub use store::{Damage, Depth, Image, ImageSummary, ImageUsage, Lease, Removal, Store};

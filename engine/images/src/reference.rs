@@ -119,6 +119,11 @@ impl Reference {
         }
     }
 
+    /// Whether a text names a registry, and not only what is in one.
+    pub fn names_registry(text: &str) -> bool {
+        text.split_once('/').is_some_and(|(first, _)| is_registry(first))
+    }
+
     /// Whether both name the same repository.
     pub fn same_repository(&self, other: &Self) -> bool {
         self.domain == other.domain && self.path == other.path

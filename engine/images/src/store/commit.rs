@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// Replaces the list of names, and makes all that happened in `images/` lasting.
-    pub(super) fn write_references(&self, references: &References, _: &Guard) -> Result<()> {
+    pub(crate) fn write_references(&self, references: &References, _: &Guard) -> Result<()> {
         let temporary = self.images().join("references.new");
         // A killed process may have left one; under the lock it is ours.
         let _ = std::fs::remove_file(&temporary);

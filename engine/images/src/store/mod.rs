@@ -120,6 +120,11 @@ impl Store {
         self.blobs().join(layer.blob_file())
     }
 
+    /// Where the blob of a layer is, if it is kept as it came; and where, if it came plain and is kept compressed by zstd.
+    pub(crate) fn layer_blob_paths(&self, blob: &Digest) -> (PathBuf, PathBuf) {
+        (self.blob_path(blob), self.blobs().join(format!("{}.zst", blob.hex())))
+    }
+
     fn snapshot_path(&self, chain_id: &Digest) -> PathBuf {
         self.snapshots().join(chain_id.hex())
     }

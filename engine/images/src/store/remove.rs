@@ -90,10 +90,15 @@ fn plan(found: &Found, references: Vec<Reference>, force: bool, users: &[String]
     match found {
         Found::ByReference(reference, _) => {
             // With its last tag, a repository's digests go, too.
-            let goes =
-                |other: &Reference| other == reference || (other.tag().is_none() && other.same_repository(reference));
-            if !references.iter().all(goes) {
-                return Ok(Plan { untag: vec![reference.clone()], delete: false });
+            let is_last = reference.tag().is_some()
+                && !references
+                    .iter()
+                    .any(|other| other != reference && other.tag().is_some() && other.same_repository(reference));
+            let goes = |other: &&Reference| {
+                *other == reference || (is_last && other.tag().is_none() && other.same_repository(reference))
+            };
+            if !references.iter().all(|other| goes(&other)) {
+                return Ok(Plan { untag: references.iter().filter(goes).cloned().collect(), delete: false });
             }
             match users.first() {
                 Some(user) if !force => Err(Error::Conflict(format!(
@@ -146,6 +151,15 @@ mod tests {
         let digest = format!("a@{}", Digest::of(b"manifest"));
         let names = ["a:1", digest.as_str()];
         assert_eq!(by_name("a:1", &names, false, &[]).unwrap(), Plan { untag: references(&names), delete: true });
+    }
+
+    #[test]
+    fn the_last_tag_of_a_repository_takes_its_digests_along() {
+        let digest = format!("a@{}", Digest::of(b"manifest"));
+        let plan = by_name("a:1", &["a:1", &digest, "b:1"], false, &[]).unwrap();
+        assert_eq!(plan, Plan { untag: references(&["a:1", &digest]), delete: false });
+        let plan = by_name("a:1", &["a:1", &digest, "a:2"], false, &[]).unwrap();
+        assert_eq!(plan, Plan { untag: references(&["a:1"]), delete: false });
     }
 
     #[test]
