@@ -2,11 +2,16 @@
 
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
 use super::forensics::ForensicsArgs;
-use super::groups::{ContainerArgs as ContainerGroupArgs, ImageArgs, SystemArgs};
+use super::groups::{ContainerArgs as ContainerGroupArgs, ImageArgs as ImageGroupArgs, SystemArgs};
 use super::health::HealthArgs;
 use super::limits::{FixedLimitArgs, LimitArgs};
+use super::login::{LoginArgs, LogoutArgs};
+use super::manifest::ManifestArgs;
 use super::mounts::MountArgs;
+use super::pull::{ImageArgs, PullArgs};
+use super::push::PushArgs;
 use super::save::SaveArgs;
+use super::search::SearchArgs;
 use super::volume::VolumeArgs;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -72,6 +77,18 @@ pub enum Command {
     Inspect(InspectArgs),
     /// List images
     Images(ImagesArgs),
+    /// Download an image from a registry
+    Pull(PullArgs),
+    /// Upload an image to a registry
+    Push(PushArgs),
+    /// Authenticate to a registry
+    Login(LoginArgs),
+    /// Log out from a registry
+    Logout(LogoutArgs),
+    /// Search a registry for images
+    Search(SearchArgs),
+    /// Manage image manifests and manifest lists
+    Manifest(ManifestArgs),
     /// Load images from a tar archive or STDIN
     Load(LoadArgs),
     /// Import the contents from a tarball to create a filesystem image
@@ -87,7 +104,7 @@ pub enum Command {
     /// Gather all that is known of a container in one archive, without changing it
     Forensics(ForensicsArgs),
     /// Manage images
-    Image(ImageArgs),
+    Image(ImageGroupArgs),
     /// Manage containers
     Container(ContainerGroupArgs),
     /// Manage porthole's data as a whole
@@ -249,6 +266,8 @@ pub struct ContainerArgs {
     /// Write the container ID to the file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Option<PathBuf>,
+    #[command(flatten)]
+    pub pull: ImageArgs,
     /// The image
     pub image: String,
     /// The command and its arguments

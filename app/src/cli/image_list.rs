@@ -69,10 +69,14 @@ pub fn list(engine: &Engine, arguments: &ImagesArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A name by digest only gets a row of its own where its repository has no tag for the image.
 fn names_of(image: &ImageSummary) -> Vec<Named<'_>> {
+    let tagged =
+        |name: &Reference| image.references.iter().any(|other| other.tag().is_some() && other.same_repository(name));
+    let names = image.references.iter().filter(|name| name.tag().is_some() || !tagged(name));
     match image.references.is_empty() {
         true => vec![Named { image, reference: None }],
-        false => image.references.iter().map(|reference| Named { image, reference: Some(reference) }).collect(),
+        false => names.map(|reference| Named { image, reference: Some(reference) }).collect(),
     }
 }
 
@@ -133,7 +137,7 @@ impl Selection {
     }
 
     fn wants(&self, store: &Store, image: &ImageSummary) -> Result<bool, Failure> {
-        let dangling = image.references.is_empty();
+        let dangling = image.references.iter().all(|name| name.tag().is_none());
         let in_time = (self.before.is_empty() || self.before.iter().any(|moment| image.created < *moment))
             && (self.since.is_empty() || self.since.iter().any(|moment| image.created > *moment));
         if !in_time || !(self.dangling.is_empty() || self.dangling.contains(&dangling)) {

@@ -22,15 +22,21 @@ mod inspect;
 pub mod internal;
 mod lab;
 mod limits;
+mod login;
 mod logs;
+mod manifest;
 mod mounts;
 mod options;
 mod output;
+mod progress;
 mod prune;
 mod ps;
 mod ps_filters;
+mod pull;
+mod push;
 mod run;
 mod save;
+mod search;
 mod stats;
 mod system_df;
 pub mod template;
@@ -176,6 +182,12 @@ fn execute(command: Command) -> Outcome {
         Command::Top(options) => top::top(&engine, &options),
         Command::Inspect(options) => inspect::inspect(&engine, &options),
         Command::Images(options) => image_list::list(&engine, &options),
+        Command::Pull(options) => pull::pull(&engine, options),
+        Command::Push(options) => push::push(&engine, &options),
+        Command::Login(options) => login::login(&engine, options),
+        Command::Logout(options) => login::logout(&engine, &options),
+        Command::Search(options) => search::search(&engine, &options),
+        Command::Manifest(options) => manifest::manifest(&engine, &options),
         Command::Load(options) => image::load(&engine, &options),
         Command::Import(options) => image::import(&engine, options),
         Command::Save(options) => save::save(&engine, &options),
@@ -295,7 +307,9 @@ mod tests {
                 "version",
             ]
             .contains(&subcommand.as_str());
-            assert!(elsewhere || words.contains(&subcommand.as_str()), "{subcommand}");
+            let of_registries =
+                ["pull", "push", "login", "logout", "search", "manifest"].contains(&subcommand.as_str());
+            assert!(elsewhere || of_registries || words.contains(&subcommand.as_str()), "{subcommand}");
         }
     }
 

@@ -1,14 +1,14 @@
 //! `run` and `start`.
 
 use super::arguments::{RunArgs, StartArgs};
-use super::{Failure, Outcome, attach, for_each, options, output, warn};
+use super::{Failure, Outcome, attach, for_each, options, output, pull, warn};
 use porthole_engine::{Attachment, Engine};
 use std::process::ExitCode;
 
 /// Makes a container, starts it, and stays with it unless told not to.
 pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
     let RunArgs { detach, attach, detach_keys, sig_proxy, container } = arguments;
-    let (interactive, tty) = (container.interactive, container.tty);
+    let (interactive, tty, pull) = (container.interactive, container.tty, container.pull);
     if detach && !attach.is_empty() {
         return Err(Failure::new("conflicting options: cannot specify both --attach and --detach", 125));
     }
@@ -18,16 +18,17 @@ pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
     }
     let options = options::create_options(container, !detach && attachment.stdin)?;
     if detach {
-        let created = engine.run_detached(options).map_err(Failure::of_start)?;
+        let created = pull::with_image(engine, pull, options, |options| engine.run_detached(options))?;
         warn(&created.warnings);
         output::line(&created.id)?;
         return Ok(ExitCode::SUCCESS);
     }
     if attachment.stdout || attachment.stderr {
-        return attach::exit_code(engine.run_attached(options, &attachment).map_err(Failure::of_start)?);
+        let run = |options| engine.run_attached(options, &attachment);
+        return attach::exit_code(pull::with_image(engine, pull, options, run)?);
     }
     // As with Docker, who sees nothing of the container at least learns its id.
-    let created = engine.create(options).map_err(Failure::of_start)?;
+    let created = pull::with_image(engine, pull, options, |options| engine.create(options))?;
     warn(&created.warnings);
     output::line(&created.id)?;
     attach::exit_code(engine.start_attached(&created.id, &attachment).map_err(Failure::of_start)?)
