@@ -153,7 +153,8 @@ impl StatefulWidget for PaletteView<'_> {
         let list = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
         let shown = palette.window.show(list, palette.fits.len());
         let widest = palette.items.iter().map(|item| cells(&item.name)).max().unwrap_or(0);
-        let name = widest.min(list.width / 2);
+        let explained = palette.items.iter().any(|item| !item.about.is_empty());
+        let name = widest.min(if explained { list.width / 2 } else { list.width.saturating_sub(4) });
         for (index, row) in shown.enumerate() {
             self.draw_item(palette, row, line(list, index as u16), name, buf);
         }

@@ -18,6 +18,8 @@ pub enum Layer {
     Ended,
     /// The list of images.
     Images,
+    /// The list of volumes.
+    Volumes,
     /// The picture of networks.
     Networks,
     /// The trace.
@@ -30,6 +32,8 @@ pub enum Layer {
     Text,
     /// A tree of values.
     Tree,
+    /// The layers and files of an image or a container.
+    Files,
     /// The processes of a container.
     Processes,
     /// A container's log.
@@ -48,13 +52,14 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 19] = [
+    pub const ALL: [Layer; 21] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
         Layer::Containers,
         Layer::Ended,
         Layer::Images,
+        Layer::Volumes,
         Layer::Networks,
         Layer::Trace,
         Layer::Events,
@@ -62,6 +67,7 @@ impl Layer {
         Layer::Text,
         Layer::Log,
         Layer::Tree,
+        Layer::Files,
         Layer::Processes,
         Layer::Shell,
         Layer::Prompt,
@@ -79,12 +85,14 @@ impl Layer {
             Layer::Containers => "containers",
             Layer::Ended => "ended",
             Layer::Images => "images",
+            Layer::Volumes => "volumes",
             Layer::Networks => "networks",
             Layer::Trace => "trace",
             Layer::Events => "events",
             Layer::Find => "find",
             Layer::Text => "text",
             Layer::Tree => "tree",
+            Layer::Files => "files",
             Layer::Processes => "processes",
             Layer::Log => "log",
             Layer::Shell => "shell",
@@ -104,12 +112,14 @@ impl Layer {
             Layer::Containers => "Containers",
             Layer::Ended => "A container that does not run",
             Layer::Images => "Images",
+            Layer::Volumes => "Volumes",
             Layer::Networks => "Networks",
             Layer::Trace => "Trace",
             Layer::Events => "Events",
             Layer::Find => "In text and trees",
             Layer::Text => "In text",
             Layer::Tree => "In a tree",
+            Layer::Files => "Layers and files",
             Layer::Processes => "Processes",
             Layer::Log => "Log",
             Layer::Shell => "Terminal",
@@ -191,11 +201,12 @@ registry! {
         ShowContainers "containers" _ "Shows the containers" = "porthole ps -a";
         ShowImages "images" _ "Shows the images" = "porthole images";
         ShowNetworks "networks" _ "Shows how containers, bridge and the outside are joined";
+        ShowVolumes "volumes" _ "Shows the volumes" = "porthole volume ls";
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
         ShowEvents "show-events" _ "Shows what happens to containers and images" = "porthole events";
         FocusNext "next-pane" _ "To the next pane";
         FocusPrevious "previous-pane" _ "To the previous pane";
-        PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, stats, inspect";
+        PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, stats, files, inspect";
         NextView "next-view" _ "Shows the next view of the selection";
         Zoom "zoom" _ "Gives the focused pane the whole screen, and takes it back";
         Back "back" _ "One step back: clears the filter, leaves the pane";
@@ -244,6 +255,7 @@ registry! {
         Attach "attach" _ "Joins its own terminal; Ctrl-P Ctrl-Q leaves it" = "porthole attach NAME";
         Top "top" _ "Shows its processes" = "porthole top NAME";
         Stats "stats" "stats" "Shows what it uses, over the last minutes and of how much" = "porthole stats NAME";
+        ContainerFiles "files" _ "Shows its layers and files, and which layer each is from" = "porthole image layers NAME; porthole container why NAME PATH";
         Limits "limits" "limits" "Changes how much it may use, and whether it is started again" = "porthole update … NAME";
         Kill "kill" _ "Kills it without asking it first" = "porthole kill NAME" [asks];
         Rename "rename" _ "Gives it another name" = "porthole rename NAME NEW";
@@ -257,10 +269,21 @@ registry! {
     }
     Images {
         InspectImage "inspect" "inspect" "Shows all that is known of the image" = "porthole inspect NAME";
+        ImageFiles "files" "files" "Shows its layers and files, and which layer each is from" = "porthole image layers NAME";
         RunImage "run" "run" "Types the command line of a new container of this image" = "porthole run -it --rm NAME";
         TagImage "tag" "tag" "Gives it one more name" = "porthole tag NAME NEW";
+        PullImage "pull" "pull" "Types the command line that fetches an image from a registry" = "porthole pull NAME";
+        PushImage "push" _ "Types the command line that sends it to a registry" = "porthole push NAME";
+        BrowseRegistry "registry" "registry" "Looks through the repositories and tags of a registry" = "porthole search HOST/";
         RemoveImage "remove" "remove" "Removes the name, and the image with its last name" = "porthole rmi NAME" [asks];
         CopyImageId "copy" _ "Copies its id to the clipboard";
+    }
+    Volumes {
+        InspectVolume "inspect" "inspect" "Shows all that is known of the volume" = "porthole volume inspect NAME";
+        NewVolume "new" "new" "Types the command line of a new volume" = "porthole volume create NAME";
+        RemoveVolume "remove" "remove" "Removes it and the data in it" = "porthole volume rm NAME" [asks];
+        PruneVolumes "prune" "prune" "Removes the volumes that nobody named and no container uses" = "porthole volume prune -f" [asks];
+        CopyMountpoint "copy" _ "Copies its place on the host to the clipboard";
     }
     Networks {
         TraceContainer "trace" "trace" "Follows the packets of the selected container" = "porthole trace --container NAME";
@@ -312,6 +335,15 @@ registry! {
         Fold "fold" _ "Folds what is selected, or goes out of it";
         CopyValue "copy" "copy" "Copies the value to the clipboard (OSC 52)";
         CopyPath "copy-path" "copy path" "Copies the template that prints the value" = "porthole inspect --format TEMPLATE NAME";
+    }
+    Files {
+        OpenEntry "open" "open" "Unfolds or folds a directory; shows what is in a file" = "porthole image cat NAME PATH";
+        PreviousLayer "previous-layer" "layer" "Shows what the layer before changes; before the first, all layers together" = "porthole image tree NAME --layer N";
+        NextLayer "next-layer" _ "Shows what the next layer changes";
+        UnfoldEntry "unfold" _ "Unfolds the directory, or goes into it";
+        FoldEntry "fold" _ "Folds the directory, or goes out of it";
+        ReadAgain "read-again" "read again" "Reads the files once more";
+        CopyEntryPath "copy" "copy path" "Copies the path to the clipboard (OSC 52)";
     }
     Processes {
         CopyProcess "copy" "copy" "Copies its command line to the clipboard (OSC 52)";

@@ -35,7 +35,7 @@ impl Grammar {
             flags().any(|flag| flag == long || (!flag.starts_with("--") && flag.contains(short)))
         };
         match command {
-            "attach" | "trace" | "wait" => true,
+            "attach" | "trace" | "wait" | "pull" | "push" | "login" => true,
             "run" | "exec" => !has("--detach", 'd'),
             "start" => has("--attach", 'a') || has("--interactive", 'i'),
             "logs" => words.any(|word| word == "-f" || word == "--follow"),
@@ -91,8 +91,9 @@ fn collect(command: &clap::Command, path: &str, commands: &mut Vec<CommandWord>)
 /// Containers, images or files, whatever the command takes.
 fn names(command: &str, last: &str, model: &Model) -> Vec<Offer> {
     match command {
-        "run" | "create" | "rmi" | "tag" | "images" => images(last, model),
+        "run" | "create" | "rmi" | "tag" | "images" | "push" | "pull" | "save" | "history" => images(last, model),
         "load" | "import" => files(last),
+        "volume rm" | "volume inspect" => volumes(last, model),
         "inspect" => containers(last, model).into_iter().chain(images(last, model)).collect(),
         _ => containers(last, model),
     }
@@ -106,6 +107,11 @@ fn containers(last: &str, model: &Model) -> Vec<Offer> {
 fn images(last: &str, model: &Model) -> Vec<Offer> {
     let fits = model.images.all().iter().filter(|image| image.reference().starts_with(last));
     fits.map(|image| offer(image.reference(), "image")).collect()
+}
+
+fn volumes(last: &str, model: &Model) -> Vec<Offer> {
+    let fits = model.volumes.all().iter().filter(|volume| volume.name.starts_with(last));
+    fits.map(|volume| offer(&volume.name, "volume")).collect()
 }
 
 /// Directories and files whose names begin as typed; reading one directory at a key press is quick enough.

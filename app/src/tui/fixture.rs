@@ -5,8 +5,9 @@ use super::keymap::Keymap;
 use super::message::{Effect, Msg};
 use super::model::Model;
 use super::model::trace::{Hop, Journey, Rule, Snapshot};
-use super::source::{Container, Event, Image, Link, LogLine, Meaning, Networks, Phase, Port, Process, Sample};
+use super::source::{Container, Event, Image, Link, LogLine, Meaning, Networks, Phase, Port, Process, Sample, Volume};
 use super::update::update;
+use porthole_engine::inside::{Source, Stack};
 use porthole_engine::runtime::cgroup::Stats;
 use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
@@ -48,6 +49,7 @@ pub fn workstation(columns: u16, rows: u16) -> Model {
     let mut model = unread(columns, rows);
     update(&mut model, Msg::Containers(Ok(containers())));
     update(&mut model, Msg::Images(Ok(images())));
+    update(&mut model, Msg::Volumes(Ok(volumes())));
     let networks = Networks {
         bridge: Some(Link { name: "docker0".into(), address: "172.17.0.1/16".into() }),
         uplink: Some(Link { name: "lab0".into(), address: "10.88.0.1/24".into() }),
@@ -62,6 +64,52 @@ pub fn workstation(columns: u16, rows: u16) -> Model {
     let generation = model.detail.generation;
     update(&mut model, Msg::Log(generation, log(40)));
     model
+}
+
+/// The layers of a small image: a base, a layer that changes and removes, and a container's own.
+pub fn stack() -> Arc<Stack> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |layer: &str, path: &str, length: usize| {
+        let path = directory.path().join(layer).join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(path, vec![b'x'; length]).expect("a file");
+    };
+    write("base", "bin/busybox", 1_131_168);
+    write("base", "etc/passwd", 340);
+    write("base", "etc/motd", 1200);
+    write("base", "var/lib/dpkg/status", 90_000);
+    write("app", "etc/motd", 64);
+    write("app", "srv/app/main.py", 4200);
+    write("own", "etc/passwd", 391);
+    write("own", "tmp/upload.part", 52_000);
+    let source = |name: &str, made_by: &str, diff_id: Option<&str>| Source {
+        made_by: made_by.to_owned(),
+        diff_id: diff_id.map(str::to_owned),
+        directory: directory.path().join(name),
+    };
+    let sources = vec![
+        source("base", "ADD rootfs.tar.gz / # buildkit", Some("sha256:01")),
+        source("app", "COPY . /srv/app", Some("sha256:02")),
+        source("own", "container web", None),
+    ];
+    Arc::new(Stack::read(sources).expect("a stack"))
+}
+
+/// A volume with a name, one without, and one that nobody uses.
+pub fn volumes() -> Vec<Volume> {
+    let volume = |name: &str, age: i64, used_by: &[&str]| Volume {
+        name: name.into(),
+        driver: "local".into(),
+        anonymous: name.len() == 64,
+        mountpoint: format!("/var/lib/porthole/volumes/{name}/_data"),
+        created: NOW - age * SECOND,
+        used_by: used_by.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    vec![
+        volume("dbdata", 7200, &["db"]),
+        volume(&"0c5e".repeat(16), 60, &[]),
+        volume("pictures", 86_400 * 3, &["web", "job"]),
+    ]
 }
 
 /// What `web` and `db` use, some seconds before [`NOW`].

@@ -84,9 +84,53 @@ fn images() {
     golden("images", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);
         press(&mut model, "2");
-        let value = serde_json::json!({ "Id": "sha256:aaaa", "Architecture": "amd64", "RootFS": { "Layers": ["sha256:bbbb"] } });
+        let generation = model.detail.generation;
+        update(&mut model, Msg::Files(generation, Ok(fixture::stack())));
+        model
+    });
+}
+
+#[test]
+fn volumes() {
+    golden("volumes", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "4");
+        let value = serde_json::json!({ "Name": "dbdata", "Driver": "local", "Mountpoint": "/var/lib/porthole/volumes/dbdata/_data", "Labels": null });
         let generation = model.detail.generation;
         update(&mut model, Msg::Inspected(generation, Ok(value)));
+        model
+    });
+}
+
+#[test]
+fn files() {
+    let opened = |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "f");
+        let generation = model.detail.generation;
+        update(&mut model, Msg::Files(generation, Ok(fixture::stack())));
+        model
+    };
+    golden("files", |columns, rows| {
+        let mut model = opened(columns, rows);
+        press(&mut model, "/passwd<enter>");
+        model
+    });
+    golden("layer", |columns, rows| {
+        let mut model = opened(columns, rows);
+        press(&mut model, "z../motd<enter>");
+        model
+    });
+}
+
+#[test]
+fn a_registry() {
+    golden("registry", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "2blocalhost:5000<enter>");
+        let names = ["debian", "team/web", "team/worker"].map(str::to_owned).to_vec();
+        update(&mut model, Msg::Repositories("localhost:5000".into(), Ok(names)));
+        press(&mut model, "tw");
         model
     });
 }

@@ -65,8 +65,8 @@ impl Areas {
             return Self { list, detail, shell, ..self };
         }
         match model.screen {
-            Screen::Containers | Screen::Images if self.body.width >= WIDE => self.beside(shown),
-            Screen::Containers | Screen::Images => self.stacked(shown),
+            Screen::Containers | Screen::Images | Screen::Volumes if self.body.width >= WIDE => self.beside(shown),
+            Screen::Containers | Screen::Images | Screen::Volumes => self.stacked(shown),
             Screen::Networks | Screen::Trace | Screen::Events => self.over_shell(shown),
         }
     }
@@ -128,6 +128,7 @@ fn rows(model: &Model) -> usize {
     match model.screen {
         Screen::Containers => model.containers.rows(),
         Screen::Images => model.images.rows(),
+        Screen::Volumes => model.volumes.rows(),
         Screen::Networks | Screen::Trace | Screen::Events => 0,
     }
 }

@@ -1,9 +1,11 @@
 //! What reaches [`super::update`], and what it asks for in return. Both are plain data.
 
 use super::model::trace::{TraceUpdate, TraceWanted};
-use super::source::{Container, Event, Image, LogLine, Networks, Process, Sample, Since};
+use super::source::{Container, Event, Image, LogLine, Networks, Process, Sample, Since, Volume};
+use porthole_engine::inside::{Source, Stack};
 use porthole_widgets::key::{Key, Mouse};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A terminal pane, by the number that it got when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,8 +38,14 @@ pub enum Msg {
     Containers(Result<Vec<Container>, String>),
     /// The images.
     Images(Result<Vec<Image>, String>),
+    /// The volumes.
+    Volumes(Result<Vec<Volume>, String>),
     /// The way from outside to the containers.
     Networks(Result<Networks, String>),
+    /// The repositories of a registry, by its host.
+    Repositories(String, Result<Vec<String>, String>),
+    /// The tags of a repository.
+    Tags { host: String, repository: String, result: Result<Vec<String>, String> },
     /// What running containers use.
     Usage(Result<Sample, String>),
     /// The command line of a shell in a container's image, by the container's id, or why there can be none.
@@ -52,6 +60,10 @@ pub enum Msg {
     LogEnded(Generation, Option<String>),
     /// All that is known of the selection.
     Inspected(Generation, Result<serde_json::Value, String>),
+    /// The layers and files of the selection.
+    Files(Generation, Result<Arc<Stack>, String>),
+    /// What is in a file.
+    FileText(Result<FileText, String>),
     /// The processes of the selection at a time in nanoseconds since 1970.
     Processes(Generation, Result<(i64, Vec<Process>), String>),
     /// A command line ended.
@@ -64,6 +76,15 @@ pub enum Msg {
     ShellFailed(ShellId, String),
     /// News of the trace.
     Trace(TraceUpdate),
+}
+
+/// A file to be read by somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileText {
+    /// Its path, and how much of it this is if not all.
+    pub title: String,
+    /// What is in it.
+    pub text: String,
 }
 
 /// How a command line ended.
@@ -86,6 +107,8 @@ pub enum Reload {
     Containers,
     /// Images.
     Images,
+    /// Volumes.
+    Volumes,
     /// The way from outside.
     Networks,
 }
@@ -95,10 +118,23 @@ pub enum Reload {
 pub enum Details {
     /// A container's log, from where, and which of its runs it is that is followed.
     Log { container: String, since: Since, run: i64 },
-    /// All that is known of a container or image; `version` changes when it may be stale.
-    Inspect { name: String, version: u64 },
+    /// All that is known of something; `version` changes when it may be stale.
+    Inspect { subject: Subject, version: u64 },
+    /// The layers and files of a container or an image; another number has them read once more.
+    Files { subject: Subject, reading: u64 },
     /// A container's processes, again and again.
     Top { container: String },
+}
+
+/// Something that there are details of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A container, by its id.
+    Container(String),
+    /// An image, by a name or id.
+    Image(String),
+    /// A volume, by its name.
+    Volume(String),
 }
 
 /// Something to do outside the model.
@@ -110,10 +146,16 @@ pub enum Effect {
     Sample,
     /// Find out how to open a shell in the image of this container.
     FindImageShell(String),
+    /// Ask a registry for its repositories.
+    ListRepositories(String),
+    /// Ask a registry for the tags of a repository.
+    ListTags { host: String, repository: String },
     /// Tell what has happened lately, and from now on what happens.
     WatchEvents,
     /// Show these details from now on, and no others; `None` for none at all.
     Details(Generation, Option<Details>),
+    /// Read a file of a layer, at a path without links.
+    ReadFile { source: Source, path: PathBuf },
     /// Run `porthole` with these arguments and keep what it prints.
     Run { job: usize, argv: Vec<String> },
     /// The same, but what it prints goes into a file.

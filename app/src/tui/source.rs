@@ -154,6 +154,23 @@ impl Image {
     }
 }
 
+/// A volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Volume {
+    /// Its name; 64 hexadecimal digits for one that nobody named.
+    pub name: String,
+    /// What holds its data: `local`.
+    pub driver: String,
+    /// Whether it was made for one container without a name, and goes with it.
+    pub anonymous: bool,
+    /// Where its data is on the host.
+    pub mountpoint: String,
+    /// When it was made, in nanoseconds since 1970.
+    pub created: i64,
+    /// The names of the containers that mount it.
+    pub used_by: Vec<String>,
+}
+
 /// One look at what all running containers use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {

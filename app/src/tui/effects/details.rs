@@ -25,7 +25,8 @@ pub fn begin(engine: Engine, messages: Sender<Msg>, generation: Generation, want
                 let problem = log::follow(&engine, &container, since, generation, &token, &messages).err();
                 Some(Msg::LogEnded(generation, problem.map(|error| error.to_string())))
             }
-            Details::Inspect { name, .. } => Some(Msg::Inspected(generation, engine::inspect(&engine, &name))),
+            Details::Inspect { subject, .. } => Some(Msg::Inspected(generation, engine::inspect(&engine, &subject))),
+            Details::Files { subject, .. } => Some(Msg::Files(generation, engine::files(&engine, &subject))),
             Details::Top { container } => processes(&engine, &container, generation, &token, &messages),
         };
         if let Some(message) = last {

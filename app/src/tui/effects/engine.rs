@@ -1,19 +1,29 @@
 //! From the engine's types to what the workstation shows.
 
-use crate::tui::message::{Msg, Reload};
-use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Process, Sample};
+use crate::tui::human;
+use crate::tui::message::{FileText, Msg, Reload, Subject};
+use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Process, Sample, Volume};
 use crate::tui::workstation::now;
+use porthole_engine::images::{Reference, ReferenceError};
+use porthole_engine::inside::{Source, Stack};
 use porthole_engine::network::port::Protocol;
 use porthole_engine::network::{Interface, PublishedPort, links, outside, uplink};
 use porthole_engine::runtime::state::Status;
-use porthole_engine::{ContainerSummary, Engine};
+use porthole_engine::{ContainerSummary, Engine, VolumeSummary};
+use std::io::Read;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// So much of a file is shown.
+const MOST_TEXT: u64 = 1_000_000;
 
 /// Reads a list.
 pub fn load(engine: &Engine, list: Reload) -> Msg {
     match list {
         Reload::Containers => Msg::Containers(containers(engine).map_err(|error| error.to_string())),
         Reload::Images => Msg::Images(images(engine).map_err(|error| error.to_string())),
+        Reload::Volumes => Msg::Volumes(volumes(engine).map_err(|error| error.to_string())),
         Reload::Networks => Msg::Networks(networks(engine)),
     }
 }
@@ -90,6 +100,18 @@ fn images(engine: &Engine) -> porthole_engine::Result<Vec<Image>> {
     Ok(rows)
 }
 
+fn volumes(engine: &Engine) -> porthole_engine::Result<Vec<Volume>> {
+    let volume = |summary: VolumeSummary| Volume {
+        anonymous: summary.is_anonymous(),
+        mountpoint: summary.mountpoint.display().to_string(),
+        created: nanoseconds(&summary.created).unwrap_or(0),
+        name: summary.name,
+        driver: summary.driver.to_owned(),
+        used_by: summary.used_by,
+    };
+    Ok(engine.volumes()?.into_iter().map(volume).collect())
+}
+
 /// How the host is joined to outside and to the containers.
 pub fn networks(engine: &Engine) -> Result<Networks, String> {
     let links = links().map_err(|error| format!("cannot list the links: {error}"))?;
@@ -139,9 +161,45 @@ pub fn usage(engine: &Engine) -> Result<Sample, String> {
     Ok(Sample { at: now(), usages: running.collect() })
 }
 
-/// All that is known of a container or an image.
-pub fn inspect(engine: &Engine, name: &str) -> Result<serde_json::Value, String> {
-    engine.inspect(name).or_else(|_| engine.inspect_image(name)).map_err(|error| error.to_string())
+/// All that is known of something.
+pub fn inspect(engine: &Engine, subject: &Subject) -> Result<serde_json::Value, String> {
+    let known = match subject {
+        Subject::Container(id) => engine.inspect(id),
+        Subject::Image(name) => engine.inspect_image(name),
+        Subject::Volume(name) => engine.inspect_volume(name),
+    };
+    known.map_err(|error| error.to_string())
+}
+
+/// The tags of a repository of a registry.
+pub fn tags(engine: &Engine, host: &str, repository: &str) -> Result<Vec<String>, String> {
+    let name: Reference = format!("{host}/{repository}").parse().map_err(|error: ReferenceError| error.to_string())?;
+    engine.tags(&name).map_err(|error| error.to_string())
+}
+
+/// The layers and files of an image or a container.
+pub fn files(engine: &Engine, subject: &Subject) -> Result<Arc<Stack>, String> {
+    let (Subject::Container(name) | Subject::Image(name) | Subject::Volume(name)) = subject;
+    engine.inside(name).map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// What is in a file of a layer, as far as somebody may want to read.
+pub fn file_text(source: &Source, path: &Path) -> Result<FileText, String> {
+    let shown = path.display();
+    let file = source.open(path).map_err(|error| error.to_string())?;
+    let length = file.metadata().map_err(|error| format!("{shown}: {error}"))?.len();
+    let mut bytes = Vec::new();
+    file.take(MOST_TEXT).read_to_end(&mut bytes).map_err(|error| format!("{shown}: {error}"))?;
+    let title = match length > MOST_TEXT {
+        true => format!("{shown}, the first {} of {}", human::size(MOST_TEXT), human::size(length)),
+        false => shown.to_string(),
+    };
+    let text = match bytes.contains(&0) {
+        true => format!("{} that are no text", human::size(length)),
+        false if bytes.is_empty() => "an empty file".to_owned(),
+        false => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    Ok(FileText { title, text })
 }
 
 /// The processes of a container, and when that was.

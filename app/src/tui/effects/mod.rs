@@ -29,7 +29,7 @@ const STACK: usize = 256 * 1024;
 pub struct Effects {
     engine: Engine,
     messages: Sender<Msg>,
-    lists: [Arc<Loader>; 3],
+    lists: [Arc<Loader>; 4],
     /// Dropped when other details are wanted.
     details: Option<Guard>,
     /// Dropped with all the rest, which ends the reader of events.
@@ -70,6 +70,14 @@ impl Effects {
                 let answer = image_shell::find(engine, &container);
                 let _ = messages.blocking_send(Msg::ImageShell(container, answer));
             }),
+            Effect::ListRepositories(host) => self.spawn("registry", move |engine, messages| {
+                let result = engine.catalog(Some(&host)).map_err(|error| error.to_string());
+                let _ = messages.blocking_send(Msg::Repositories(host, result));
+            }),
+            Effect::ListTags { host, repository } => self.spawn("registry", move |engine, messages| {
+                let result = engine::tags(engine, &host, &repository);
+                let _ = messages.blocking_send(Msg::Tags { host, repository, result });
+            }),
             Effect::WatchEvents => self.watch_events(),
             Effect::Details(generation, wanted) => {
                 // The reader of the details before ends as soon as its guard is gone.
@@ -77,6 +85,9 @@ impl Effects {
                 let Some(wanted) = wanted else { return };
                 self.details = details::begin(self.engine.clone(), self.messages.clone(), generation, wanted);
             }
+            Effect::ReadFile { source, path } => self.spawn("file", move |_, messages| {
+                let _ = messages.blocking_send(Msg::FileText(engine::file_text(&source, &path)));
+            }),
             Effect::Run { job, argv } => {
                 self.spawn("command", move |_, messages| commands::run(job, &argv, None, messages))
             }

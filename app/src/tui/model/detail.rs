@@ -1,6 +1,7 @@
-//! What is shown of the selection: its log, all that is known of it, its processes, what it uses.
+//! What is shown of the selection: its log, all that is known of it, its processes, what it uses, its files.
 
 use super::Screen;
+use super::files::Files;
 use super::inspect::Inspect;
 use super::processes::Processes;
 use crate::tui::message::{Details, Generation};
@@ -20,6 +21,8 @@ pub enum View {
     Top,
     /// What it uses, as charts.
     Stats,
+    /// Its layers and files.
+    Files,
     /// All that is known.
     Inspect,
 }
@@ -31,6 +34,7 @@ impl View {
             View::Log => "logs",
             View::Top => "top",
             View::Stats => "stats",
+            View::Files => "files",
             View::Inspect => "inspect",
         }
     }
@@ -38,8 +42,9 @@ impl View {
     /// What can be seen of the selection of a page, in the order of the tabs.
     pub fn all(screen: Screen) -> &'static [View] {
         match screen {
-            Screen::Containers => &[View::Log, View::Top, View::Stats, View::Inspect],
-            Screen::Images => &[View::Inspect],
+            Screen::Containers => &[View::Log, View::Top, View::Stats, View::Files, View::Inspect],
+            Screen::Images => &[View::Files, View::Inspect],
+            Screen::Volumes => &[View::Inspect],
             Screen::Networks | Screen::Trace | Screen::Events => &[],
         }
     }
@@ -61,6 +66,10 @@ pub struct Detail {
     pub inspect: Inspect,
     /// Its processes.
     pub processes: Processes,
+    /// Its layers and files.
+    pub files: Files,
+    /// Counts how often somebody wanted the files to be read once more.
+    pub readings: u64,
     /// Whether nothing has come yet.
     pub loading: bool,
     /// What went wrong, in place of what was asked for.
@@ -81,6 +90,8 @@ impl Default for Detail {
             text: LogView::new(LIMITS),
             inspect: Inspect::default(),
             processes: Processes::default(),
+            files: Files::default(),
+            readings: 0,
             loading: false,
             problem: None,
             version: 0,
@@ -98,6 +109,7 @@ impl Detail {
         self.text.set_utc_offset(utc_offset);
         self.text.set_timestamps(self.times);
         self.processes.clear();
+        self.files.clear();
     }
 
     /// Appends lines of a log.

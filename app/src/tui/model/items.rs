@@ -1,7 +1,7 @@
-//! What containers and images are found and sorted by.
+//! What containers, images and volumes are found and sorted by.
 
 use super::list::Item;
-use crate::tui::source::{Container, Image};
+use crate::tui::source::{Container, Image, Volume};
 use std::cmp::Ordering;
 
 impl Item for Container {
@@ -45,6 +45,27 @@ impl Item for Image {
             1 => self.id.cmp(&other.id),
             2 => other.size.cmp(&self.size),
             3 => other.created.cmp(&self.created),
+            _ => other.used_by.len().cmp(&self.used_by.len()),
+        }
+    }
+}
+
+impl Item for Volume {
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn matches(&self, needle: &str) -> bool {
+        let users = || self.used_by.iter().any(|name| name.to_lowercase().contains(needle));
+        self.name.to_lowercase().contains(needle) || users()
+    }
+
+    /// Columns as in the list: name, driver, age, used by; those that somebody named come first.
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            0 => (self.anonymous, &self.name).cmp(&(other.anonymous, &other.name)),
+            1 => self.driver.cmp(&other.driver),
+            2 => other.created.cmp(&self.created),
             _ => other.used_by.len().cmp(&self.used_by.len()),
         }
     }

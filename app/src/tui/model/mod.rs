@@ -4,6 +4,7 @@
 pub mod commands;
 pub mod detail;
 pub mod events;
+pub mod files;
 pub mod image_shell;
 pub mod inspect;
 pub mod items;
@@ -12,6 +13,7 @@ pub mod list;
 pub mod modal;
 pub mod processes;
 pub mod prompt;
+pub mod registry;
 pub mod shells;
 pub mod trace;
 pub mod usage;
@@ -22,10 +24,11 @@ use super::human;
 use super::keymap::Keymap;
 use super::layout::Areas;
 use super::message::Effect;
-use super::source::{Container, Image, Networks, Phase};
+use super::source::{Container, Image, Networks, Phase, Volume};
 use commands::CommandLog;
 use detail::{Detail, View};
 use events::EventPane;
+use files::Files;
 use image_shell::ImageShell;
 use inspect::Inspect;
 use list::List;
@@ -49,6 +52,8 @@ pub enum Screen {
     Images,
     /// How containers, bridge and the outside are joined.
     Networks,
+    /// Volumes and their details.
+    Volumes,
     /// Packets hop by hop.
     Trace,
     /// What happens to containers and images.
@@ -57,10 +62,11 @@ pub enum Screen {
 
 impl Screen {
     /// Every page with the digit that opens it.
-    pub const ALL: [(Screen, &'static str); 5] = [
+    pub const ALL: [(Screen, &'static str); 6] = [
         (Screen::Containers, "Containers"),
         (Screen::Images, "Images"),
         (Screen::Networks, "Networks"),
+        (Screen::Volumes, "Volumes"),
         (Screen::Trace, "Trace"),
         (Screen::Events, "Events"),
     ];
@@ -134,6 +140,8 @@ pub struct Model {
     pub newcomer: Option<Newcomer>,
     /// The images.
     pub images: List<Image>,
+    /// The volumes.
+    pub volumes: List<Volume>,
     /// The way from outside.
     pub networks: Option<Networks>,
     /// What is selected in the picture of the networks.
@@ -158,6 +166,8 @@ pub struct Model {
     pub grammar: Rc<Grammar>,
     /// Lines typed after `:`, the newest last.
     pub history: Vec<String>,
+    /// The registry that was looked through last.
+    pub registry: String,
     /// Whether mouse events come here.
     pub mouse: bool,
     /// When usage is sampled next.
@@ -189,6 +199,7 @@ impl Model {
             image_shell: None,
             newcomer: None,
             images: List::default(),
+            volumes: List::default(),
             networks: None,
             topology: TopologyState::default(),
             detail: Detail::default(),
@@ -201,6 +212,7 @@ impl Model {
             typed_jobs: HashSet::new(),
             grammar: Rc::default(),
             history: Vec::new(),
+            registry: String::new(),
             mouse: true,
             next_sample: now,
             keymap,
@@ -214,7 +226,7 @@ impl Model {
         use Layer::*;
         match (&self.modal, self.focus, self.screen) {
             (Some(Modal::Confirm(_)), ..) => &[Confirm],
-            (Some(Modal::Prompt(_) | Modal::Palette(..)), ..) => &[Prompt],
+            (Some(Modal::Prompt(_) | Modal::Palette(..) | Modal::Registry(_)), ..) => &[Prompt],
             (Some(Modal::Limits(_)), ..) => &[Form],
             (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Find, Text, Move],
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
@@ -225,6 +237,7 @@ impl Model {
                 Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
                 Some(View::Inspect) => &[Tree, Find, Move, Global],
+                Some(View::Files) => &[Files, Find, Move, Global],
                 Some(View::Top) => &[Processes, List, Find, Move, Global],
                 None => &[Move, Global],
             },
@@ -232,6 +245,7 @@ impl Model {
             (None, Focus::List, Screen::Containers) if self.shows_ended() => &[Ended, Containers, List, Move, Global],
             (None, Focus::List, Screen::Containers) => &[Containers, List, Move, Global],
             (None, Focus::List, Screen::Images) => &[Images, List, Move, Global],
+            (None, Focus::List, Screen::Volumes) => &[Volumes, List, Move, Global],
             (None, Focus::List, Screen::Networks) => &[Networks, Move, Global],
             (None, Focus::List, Screen::Trace) => &[Trace, Move, Global],
             (None, Focus::List, Screen::Events) => &[Events, List, Move, Global],
@@ -246,11 +260,13 @@ impl Model {
                 Some(View::Log) => Layer::Log,
                 Some(View::Stats) => Layer::Containers,
                 Some(View::Inspect) => Layer::Tree,
+                Some(View::Files) => Layer::Files,
                 Some(View::Top) => Layer::Processes,
                 None => Layer::Move,
             },
             (Focus::List, Screen::Containers) => Layer::Containers,
             (Focus::List, Screen::Images) => Layer::Images,
+            (Focus::List, Screen::Volumes) => Layer::Volumes,
             (Focus::List, Screen::Networks) => Layer::Networks,
             (Focus::List, Screen::Trace) => Layer::Trace,
             (Focus::List, Screen::Events) => Layer::Events,
@@ -286,6 +302,7 @@ impl Model {
         match self.screen {
             Screen::Containers => self.containers.selected().is_some(),
             Screen::Images => self.images.selected().is_some(),
+            Screen::Volumes => self.volumes.selected().is_some(),
             Screen::Networks | Screen::Trace | Screen::Events => false,
         }
     }
@@ -341,6 +358,18 @@ impl Model {
     pub fn inspect_mut(&mut self) -> Option<&mut Inspect> {
         let shown = self.inspect().is_some();
         shown.then_some(&mut self.detail.inspect)
+    }
+
+    /// The files of the selection, when they are what is shown.
+    pub fn files(&self) -> Option<&Files> {
+        let covered = matches!(self.modal, Some(Modal::Page(_)));
+        (self.view() == Some(View::Files) && !covered).then_some(&self.detail.files)
+    }
+
+    /// The same, to change how they are looked at.
+    pub fn files_mut(&mut self) -> Option<&mut Files> {
+        let shown = self.files().is_some();
+        shown.then_some(&mut self.detail.files)
     }
 
     /// Shows a short message.

@@ -2,6 +2,7 @@
 
 use super::limits::LimitsForm;
 use super::prompt::Prompt;
+use super::registry::Registry;
 use crate::tui::actions::Action;
 use crate::tui::message::ShellId;
 use porthole_widgets::confirm;
@@ -19,6 +20,8 @@ pub enum Modal {
     Limits(Box<LimitsForm>),
     /// Finding an action by its name: the items, and the action of each.
     Palette(Box<Palette>, Vec<Action>),
+    /// What a registry has to offer.
+    Registry(Box<Registry>),
     /// A page to read.
     Page(Page),
 }

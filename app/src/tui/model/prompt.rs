@@ -14,6 +14,8 @@ pub enum Purpose {
     Search,
     /// The lines of a text to show, applied while typing.
     Grep,
+    /// The registry to look through.
+    Registry,
     /// The file to write a text to.
     SaveText,
     /// The file to write packets to.
@@ -28,6 +30,7 @@ impl Purpose {
             Purpose::Filter => "filter /",
             Purpose::Search => "search /",
             Purpose::Grep => "only lines with ",
+            Purpose::Registry => "registry ",
             Purpose::SaveText | Purpose::SavePackets => "save to ",
         }
     }
@@ -38,6 +41,7 @@ impl Purpose {
             Purpose::Command => "run -d -p 9000:80 lab httpd -f",
             Purpose::Filter | Purpose::Grep => "text, or !text for all without it",
             Purpose::Search => "text",
+            Purpose::Registry => "localhost:5000",
             Purpose::SaveText | Purpose::SavePackets => "file",
         }
     }

@@ -7,8 +7,10 @@ use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail;
 use crate::tui::model::inspect::Inspect;
 use crate::tui::model::modal::{Modal, Page};
-use crate::tui::source::{Container, Image, LogLine, Networks, Process, Sample};
+use crate::tui::source::{Container, Image, LogLine, Networks, Process, Sample, Volume};
+use porthole_engine::inside::Stack;
 use serde_json::Value;
+use std::sync::Arc;
 
 pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> Vec<Effect> {
     match result {
@@ -46,6 +48,14 @@ fn fill_used_by(model: &mut Model) {
     let loaded = model.images.loaded;
     model.images.set(images);
     model.images.loaded = loaded;
+}
+
+pub fn volumes(model: &mut Model, result: Result<Vec<Volume>, String>) -> Vec<Effect> {
+    match result {
+        Ok(volumes) => model.volumes.set(volumes),
+        Err(problem) => model.complain(problem),
+    }
+    Vec::new()
 }
 
 pub fn networks(model: &mut Model, result: Result<Networks, String>) -> Vec<Effect> {
@@ -99,6 +109,20 @@ pub fn inspected(model: &mut Model, generation: Generation, result: Result<Value
             Ok(value) => model.detail.inspect.take(value),
             Err(problem) => {
                 model.detail.inspect = Inspect::default();
+                model.detail.problem = Some(problem);
+            }
+        }
+    }
+    Vec::new()
+}
+
+pub fn files(model: &mut Model, generation: Generation, result: Result<Arc<Stack>, String>) -> Vec<Effect> {
+    if generation == model.detail.generation {
+        model.detail.loading = false;
+        match result {
+            Ok(stack) => model.detail.files.take(stack),
+            Err(problem) => {
+                model.detail.files.clear();
                 model.detail.problem = Some(problem);
             }
         }

@@ -18,7 +18,8 @@ pub fn available(model: &Model, action: Action) -> bool {
         Shell | Attach => model.containers.selected().is_some_and(|container| container.phase == Phase::Running),
         Trace | TraceContainer => model.current().is_some_and(|container| container.address.is_some()),
         ImageShell => image_shell::argv(model).is_some(),
-        NewContainer | ToggleExited => true,
+        NewContainer | ToggleExited | NewVolume | PullImage | BrowseRegistry => true,
+        PruneVolumes => !model.volumes.all().is_empty(),
         LoadArchive => model.screen == Screen::Images || model.welcomes(),
         Mark if model.focus == Focus::Detail => false,
         Mark | Sort | ReverseSort if model.focus == Focus::List && model.screen == Screen::Events => false,
@@ -26,10 +27,11 @@ pub fn available(model: &Model, action: Action) -> bool {
         Filter | Mark | Sort | ReverseSort => match (model.focus, model.screen) {
             (Focus::Detail, _) => !model.detail.processes.list.all().is_empty(),
             (_, Screen::Images) => !model.images.all().is_empty(),
+            (_, Screen::Volumes) => !model.volumes.all().is_empty(),
             (_, Screen::Events) => model.events.len() > 0,
             _ => !model.containers.all().is_empty(),
         },
-        Search => model.text().is_some() || model.inspect().is_some(),
+        Search => model.text().is_some() || model.inspect().is_some() || model.files().is_some(),
         CopyProcess => model.detail.processes.list.selected().is_some(),
         HopLeft | HopRight | Freeze | FollowConnection | SavePackets | Bytes | Rules => {
             model.trace.shown().is_some_and(|shown| !shown.journeys.is_empty())
@@ -42,11 +44,13 @@ pub fn available(model: &Model, action: Action) -> bool {
         }
         LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
         LabDown => model.containers.all().iter().any(|container| container.name == "web"),
-        Complete | Earlier | Later => !matches!(model.modal, Some(Modal::Palette(..))),
+        Complete | Earlier | Later => !matches!(model.modal, Some(Modal::Palette(..) | Modal::Registry(_))),
         NextView | PreviousView => View::all(model.screen).len() > 1 && model.has_detail(),
         NextShell | PreviousShell | CloseShell | FocusShell => !model.shells.is_empty(),
         _ => match action.spec().layer {
             Layer::Containers | Layer::Networks => model.current().is_some(),
+            Layer::Files => model.files().is_some_and(|files| files.stack().is_some()),
+            Layer::Volumes => model.volumes.selected().is_some(),
             Layer::Images => model.images.selected().is_some(),
             _ => true,
         },

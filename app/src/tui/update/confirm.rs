@@ -39,6 +39,7 @@ pub fn yes(model: &mut Model) -> Vec<Effect> {
         Then::Run(argv) => {
             model.containers.clear_marks();
             model.images.clear_marks();
+            model.volumes.clear_marks();
             vec![model.run(argv)]
         }
         Then::Quit => vec![Effect::Quit],

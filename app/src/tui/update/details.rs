@@ -1,7 +1,7 @@
 //! Which view of the selection shows, and keeping it in step: whatever changes the selection need not think of that.
 
 use super::areas;
-use crate::tui::message::{Details, Effect, Generation};
+use crate::tui::message::{Details, Effect, Generation, Subject};
 use crate::tui::model::detail::View;
 use crate::tui::model::{Focus, Model, Screen};
 
@@ -47,9 +47,18 @@ pub fn step(model: &mut Model, forward: bool) -> Vec<Effect> {
 /// What the open view of the selection needs.
 fn wanted(model: &Model) -> Option<Details> {
     let view = model.view()?;
-    if model.screen == Screen::Images {
-        let name = model.images.selected()?.reference().to_owned();
-        return Some(Details::Inspect { name, version: model.detail.version });
+    let inspect = |subject| Some(Details::Inspect { subject, version: model.detail.version });
+    let files = |subject| {
+        // Looking takes a while: only for somebody who sees it.
+        areas(model).detail.is_some().then_some(Details::Files { subject, reading: model.detail.readings })
+    };
+    match model.screen {
+        Screen::Images => {
+            let image = Subject::Image(model.images.selected()?.reference().to_owned());
+            return if view == View::Files { files(image) } else { inspect(image) };
+        }
+        Screen::Volumes => return inspect(Subject::Volume(model.volumes.selected()?.name.clone())),
+        _ => {}
     }
     let container = model.containers.selected()?;
     let id = container.id.clone();
@@ -58,14 +67,16 @@ fn wanted(model: &Model) -> Option<Details> {
         // Looking costs something each time: only for somebody who sees it.
         View::Top => (container.is_up() && areas(model).detail.is_some()).then_some(Details::Top { container: id }),
         View::Stats => None,
-        View::Inspect => Some(Details::Inspect { name: id, version: model.detail.version }),
+        View::Files => files(Subject::Container(id)),
+        View::Inspect => inspect(Subject::Container(id)),
     }
 }
 
 /// Whether a new answer replaces what shows in place, so that it need not vanish before.
 fn same_subject(one: Option<&Details>, other: Option<&Details>) -> bool {
     match (one, other) {
-        (Some(Details::Inspect { name: one, .. }), Some(Details::Inspect { name: other, .. })) => one == other,
+        (Some(Details::Inspect { subject: one, .. }), Some(Details::Inspect { subject: other, .. })) => one == other,
+        (Some(Details::Files { subject: one, .. }), Some(Details::Files { subject: other, .. })) => one == other,
         _ => false,
     }
 }

@@ -24,11 +24,13 @@ pub fn failed(model: &mut Model, problem: String) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Shows the container or image of the selected event in its list, if it still exists.
+/// Shows the container, image or volume of the selected event in its list, if it still exists.
 pub fn open(model: &mut Model) -> Vec<Effect> {
     let Some(Event { kind, id, name, .. }) = model.events.selected().cloned() else { return Vec::new() };
     let screen = if kind == "image" && reveal_image(model, &id, &name) {
         Screen::Images
+    } else if kind == "volume" && model.volumes.reveal(&name) {
+        Screen::Volumes
     } else if kind == "container" && model.containers.reveal(&id) {
         Screen::Containers
     } else {

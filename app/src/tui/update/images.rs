@@ -15,6 +15,10 @@ pub fn tag(model: &mut Model) -> Vec<Effect> {
     prefill(model, |reference| format!("tag {reference} "))
 }
 
+pub fn push(model: &mut Model) -> Vec<Effect> {
+    prefill(model, |reference| format!("push {reference}"))
+}
+
 fn prefill(model: &mut Model, line: impl Fn(&str) -> String) -> Vec<Effect> {
     let Some(image) = model.images.selected() else { return Vec::new() };
     let line = line(&words::quote(image.reference()));

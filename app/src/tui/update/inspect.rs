@@ -45,6 +45,9 @@ pub fn copy_path(model: &mut Model) -> Vec<Effect> {
 
 /// What is searched in the text or tree that shows.
 pub fn search_text(model: &Model) -> Option<&str> {
+    if let Some(files) = model.files() {
+        return Some(files.search_text()).filter(|text| !text.is_empty());
+    }
     match model.text() {
         Some(text) => text.search_text(),
         None => model.inspect()?.tree.search_text(),
@@ -53,7 +56,9 @@ pub fn search_text(model: &Model) -> Option<&str> {
 
 /// Searches there; an empty text ends the search.
 pub fn search(model: &mut Model, wanted: &str) {
-    if let Some(inspect) = model.inspect_mut() {
+    if let Some(files) = model.files_mut() {
+        files.search(wanted);
+    } else if let Some(inspect) = model.inspect_mut() {
         match wanted {
             "" => inspect.tree.clear_search(),
             wanted => inspect.tree.search(wanted),
@@ -69,6 +74,10 @@ pub fn search(model: &mut Model, wanted: &str) {
 /// To the next match there, or the one before.
 pub fn search_on(model: &mut Model, forward: bool) -> Vec<Effect> {
     let Some(wanted) = search_text(model).map(str::to_owned) else { return Vec::new() };
+    if let Some(files) = model.files_mut() {
+        files.search_next(forward);
+        return Vec::new();
+    }
     let found = match (model.inspect_mut(), forward) {
         (Some(inspect), true) => inspect.tree.search_next(),
         (Some(inspect), false) => inspect.tree.search_previous(),

@@ -1,6 +1,6 @@
 //! Keys and pasted text: to an action of the active layers, or into what is being typed.
 
-use super::{confirm, limits, perform, prompts, shells};
+use super::{confirm, limits, perform, prompts, registry, shells};
 use crate::tui::keymap::Chord;
 use crate::tui::message::Effect;
 use crate::tui::model::modal::Modal;
@@ -10,6 +10,9 @@ use porthole_widgets::key::Key;
 pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     if let Some(Modal::Palette(..)) = &model.modal {
         return prompts::palette_key(model, key);
+    }
+    if let Some(Modal::Registry(_)) = &model.modal {
+        return registry::key(model, key);
     }
     if let Some(action) = model.keymap.action(model.layers(), Chord(key)) {
         return perform::perform(model, action);

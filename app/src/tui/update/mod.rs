@@ -6,6 +6,7 @@ mod confirm;
 mod containers;
 mod details;
 mod events;
+mod files;
 pub mod image_shell;
 mod images;
 mod inspect;
@@ -18,11 +19,13 @@ mod moves;
 mod newcomer;
 mod perform;
 mod prompts;
+mod registry;
 mod shells;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod trace;
+mod volumes;
 
 pub use available::available;
 pub use moves::Motion;
@@ -33,7 +36,7 @@ use super::model::{Focus, Model, SAMPLE_PERIOD};
 
 /// What is to be done before the first message.
 pub fn begin() -> Vec<Effect> {
-    [Reload::Containers, Reload::Images, Reload::Networks].map(Effect::Reload).into()
+    [Reload::Containers, Reload::Images, Reload::Volumes, Reload::Networks].map(Effect::Reload).into()
 }
 
 /// Takes a message in.
@@ -58,7 +61,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Containers(result) => arrivals::containers(model, result),
         Msg::Images(result) => arrivals::images(model, result),
+        Msg::Volumes(result) => arrivals::volumes(model, result),
         Msg::Networks(result) => arrivals::networks(model, result),
+        Msg::Repositories(host, result) => registry::repositories(model, &host, result),
+        Msg::Tags { host, repository, result } => registry::tags(model, &host, &repository, result),
         Msg::Usage(result) => arrivals::usage(model, result),
         Msg::ImageShell(container, answer) => image_shell::arrived(model, &container, answer),
         Msg::Events(events) => events::arrived(model, events),
@@ -66,6 +72,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Log(generation, lines) => arrivals::log(model, generation, lines),
         Msg::LogEnded(generation, problem) => arrivals::log_ended(model, generation, problem),
         Msg::Inspected(generation, result) => arrivals::inspected(model, generation, result),
+        Msg::Files(generation, result) => arrivals::files(model, generation, result),
+        Msg::FileText(result) => files::read(model, result),
         Msg::Processes(generation, result) => arrivals::processes(model, generation, result),
         Msg::Ran(ran) => arrivals::ran(model, ran),
         Msg::ShellOutput(shell, bytes) => shells::output(model, shell, &bytes),

@@ -57,6 +57,13 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
 fn select_in_detail(model: &mut Model, at: Position) {
     if let Some(inspect) = model.inspect_mut() {
         inspect.tree.click(at);
+    } else if model.view() == Some(View::Files) {
+        let files = &mut model.detail.files;
+        if let Some(TableHit::Row(row)) = files.layers.hit(at) {
+            files.select_layer(row);
+        } else if let Some(TableHit::Row(row)) = files.table.hit(at) {
+            files.table.window.select(Some(row));
+        }
     } else if model.view() == Some(View::Top) {
         let list = &mut model.detail.processes.list;
         match list.table.hit(at) {
@@ -77,6 +84,11 @@ fn select(model: &mut Model, at: Position) {
         Screen::Images => match model.images.table.hit(at) {
             Some(TableHit::Row(row)) => model.images.table.window.select(Some(row)),
             Some(TableHit::Header(column)) => model.images.sort_by(column),
+            None => {}
+        },
+        Screen::Volumes => match model.volumes.table.hit(at) {
+            Some(TableHit::Row(row)) => model.volumes.table.window.select(Some(row)),
+            Some(TableHit::Header(column)) => model.volumes.sort_by(column),
             None => {}
         },
         Screen::Events => {

@@ -71,6 +71,10 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
             let rows = model.images.rows();
             motion.apply(&mut model.images.table.window, rows);
         }
+        (Focus::List, Screen::Volumes) => {
+            let rows = model.volumes.rows();
+            motion.apply(&mut model.volumes.table.window, rows);
+        }
         (Focus::List, Screen::Trace) => model.trace.go(motion),
         (Focus::List, Screen::Events) => model.events.go(motion),
         (Focus::List, Screen::Networks) => {
@@ -91,6 +95,11 @@ fn in_detail(model: &mut Model, motion: Motion) {
                 let rows = tree.rows();
                 motion.apply(&mut tree.window, rows);
             }
+        }
+        Some(View::Files) => {
+            let files = &mut model.detail.files;
+            let rows = files.rows().len();
+            motion.apply(&mut files.table.window, rows);
         }
         Some(View::Top) => {
             let list = &mut model.detail.processes.list;
@@ -163,6 +172,7 @@ pub fn back(model: &mut Model) -> Vec<Effect> {
         match model.screen {
             Screen::Images => clear(&mut model.images),
             Screen::Containers => clear(&mut model.containers),
+            Screen::Volumes => clear(&mut model.volumes),
             Screen::Networks => {}
             Screen::Trace => model.trace.back(),
             Screen::Events => model.events.set_filter(""),

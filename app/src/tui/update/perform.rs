@@ -1,12 +1,13 @@
 //! What each action does.
 
 use super::{
-    confirm, containers, details, events, image_shell, images, inspect, lab, limits, lists, moves, prompts, shells,
-    texts, trace,
+    confirm, containers, details, events, files, image_shell, images, inspect, lab, limits, lists, moves, prompts,
+    registry, shells, texts, trace, volumes,
 };
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
+use crate::tui::model::files::Files;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::prompt::Purpose;
 use crate::tui::model::{Model, Screen};
@@ -21,6 +22,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ShowContainers => screen(model, Screen::Containers),
         ShowImages => screen(model, Screen::Images),
         ShowNetworks => screen(model, Screen::Networks),
+        ShowVolumes => screen(model, Screen::Volumes),
         ShowTrace => screen(model, Screen::Trace),
         ShowEvents => screen(model, Screen::Events),
         MoveUp | MoveDown | PageUp | PageDown | HalfUp | HalfDown | MoveFirst | MoveLast => moves::go(model, action),
@@ -51,10 +53,11 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Sort => quiet(model, lists::sort),
         ReverseSort => quiet(model, lists::reverse),
 
-        Inspect | InspectImage => details::show(model, View::Inspect),
+        Inspect | InspectImage | InspectVolume => details::show(model, View::Inspect),
         Logs => details::show(model, View::Log),
         Top => details::show(model, View::Top),
         Stats => details::show(model, View::Stats),
+        ContainerFiles | ImageFiles => details::show(model, View::Files),
         Limits => limits::open(model),
         ImageShell => image_shell::open(model),
         Shell => containers::shell(model),
@@ -72,8 +75,16 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         RunImage => images::run(model),
         TagImage => images::tag(model),
         LoadArchive => prompts::open(model, Purpose::Command, "load -i "),
+        PullImage => prompts::open(model, Purpose::Command, "pull "),
+        PushImage => images::push(model),
+        BrowseRegistry => registry::ask(model),
         RemoveImage => images::remove(model),
         CopyImageId => images::copy_id(model),
+
+        NewVolume => prompts::open(model, Purpose::Command, "volume create "),
+        RemoveVolume => volumes::remove(model),
+        PruneVolumes => volumes::prune(model),
+        CopyMountpoint => volumes::copy_mountpoint(model),
 
         TraceContainer => containers::trace(model),
         OpenContainer => containers::open(model),
@@ -110,6 +121,13 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         FoldAll | Unfold | Fold => inspect::fold(model, action),
         CopyValue => inspect::copy_value(model),
         CopyPath => inspect::copy_path(model),
+        OpenEntry => files::open(model),
+        PreviousLayer => files::change(model, |files| files.step_layer(false)),
+        NextLayer => files::change(model, |files| files.step_layer(true)),
+        UnfoldEntry => files::change(model, Files::unfold),
+        FoldEntry => files::change(model, Files::fold),
+        ReadAgain => files::again(model),
+        CopyEntryPath => files::copy_path(model),
         CopyProcess => details::copy_process(model),
 
         LeaveShell => shells::leave(model),

@@ -1,6 +1,6 @@
 //! Lines being typed: opened, edited, taken.
 
-use super::{available, inspect, lists, perform, shells, texts};
+use super::{available, inspect, lists, perform, registry, shells, texts};
 use crate::tui::actions::{Action, REGISTRY, Spec};
 use crate::tui::complete::{self, Grammar};
 use crate::tui::message::Effect;
@@ -99,7 +99,7 @@ fn changed(model: &mut Model) -> Vec<Effect> {
     let offers = match purpose {
         Purpose::Command => model.grammar.offers(&line, model),
         Purpose::SaveText | Purpose::SavePackets => complete::files(&line),
-        Purpose::Filter | Purpose::Search | Purpose::Grep => Vec::new(),
+        Purpose::Filter | Purpose::Search | Purpose::Grep | Purpose::Registry => Vec::new(),
     };
     if let Some(Modal::Prompt(prompt)) = &mut model.modal {
         prompt.offers = offers;
@@ -114,7 +114,7 @@ fn apply(model: &mut Model, purpose: Purpose, line: &str) {
         Purpose::Filter => lists::set_filter(model, line),
         Purpose::Search => inspect::search(model, line),
         Purpose::Grep => model.detail.text.filter(line),
-        Purpose::Command | Purpose::SaveText | Purpose::SavePackets => {}
+        Purpose::Command | Purpose::Registry | Purpose::SaveText | Purpose::SavePackets => {}
     }
 }
 
@@ -151,6 +151,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     match prompt.purpose {
         Purpose::Command => command(model, &line),
         Purpose::Filter | Purpose::Search | Purpose::Grep => Vec::new(),
+        Purpose::Registry => registry::open(model, &line),
         Purpose::SaveText | Purpose::SavePackets if line.is_empty() => Vec::new(),
         Purpose::SaveText => texts::save(model, expand(&line)),
         Purpose::SavePackets => vec![Effect::Trace(TraceWanted::Save(expand(&line)))],

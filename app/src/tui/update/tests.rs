@@ -4,7 +4,7 @@ use super::*;
 use crate::tui::actions::{Action, REGISTRY};
 use crate::tui::fixture::{self, press, screen, workstation};
 use crate::tui::message::Generation;
-use crate::tui::message::{Details, Ran, ShellId};
+use crate::tui::message::{Details, Ran, ShellId, Subject};
 use crate::tui::model::Screen;
 use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail::View;
@@ -397,7 +397,7 @@ fn views_go_round_and_leave_the_keys_where_they_are() {
     assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::List));
     press(&mut model, "jj");
     assert_eq!(model.view(), Some(View::Top), "another container is looked at the same way");
-    press(&mut model, "]]]");
+    press(&mut model, "]]]]");
     assert_eq!(model.view(), Some(View::Log));
     press(&mut model, "[");
     assert_eq!(model.view(), Some(View::Inspect));
@@ -408,7 +408,7 @@ fn views_go_round_and_leave_the_keys_where_they_are() {
     press(&mut model, "1P");
     assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::Detail));
     press(&mut model, "2");
-    assert_eq!(model.view(), Some(View::Inspect), "an image has no processes");
+    assert_eq!(model.view(), Some(View::Files), "an image has no processes");
 }
 
 #[test]
@@ -706,4 +706,99 @@ proptest! {
             screen(&mut model);
         }
     }
+}
+
+#[test]
+fn a_volume_is_inspected_and_removed_with_a_warning() {
+    let mut model = model();
+    let effects = press(&mut model, "4");
+    let wanted = Details::Inspect { subject: Subject::Volume("dbdata".into()), version: 0 };
+    assert_eq!(details(&effects), [&wanted]);
+    press(&mut model, "d");
+    let Some(Modal::Confirm(confirm)) = &model.modal else { panic!("it asks") };
+    assert_eq!(confirm.dialog.depends, ["dbdata is used by db: it stays."]);
+    assert_eq!(lines(&press(&mut model, "y")), ["volume rm dbdata"]);
+    press(&mut model, "P");
+    assert_eq!(lines(&press(&mut model, "y")), ["volume prune -f"]);
+    assert_eq!(lines(&press(&mut model, "/pict<enter>")), [""; 0]);
+    assert_eq!(model.volumes.selected().map(|volume| volume.name.as_str()), Some("pictures"));
+}
+
+#[test]
+fn a_registry_is_looked_through_down_to_a_tag_that_is_pulled() {
+    let mut model = model();
+    press(&mut model, "2b");
+    assert_eq!(press(&mut model, "localhost:5000/<enter>"), [Effect::ListRepositories("localhost:5000".into())]);
+    assert!(screen(&mut model).contains("localhost:5000 is being asked"));
+    let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
+    update(&mut model, Msg::Repositories("elsewhere".into(), names(&["stranger"])));
+    assert!(!screen(&mut model).contains("stranger"));
+    update(&mut model, Msg::Repositories("localhost:5000".into(), names(&["debian", "team/web"])));
+    let effects = press(&mut model, "web<enter>");
+    let wanted = Effect::ListTags { host: "localhost:5000".into(), repository: "team/web".into() };
+    assert_eq!(effects, [wanted]);
+    press(&mut model, "<esc>");
+    assert!(
+        screen(&mut model).contains("debian") || screen(&mut model).contains("team/web"),
+        "back to the repositories"
+    );
+    press(&mut model, "<enter>");
+    let tags = |result| Msg::Tags { host: "localhost:5000".into(), repository: "team/web".into(), result };
+    update(&mut model, tags(names(&["1.0", "2.0"])));
+    assert_eq!(lines(&press(&mut model, "2.0<enter>")), ["pull localhost:5000/team/web:2.0"]);
+    assert!(model.modal.is_none());
+
+    press(&mut model, "<ctrl-]>2b<enter>");
+    update(&mut model, Msg::Repositories("localhost:5000".into(), Err("localhost:5000 does not answer".into())));
+    assert!(model.modal.is_none());
+    assert_eq!(model.toast.as_ref().map(|toast| toast.text.as_str()), Some("localhost:5000 does not answer"));
+}
+
+fn with_files() -> Model {
+    let mut model = model();
+    let effects = press(&mut model, "f");
+    let web = fixture::containers().remove(0);
+    let wanted = Details::Files { subject: Subject::Container(web.id), reading: 0 };
+    assert_eq!(details(&effects), [&wanted]);
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Files(generation, Ok(fixture::stack())));
+    model
+}
+
+#[test]
+fn files_are_found_unfolded_and_read_from_their_layer() {
+    let mut model = with_files();
+    let names = |model: &Model| {
+        let files = model.files().expect("files");
+        let stack = files.stack().expect("a stack");
+        let name = |row: &crate::tui::model::files::Row| String::from_utf8_lossy(stack.name(row.node)).into_owned();
+        files.rows().iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&model), ["bin", "etc", "srv", "tmp", "var"]);
+    press(&mut model, "j<enter>");
+    assert_eq!(names(&model), ["bin", "etc", "motd", "passwd", "srv", "tmp", "var"]);
+    let effects = press(&mut model, "jj<enter>");
+    let [Effect::ReadFile { source, path }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((source.made_by.as_str(), path.as_path()), ("container web", std::path::Path::new("/etc/passwd")));
+    press(&mut model, "h");
+    assert_eq!(model.files().and_then(|files| files.selected().map(|row| row.depth)), Some(0));
+    press(&mut model, "/status<enter>");
+    assert_eq!(names(&model).last().map(String::as_str), Some("status"));
+    press(&mut model, "<esc>r");
+    assert!(matches!(&model.detail.wanted, Some(Details::Files { reading: 1, .. })));
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Files(generation, Ok(fixture::stack())));
+    assert_eq!(names(&model).last().map(String::as_str), Some("status"), "it stays unfolded");
+}
+
+#[test]
+fn one_layer_shows_what_it_changes() {
+    let mut model = with_files();
+    let rows = |model: &Model| model.files().expect("files").rows().len();
+    press(&mut model, "..");
+    assert_eq!(rows(&model), 2, "etc and srv");
+    press(&mut model, "...");
+    assert_eq!(rows(&model), 2, "etc and tmp; there is no layer above");
+    press(&mut model, ",,,");
+    assert_eq!(rows(&model), 5);
 }

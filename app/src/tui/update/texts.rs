@@ -67,15 +67,23 @@ pub fn save(model: &mut Model, path: PathBuf) -> Vec<Effect> {
 fn source(model: &Model) -> Option<(Vec<String>, String)> {
     let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let view = model.view()?;
-    if model.screen == Screen::Images {
-        return Some((argv(&["inspect", model.images.selected()?.reference()]), "image.json".to_owned()));
-    }
-    let name = &model.containers.selected()?.name;
+    let (name, file) = match model.screen {
+        Screen::Images => (model.images.selected()?.reference(), "image"),
+        Screen::Volumes => {
+            let name = &model.volumes.selected()?.name;
+            return Some((argv(&["volume", "inspect", name]), format!("{name}.json")));
+        }
+        _ => {
+            let name = &model.containers.selected()?.name;
+            (name.as_str(), name.as_str())
+        }
+    };
     Some(match view {
-        View::Log if model.detail.times => (argv(&["logs", "-t", name]), format!("{name}.log")),
-        View::Log => (argv(&["logs", name]), format!("{name}.log")),
-        View::Inspect => (argv(&["inspect", name]), format!("{name}.json")),
-        View::Top => (argv(&["top", name]), format!("{name}.top")),
+        View::Log if model.detail.times => (argv(&["logs", "-t", name]), format!("{file}.log")),
+        View::Log => (argv(&["logs", name]), format!("{file}.log")),
+        View::Files => (argv(&["image", "tree", name]), format!("{file}.files")),
+        View::Inspect => (argv(&["inspect", name]), format!("{file}.json")),
+        View::Top => (argv(&["top", name]), format!("{file}.top")),
         View::Stats => return None,
     })
 }

@@ -31,6 +31,7 @@ fn open(screen: Screen) -> Action {
         Screen::Containers => Action::ShowContainers,
         Screen::Images => Action::ShowImages,
         Screen::Networks => Action::ShowNetworks,
+        Screen::Volumes => Action::ShowVolumes,
         Screen::Trace => Action::ShowTrace,
         Screen::Events => Action::ShowEvents,
     }
@@ -83,6 +84,7 @@ pub fn hints(model: &Model) -> Vec<KeyHint> {
             let Some(chord) = model.keymap.chords(spec.action).find(reaches) else { continue };
             let key = match spec.action {
                 Action::HopLeft => format!("{chord} {}", key(model, Action::HopRight)),
+                Action::PreviousLayer => format!("{chord} {}", key(model, Action::NextLayer)),
                 Action::PreviousView => format!("{chord} {}", key(model, Action::NextView)),
                 _ => chord.to_string(),
             };

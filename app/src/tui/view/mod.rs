@@ -10,6 +10,7 @@ mod overlays;
 mod shells;
 mod status;
 mod trace;
+mod volumes;
 mod welcome;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ fn panes(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
         match model.screen {
             Screen::Containers => containers::draw(model, area, buf),
             Screen::Images => images::draw(model, area, buf),
+            Screen::Volumes => volumes::draw(model, area, buf),
             Screen::Networks => networks::draw(model, area, buf),
             Screen::Trace => trace::draw(model, area, buf),
             Screen::Events => events::draw(model, area, buf),

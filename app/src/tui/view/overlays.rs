@@ -35,6 +35,10 @@ pub fn draw(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
         Some(Modal::Limits(limits)) => form(&model.theme, limits, body, buf),
         Some(Modal::Prompt(prompt)) => offers(&model.theme, prompt, body, buf),
         Some(Modal::Palette(palette, _)) => PaletteView::new(&model.theme, "Actions").render(screen, buf, palette),
+        Some(Modal::Registry(registry)) => {
+            let title = registry.title();
+            PaletteView::new(&model.theme, &title).render(screen, buf, &mut registry.choice().palette);
+        }
         Some(Modal::Page(Page::Help(state))) => {
             HelpOverlay::new(&model.theme, &help(model)).render(body, buf, state);
         }

@@ -1,6 +1,7 @@
 //! The pane of details: one view of the selection, the others as tabs in its frame.
 
 mod failure;
+mod files;
 mod inspect;
 pub mod stats;
 mod text;
@@ -24,6 +25,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         View::Log => model.detail.text.is_empty(),
         View::Top => model.detail.processes.list.all().is_empty(),
         View::Stats => false,
+        View::Files => model.detail.files.stack().is_none(),
         View::Inspect => model.detail.inspect.tree.is_empty(),
     };
     if let Some(problem) = model.detail.problem.as_ref().filter(|_| empty) {
@@ -37,6 +39,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         View::Log => text::draw(model, inside, buf),
         View::Top => top::draw(model, area, buf),
         View::Stats => stats::draw(model, inside, buf),
+        View::Files => files::draw(model, area, buf),
         View::Inspect => inspect::draw(model, area, buf),
     }
 }
@@ -51,6 +54,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
         View::Top => top::status(model),
         View::Stats if model.shows_ended() => String::new(),
         View::Stats => stats::status(inner(area)),
+        View::Files => files::status(model),
         View::Inspect => inspect::status(model, area),
     };
     let subject = subject(model).to_owned();
@@ -64,6 +68,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
 fn subject(model: &Model) -> &str {
     match model.screen {
         Screen::Images => model.images.selected().map_or("", |image| image.reference()),
+        Screen::Volumes => model.volumes.selected().map_or("", |volume| volume.name.as_str()),
         _ => model.containers.selected().map_or("", |container| container.name.as_str()),
     }
 }
