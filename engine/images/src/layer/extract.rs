@@ -26,14 +26,30 @@ pub(super) struct Contents {
     pub(super) opaque: bool,
 }
 
-/// Unpacks all members that `archive` has into the empty directory `root`. The umask must be 0.
+/// What an archive is unpacked onto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Onto {
+    /// The empty directory of a layer, in which markers become overlayfs's.
+    Layer,
+    /// A directory that may have something in it. All names are names; a directory stays one and a file stays one.
+    Tree {
+        /// User and group of everything; as the archive says if `None`.
+        owner: Option<(u32, u32)>,
+    },
+}
+
+/// Unpacks all members that `archive` has into the directory `root`. The umask must be 0.
 pub(super) fn extract<S: Source>(
     archive: &mut TarReader<S>,
     root: OwnedFd,
     budget: &Budget,
+    onto: Onto,
 ) -> Result<Contents, LayerError> {
-    let mut extractor = Extractor { tree: Tree::new(root, budget), budget, contents: Contents::default() };
-    while let Some(entry) = archive.next()? {
+    let mut extractor = Extractor { tree: Tree::new(root, budget), budget, contents: Contents::default(), onto };
+    while let Some(mut entry) = archive.next()? {
+        if let Onto::Tree { owner: Some((user, group)) } = onto {
+            (entry.uid, entry.gid) = (user, group);
+        }
         extractor.member(&entry, archive)?;
     }
     let implied = extractor.tree.finish()?;
@@ -44,6 +60,7 @@ struct Extractor<'a> {
     tree: Tree<'a>,
     budget: &'a Budget,
     contents: Contents,
+    onto: Onto,
 }
 
 impl Extractor<'_> {
@@ -52,7 +69,10 @@ impl Extractor<'_> {
             Place::In { parents, name } => (parents, name),
             Place::Root => return self.root(entry),
         };
-        let role = role(name)?;
+        let role = match self.onto {
+            Onto::Layer => role(name)?,
+            Onto::Tree { .. } => Role::Plain,
+        };
         if role == Role::Ignored {
             return Ok(());
         }
@@ -116,8 +136,15 @@ impl Extractor<'_> {
         }
     }
 
-    /// Removes what an earlier member made in this place.
+    /// Removes what stands in this place.
     fn replace(&mut self, name: &[u8]) -> Result<(), LayerError> {
+        if self.onto != Onto::Layer {
+            let stat = statat(self.tree.current(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(make("examine", name))?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                let problem = "cannot overwrite a directory with what is none";
+                return Err(LayerError::Name { name: lossy(name), problem });
+            }
+        }
         node::remove(self.tree.current(), name)?;
         self.tree.start_afresh();
         Ok(())
@@ -179,6 +206,10 @@ impl Extractor<'_> {
         if made == Err(Errno::EXIST) {
             let stat = statat(self.tree.current(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(make("examine", name))?;
             if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+                if self.onto != Onto::Layer {
+                    let problem = "cannot overwrite with a directory what is none";
+                    return Err(LayerError::Name { name: lossy(name), problem });
+                }
                 hides = node::is_whiteout(&stat);
                 self.replace(name)?;
                 mkdirat(self.tree.current(), name, Mode::from_raw_mode(0o700)).map_err(make("make directory", name))?;

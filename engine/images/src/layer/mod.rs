@@ -14,6 +14,7 @@ mod compare;
 mod extract;
 mod inherit;
 mod node;
+mod pack;
 mod path;
 mod tree;
 mod unpack;
@@ -26,7 +27,8 @@ use crate::tar::TarError;
 pub(crate) use budget::Budget;
 pub(crate) use compare::{differences, length_of_files};
 pub(crate) use inherit::inherit;
-pub(crate) use unpack::{Expected, Unpacked, unpack};
+pub use pack::{PackError, Packer, Packing};
+pub(crate) use unpack::{Expected, Unpacked, unpack, unpack_onto};
 
 /// Why a layer cannot be unpacked.
 #[derive(Debug, thiserror::Error)]

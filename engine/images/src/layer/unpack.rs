@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,7 +19,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::LayerError;
 use super::budget::Budget;
-use super::extract::{Contents, extract};
+use super::extract::{Contents, Onto, extract};
 use crate::compression::{Compression, Decoder, read_full};
 use crate::digest::{Digest, Hashing};
 use crate::tar::{Source, TarError, TarReader};
@@ -198,14 +198,65 @@ impl<R: Read> Tap<'_, R> {
     }
 }
 
-/// The extracting thread: owns its umask, so that modes come out as the archive has them.
-fn extract_chunks(chunks: Chunks, root: OwnedFd, budget: &Budget) -> Result<Contents, LayerError> {
+/// Unpacks the archive that `source` reads, plain or compressed, onto a directory. Reads all of it.
+pub(crate) fn unpack_onto(
+    source: impl Read + Send,
+    root: OwnedFd,
+    owner: Option<(u32, u32)>,
+    budget: &Budget,
+) -> Result<(), LayerError> {
+    thread::scope(|scope| {
+        let extract = move || {
+            own_umask()?;
+            let (compression, source) = Compression::detect(source).map_err(TarError::Read)?;
+            let source = Decoder::new(compression, source).map_err(TarError::Read)?;
+            let mut archive = TarReader::new(Stream(BufReader::with_capacity(CHUNK, source)));
+            extract(&mut archive, root, budget, Onto::Tree { owner })?;
+            // Who writes it is not to fail for lack of a reader.
+            io::copy(&mut archive.into_source().0, &mut io::sink()).map_err(TarError::Read)?;
+            Ok(())
+        };
+        let extractor = thread::Builder::new().name("extract".into()).spawn_scoped(scope, extract);
+        extractor.map_err(LayerError::Thread)?.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Gives the calling thread, which must be one for the purpose, a umask of its own, so that modes come out as the archive has
+/// them.
+fn own_umask() -> Result<(), LayerError> {
     // SAFETY: only the file system attributes (umask, root, working directory) of this thread become its own; no other
     // code runs on it.
     unsafe { unshare_unsafe(UnshareFlags::FS) }.map_err(|error| LayerError::Thread(error.into()))?;
     umask(Mode::empty());
+    Ok(())
+}
+
+/// A source that can only be read on.
+struct Stream<R>(BufReader<R>);
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<R: Read> BufRead for Stream<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.0.consume(count);
+    }
+}
+
+impl<R: Read> Source for Stream<R> {}
+
+/// The extracting thread.
+fn extract_chunks(chunks: Chunks, root: OwnedFd, budget: &Budget) -> Result<Contents, LayerError> {
+    own_umask()?;
     let mut archive = TarReader::new(chunks);
-    let contents = extract(&mut archive, root, budget)?;
+    let contents = extract(&mut archive, root, budget, Onto::Layer)?;
     // The padding behind the archive's end is part of what its digest names.
     archive.into_source().drain();
     Ok(contents)

@@ -52,6 +52,18 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// A member to be written: its path, what it is, its mode and owners, its time, attributes and length.
+    pub(crate) fn describe(
+        path: Vec<u8>,
+        kind: Kind,
+        (mode, uid, gid): (u32, u32, u32),
+        mtime: Timestamp,
+        xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+        size: u64,
+    ) -> Self {
+        Self { path, kind, mode, uid, gid, mtime, xattrs, size, stored: size, position: 0, sparse: None }
+    }
+
     /// Combines a header at byte `at` of the archive with the extended headers before it.
     pub(super) fn new(
         header: &Header,

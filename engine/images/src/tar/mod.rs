@@ -1,4 +1,4 @@
-//! Reading tar archives: ustar, GNU and PAX.
+//! Reading tar archives: ustar, GNU and PAX. Writing them: ustar and PAX.
 //!
 //! The fields of a header are parsed by the `tar` crate. Iteration is done here, because an archive is written by a
 //! stranger and must not decide how much memory we use (the crate reads extended headers of any length), because
@@ -11,6 +11,7 @@
 mod entry;
 mod pax;
 mod sparse;
+mod write;
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
@@ -18,6 +19,7 @@ use ::tar::{EntryType, Header};
 
 pub(crate) use entry::{Entry, Kind, Timestamp};
 use pax::Pax;
+pub(crate) use write::TarWriter;
 
 pub(crate) const BLOCK: u64 = 512;
 
