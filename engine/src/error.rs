@@ -24,6 +24,14 @@ pub enum Error {
         /// Whose it is.
         id: String,
     },
+    /// Files could not be copied.
+    #[error("copy {}: {source}", path.display())]
+    Copy {
+        /// Which, or where to.
+        path: PathBuf,
+        /// What went wrong.
+        source: porthole_images::CopyError,
+    },
     /// The name has characters that names do not have.
     #[error("Invalid container name ({0}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")]
     InvalidName(String),

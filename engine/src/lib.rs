@@ -21,8 +21,10 @@ pub mod units;
 pub mod volume;
 mod watch;
 
+pub use container::changes::CommitOptions;
 pub use container::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
 pub use container::confinement::{Confinement, DeviceMapping, DeviceRule};
+pub use container::copy::CopyOptions;
 pub use container::create::Created;
 pub use container::disk_usage::DiskUsage;
 pub use container::exec::ExecOptions;

@@ -1,6 +1,8 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
+use super::changes::{CommitArgs, DiffArgs, ExportArgs};
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
+use super::cp::CpArgs;
 use super::forensics::ForensicsArgs;
 use super::groups::{ContainerArgs as ContainerGroupArgs, ImageArgs as ImageGroupArgs, SystemArgs};
 use super::health::HealthArgs;
@@ -109,6 +111,14 @@ pub enum Command {
     Container(ContainerGroupArgs),
     /// Manage porthole's data as a whole
     System(SystemArgs),
+    /// Copy files and directories between a container and the host
+    Cp(CpArgs),
+    /// List what a container added to its image's files (A), changed (C) and deleted (D)
+    Diff(DiffArgs),
+    /// Create a new image from what a container changed
+    Commit(CommitArgs),
+    /// Export the files of a container as a tar archive
+    Export(ExportArgs),
     /// Manage volumes
     Volume(VolumeArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works

@@ -42,8 +42,8 @@ enum ImageCommand {
 #[command(
     arg_required_else_help = true,
     after_help = "As the commands of the same name, or the one in brackets:
-  attach, create, exec, inspect, kill, logs, ls (ps), pause, rename, restart, rm, run, start, stats,
-  stop, top, unpause, update, wait"
+  attach, commit, cp, create, diff, exec, export, inspect, kill, logs, ls (ps),
+  pause, rename, restart, rm, run, start, stats, stop, top, unpause, update, wait"
 )]
 pub struct ContainerArgs {
     #[command(subcommand)]

@@ -3,8 +3,10 @@
 mod arguments;
 mod attach;
 mod change;
+mod changes;
 mod confinement;
 mod containers;
+mod cp;
 mod create;
 mod events;
 mod exec;
@@ -199,6 +201,10 @@ fn execute(command: Command) -> Outcome {
         Command::Container(options) => groups::container(&engine, options),
         Command::System(options) => groups::system(&engine, options),
         Command::Volume(options) => volume::volume(&engine, options),
+        Command::Cp(options) => cp::cp(&engine, &options),
+        Command::Diff(options) => changes::diff(&engine, &options),
+        Command::Commit(options) => changes::commit(&engine, options),
+        Command::Export(options) => changes::export(&engine, &options),
         Command::Lab(options) => lab::lab(&engine, &options),
         Command::Trace(options) => trace::trace(&engine, options),
         Command::Version => output::version(),

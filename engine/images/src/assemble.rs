@@ -20,7 +20,7 @@ use crate::reference::Reference;
 use crate::store::{ImageRecord, Ingest, LayerRecord, Replaced, StagedImage, Store};
 
 /// What overlayfs can stack (OVL_MAX_STACK).
-const MAX_LAYERS: usize = 500;
+pub(crate) const MAX_LAYERS: usize = 500;
 
 /// Where a layer's blob comes from.
 pub(crate) trait LayerSource: Clone + Send {

@@ -1,10 +1,10 @@
 //! Copying trees of files, by an archive that is packed at one end of a pipe and unpacked at the other. So whatever is copied
 //! keeps what an archive keeps: owners, modes, times, extended attributes, hard links.
 
-use std::io::{self, PipeWriter, Read, Write};
+use std::io::{self, BufWriter, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::layer::{Budget, LayerError, PackError, Packer, Packing, unpack_onto};
 
@@ -29,25 +29,84 @@ pub fn unpack_tree(archive: impl Read + Send, directory: OwnedFd, owner: Option<
     Ok(unpack_onto(archive, directory, owner, &budget)?)
 }
 
-/// Copies what `pack` puts into an archive to a directory, as [`unpack_tree`] does.
+/// Copies what `pack` puts into an archive to a directory, as [`unpack_tree`] does. How long the archive was.
 pub fn copy_tree(
     packing: Packing<'_>,
-    pack: impl FnOnce(&mut Packer<'_, io::BufWriter<PipeWriter>>) -> Result<(), PackError>,
+    pack: impl FnOnce(&mut Packer<'_, Counted<BufWriter<PipeWriter>>>) -> Result<(), PackError>,
     directory: OwnedFd,
     owner: Option<(u32, u32)>,
-) -> Result<(), CopyError> {
+) -> Result<u64, CopyError> {
     let (reader, writer) = io::pipe().map_err(CopyError::Pipe)?;
     thread::scope(|scope| {
         let unpacking = scope.spawn(move || unpack_tree(reader, directory, owner));
-        let mut packer = Packer::new(io::BufWriter::with_capacity(64 << 10, writer), packing);
-        let packed = pack(&mut packer).and_then(|()| packer.finish()?.flush().map_err(PackError::Write));
+        let mut packer = Packer::new(Counted::new(BufWriter::with_capacity(64 << 10, writer)), packing);
+        // The pipe ends with the writer, which is gone with this.
+        let packed = pack(&mut packer).and_then(|()| packer.finish()).map(|writer| writer.count);
         let unpacked = unpacking.join().unwrap_or_else(|panic| resume_unwind(panic));
         match (packed, unpacked) {
             // Nobody reads any more: why is for the other end to tell.
-            (Err(PackError::Write(_)), unpacked) => unpacked,
+            (Err(PackError::Write(_)), Err(error)) => Err(error),
             // The stream was cut short, because of this.
             (Err(error), _) => Err(error.into()),
-            (Ok(()), unpacked) => unpacked,
+            (Ok(count), unpacked) => unpacked.map(|()| count),
         }
     })
+}
+
+/// Lets `take` read what `pack` writes. Where packing fails, so does reading: an archive that is cut short is not taken for a
+/// whole one.
+pub(crate) fn packed<T>(
+    pack: impl FnOnce(BufWriter<PipeWriter>) -> Result<(), PackError> + Send,
+    take: impl FnOnce(&mut Packed<'_>) -> T,
+) -> io::Result<T> {
+    let (reader, writer) = io::pipe()?;
+    thread::scope(|scope| {
+        let packing = scope.spawn(move || pack(BufWriter::with_capacity(64 << 10, writer)));
+        Ok(take(&mut Packed { reader, packing: Some(packing) }))
+    })
+}
+
+/// The reading end of [`packed`].
+pub(crate) struct Packed<'s> {
+    reader: PipeReader,
+    packing: Option<ScopedJoinHandle<'s, Result<(), PackError>>>,
+}
+
+impl Read for Packed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        if count == 0
+            && !buffer.is_empty()
+            && let Some(packing) = self.packing.take()
+        {
+            packing.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        Ok(count)
+    }
+}
+
+/// Counts what is written.
+pub struct Counted<W> {
+    out: W,
+    /// How many bytes that were.
+    pub count: u64,
+}
+
+impl<W: Write> Counted<W> {
+    /// None yet.
+    pub fn new(out: W) -> Self {
+        Self { out, count: 0 }
+    }
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.count += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }

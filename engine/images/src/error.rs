@@ -49,6 +49,9 @@ pub enum Error {
          again mends it"
     )]
     Blob(Digest),
+    /// The files of a container could not become a layer.
+    #[error("the container's file system: {0}")]
+    Commit(LayerError),
     /// A record of the store cannot be understood.
     #[error("the store's record {path} is damaged ({problem}): remove the image and load it again")]
     Record {

@@ -134,23 +134,32 @@ fn configuration(config: &ImportConfig, created: &str, diff_id: Digest) -> Vec<u
         created: created.to_owned(),
         architecture: architecture(),
         os: "linux",
-        config: Execution {
-            user: &config.user,
-            exposed_ports: keys(&config.exposed_ports),
-            env: &config.env,
-            entrypoint: &config.entrypoint,
-            cmd: &config.command,
-            volumes: keys(&config.volumes),
-            working_dir: &config.working_dir,
-            labels: &config.labels,
-            stop_signal: &config.stop_signal,
-            healthcheck: config.healthcheck.as_ref(),
-            shell: &config.shell,
-        },
+        config: executed(config),
         rootfs: RootFs { r#type: "layers", diff_ids: [diff_id] },
         history: [History { created: created.to_owned(), comment: &config.message }],
     };
     serde_json::to_vec(&configuration).expect("it has only string keys and whole numbers")
+}
+
+fn executed(config: &ImportConfig) -> Execution<'_> {
+    Execution {
+        user: &config.user,
+        exposed_ports: keys(&config.exposed_ports),
+        env: &config.env,
+        entrypoint: &config.entrypoint,
+        cmd: &config.command,
+        volumes: keys(&config.volumes),
+        working_dir: &config.working_dir,
+        labels: &config.labels,
+        stop_signal: &config.stop_signal,
+        healthcheck: config.healthcheck.as_ref(),
+        shell: &config.shell,
+    }
+}
+
+/// The part of a configuration that tells how the image runs.
+pub(crate) fn execution(config: &ImportConfig) -> serde_json::Value {
+    serde_json::to_value(executed(config)).expect("it has only string keys and whole numbers")
 }
 
 /// A set as Go writes one.

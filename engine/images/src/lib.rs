@@ -13,6 +13,7 @@ mod assemble;
 mod chain;
 mod compression;
 mod copy;
+mod derive;
 mod digest;
 mod error;
 mod fs;
@@ -32,7 +33,8 @@ mod store;
 mod tar;
 
 pub use crate::tar::TarError;
-pub use copy::{CopyError, copy_tree, unpack_tree};
+pub use copy::{CopyError, Counted, copy_tree, unpack_tree};
+pub use derive::Derivation;
 pub use digest::{Digest, DigestError};
 pub use error::{Error, Result};
 pub use healthcheck::Healthcheck;

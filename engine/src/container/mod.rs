@@ -1,8 +1,10 @@
 //! Containers: from what a user asks to what runs, and back to nothing.
 
 mod capabilities;
+pub mod changes;
 pub mod config;
 pub mod confinement;
+pub mod copy;
 pub mod create;
 mod devices;
 pub mod disk_usage;
@@ -16,6 +18,7 @@ pub mod names;
 pub mod namespaces;
 pub mod options;
 pub mod program;
+mod reach;
 pub mod reconcile;
 pub mod record;
 pub mod remove;

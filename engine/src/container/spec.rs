@@ -259,11 +259,14 @@ fn mounts(config: &ContainerConfig, facts: &Facts<'_>) -> Vec<Mount> {
         mounts.push(mount(INIT, "bind", &program.to_string_lossy(), &["bind", "ro", "nosuid", "nodev"]));
     }
     // A bind asked for comes last, and so wins over what stands at its place.
-    mounts.extend(config.host.binds.iter().map(bind));
-    mounts.extend(facts.volumes.iter().cloned());
-    // What is mounted below something else is mounted after it.
-    let asked = mounts.len() - config.host.binds.len() - facts.volumes.len();
-    mounts[asked..].sort_by_key(|mount| mount.destination().components().count());
+    mounts.extend(data(&config.host, &facts.volumes));
+    mounts
+}
+
+/// Binds and volumes. What is mounted below something else is mounted after it.
+pub(super) fn data(host: &HostConfig, volumes: &[Mount]) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> = host.binds.iter().map(bind).chain(volumes.iter().cloned()).collect();
+    mounts.sort_by_key(|mount| mount.destination().components().count());
     mounts
 }
 

@@ -325,7 +325,7 @@ impl Engine {
     }
 
     /// Where the volumes of a container are, and how they are mounted.
-    fn volume_mounts(&self, config: &ContainerConfig) -> Result<Vec<Mount>> {
+    pub(super) fn volume_mounts(&self, config: &ContainerConfig) -> Result<Vec<Mount>> {
         let mount = |mount: &VolumeMount| {
             let volume = self.volume(mount.name.as_deref().unwrap_or_default())?;
             if let Some(mounted) = volume.options.mount(&mount.target, mount.read_only) {
@@ -374,15 +374,10 @@ impl Engine {
     }
 
     pub(super) fn monitor_config(&self, record: &Record, config: &ContainerConfig) -> Result<MonitorConfig> {
-        let root = RootSource::Overlay {
-            lower: self.lower_layers(config)?,
-            upper: record.path("upper"),
-            work: record.path("work"),
-        };
         Ok(MonitorConfig {
             id: config.id.clone(),
             directory: record.directory().to_owned(),
-            root,
+            root: self.root_source(record, config)?,
             runtime: config.host.foreign_runtime()?,
             open_stdin: config.open_stdin,
             stdin_once: config.stdin_once,
@@ -395,6 +390,12 @@ impl Engine {
             events: self.subject(config),
             donors: Vec::new(),
         })
+    }
+
+    /// Where a container's root comes from.
+    pub(super) fn root_source(&self, record: &Record, config: &ContainerConfig) -> Result<RootSource> {
+        let (upper, work) = (record.path("upper"), record.path("work"));
+        Ok(RootSource::Overlay { lower: self.lower_layers(config)?, upper, work })
     }
 
     /// An overlay needs something below: an image without layers stands on an empty directory.

@@ -72,6 +72,18 @@ impl UserNamespace {
         (first(&self.uids), first(&self.gids))
     }
 
+    /// What a user and a group inside are on the host. Those that no range maps are nobody's, and stay as they are.
+    pub fn on_host(&self, user: u32, group: u32) -> (u32, u32) {
+        let find = |ranges: &[IdRange], id| moved(ranges, id, |range| range.container, |range| range.host);
+        (find(&self.uids, user), find(&self.gids, group))
+    }
+
+    /// What a user and a group of the host are inside, as [`UserNamespace::on_host`] the other way round.
+    pub fn inside(&self, user: u32, group: u32) -> (u32, u32) {
+        let find = |ranges: &[IdRange], id| moved(ranges, id, |range| range.host, |range| range.container);
+        (find(&self.uids, user), find(&self.gids, group))
+    }
+
     /// The OCI form of both mappings.
     pub fn mappings(&self) -> Result<[Vec<LinuxIdMapping>; 2]> {
         let mapping = |range: &IdRange| {
@@ -81,6 +93,12 @@ impl UserNamespace {
         let all = |ranges: &[IdRange]| ranges.iter().map(mapping).collect::<Result<Vec<_>>>();
         Ok([all(&self.uids)?, all(&self.gids)?])
     }
+}
+
+/// An id, moved from where a range has it to where it has it, too.
+fn moved(ranges: &[IdRange], id: u32, from: fn(&IdRange) -> u32, to: fn(&IdRange) -> u32) -> u32 {
+    let place = |range: &IdRange| id.checked_sub(from(range)).filter(|place| *place < range.count);
+    ranges.iter().find_map(|range| Some(to(range) + place(range)?)).unwrap_or(id)
 }
 
 fn subordinates(path: &Path, user: &str) -> Result<Vec<IdRange>> {
@@ -128,6 +146,16 @@ mod tests {
         let expected = [range(0, 100_000, 65_536), range(65_536, 300_000, 10), range(65_546, 500, 1)];
         assert_eq!(parse_ranges(text, |name| name == "me" || name == "1000"), expected);
         assert_eq!(parse_ranges(text, |name| name == "nobody"), []);
+    }
+
+    #[test]
+    fn ids_go_there_and_back() {
+        let range = |container, host, count| IdRange { container, host, count };
+        let ranges = vec![range(0, 100_000, 1000), range(1000, 300_000, 10)];
+        let users = UserNamespace { user: "me".into(), uids: ranges.clone(), gids: ranges };
+        assert_eq!(users.on_host(7, 1001), (100_007, 300_001));
+        assert_eq!(users.inside(100_007, 300_001), (7, 1001));
+        assert_eq!(users.on_host(5000, 0), (5000, 100_000));
     }
 
     #[test]

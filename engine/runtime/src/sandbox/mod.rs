@@ -3,7 +3,7 @@
 //! [`create`] clones the init, which builds its root (`rootfs`, `mounts`, `devices`, `masks`) and then waits; meanwhile the
 //! caller sets up the network. [`Created::start`] lets it take on its `identity` and execute its `command`. [`exec`] does
 //! the last two in a container that runs. Parent and child talk over a `channel`. A [`ForeignRuntime`] makes containers by
-//! way of another program.
+//! way of another program. A [`View`] shows the root of one from outside.
 
 mod channel;
 mod clone;
@@ -22,12 +22,14 @@ mod namespaces;
 mod rootfs;
 mod streams;
 mod support;
+mod view;
 mod workdir;
 
 pub use create::{Created, Running, create};
 pub use error::{Error, Result};
 pub use exec::{Exec, Starting, exec, spawn};
 pub use foreign::{ForeignCreated, ForeignRuntime};
+pub use view::View;
 
 use crate::process::ProcessId;
 use oci_spec::runtime::{Process, Spec};

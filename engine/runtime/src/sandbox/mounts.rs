@@ -44,7 +44,7 @@ pub(super) fn is_bind(mount: &SpecMount, options: &Options) -> bool {
     options.bind.is_some() || mount.typ().as_deref() == Some("bind")
 }
 
-fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Option<&Mount>) -> Result<()> {
+pub(super) fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Option<&Mount>) -> Result<()> {
     let destination = mount.destination().as_path();
     let Some(source) = mount.source() else {
         return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));

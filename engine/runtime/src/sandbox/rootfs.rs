@@ -101,7 +101,7 @@ fn make_parent_private(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn mount_directory(directory: &Path) -> Result<OwnedFd> {
+pub(super) fn mount_directory(directory: &Path) -> Result<OwnedFd> {
     let mount = Mount::of_path(directory, Depth::Recursive).during(|| format!("open root {}", directory.display()))?;
     place(mount, directory).during(|| format!("mount root {}", directory.display()))
 }
@@ -114,7 +114,7 @@ fn place(mount: Mount, directory: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(&mount, c".", flags, Mode::empty())?)
 }
 
-fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd> {
+pub(super) fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd> {
     let result = match overlay(lower, upper, work) {
         // Before Linux 6.5 layers cannot be given one by one.
         Err(rustix::io::Errno::INVAL) => return mount_overlay_by_data(lower, upper, work),

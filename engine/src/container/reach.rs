@@ -1,0 +1,107 @@
+//! The root of a container, to be looked into and written to from outside: that of a running one as its processes see it, that
+//! of another assembled for the purpose. Nothing in it is run or loaded, and no link leads out of it.
+
+use super::config::ContainerConfig;
+use super::record::{self, Record};
+use super::spec;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::files::Lock;
+use porthole_runtime::client::MonitorClient;
+use porthole_runtime::mount::Root;
+use porthole_runtime::sandbox::View;
+use porthole_runtime::state::Status;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+/// Whether a running container goes on while its files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meanwhile {
+    /// It is frozen: nothing changes.
+    Frozen,
+    /// It goes on, for what waits for somebody who may wait for it.
+    GoesOn,
+}
+
+/// A container within reach, for as long as this is held.
+pub(super) struct Reached<'a> {
+    pub config: ContainerConfig,
+    pub root: Root,
+    _view: Option<View>,
+    _lock: Option<Lock>,
+    _frozen: Option<Frozen<'a>>,
+}
+
+/// A container that is frozen until this is dropped.
+pub(super) struct Frozen<'a> {
+    engine: &'a Engine,
+    record: Record,
+    config: ContainerConfig,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        // It fails only for one that has ended or was thawed meanwhile.
+        let _ = self.engine.ask(&self.record, &self.config, MonitorClient::resume);
+    }
+}
+
+impl Engine {
+    /// Opens a container's root, with what is mounted in it.
+    pub(super) fn reach(&self, name: &str, meanwhile: Meanwhile) -> Result<Reached<'_>> {
+        self.prepare()?;
+        let record = self.find(name)?;
+        let config = record.existing_config()?;
+        let live = record.live()?;
+        if record::is_active(live.state.status) {
+            let init = live.state.init.ok_or_else(|| Error::NotRunning(config.name.clone()))?;
+            let frozen = match meanwhile {
+                Meanwhile::Frozen => self.freeze(&record, &config)?,
+                Meanwhile::GoesOn => None,
+            };
+            let path = PathBuf::from(format!("/proc/{}/root", init.pid));
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = openat(CWD, &path, flags, Mode::empty()).map_err(|error| Error::file(&path, error))?;
+            // Only now is it sure that the number was not another process' already.
+            if !init.is_alive() {
+                return Err(Error::NotRunning(config.name));
+            }
+            return Ok(Reached { config, root: Root::new(root), _view: None, _lock: None, _frozen: frozen });
+        }
+        let lock = record.lock()?;
+        if config.host.user_namespace.is_some() {
+            return Err(Error::InvalidOption(format!(
+                "container {}: the files of one with a user namespace can be reached only while it runs: start it first",
+                config.name
+            )));
+        }
+        let mounts = spec::data(&config.host, &self.volume_mounts(&config)?);
+        let view = View::assemble(&self.root_source(&record, &config)?, &mounts, config.host.read_only)?;
+        let root =
+            view.root.as_fd().try_clone_to_owned().map_err(|source| Error::file("the container's root", source))?;
+        Ok(Reached { config, root: Root::new(root), _view: Some(view), _lock: Some(lock), _frozen: None })
+    }
+
+    /// Freezes a container that runs; nothing happens to one that does not, or whose monitor was killed.
+    pub(super) fn freeze(&self, record: &Record, config: &ContainerConfig) -> Result<Option<Frozen<'_>>> {
+        let live = record.live()?;
+        if live.state.status != Status::Running || live.monitor_lost {
+            return Ok(None);
+        }
+        self.ask(record, config, MonitorClient::pause)?;
+        Ok(Some(Frozen { engine: self, record: record.clone(), config: config.clone() }))
+    }
+
+    /// The root of a container without what is mounted in it.
+    pub(super) fn bare_root(&self, record: &Record, config: &ContainerConfig) -> Result<(View, Option<Lock>)> {
+        let live = record.live()?;
+        match live.state.init.filter(|_| record::is_active(live.state.status)) {
+            Some(init) => Ok((View::of_process(init.pid)?, None)),
+            None => {
+                let lock = record.lock()?;
+                Ok((View::assemble(&self.root_source(record, config)?, &[], true)?, Some(lock)))
+            }
+        }
+    }
+}
