@@ -107,3 +107,20 @@ pub fn system(engine: &Engine, arguments: SystemArgs) -> Outcome {
         SystemCommand::Prune(options) => prune::system(engine, &options),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_on_images_tells_of_every_command_of_a_group() {
+        let page = include_str!("../../../docs/images.md");
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        for group in ["image", "container", "system"] {
+            let command = crate::cli::command();
+            let group = command.find_subcommand(group).expect("a group");
+            for own in group.get_subcommands() {
+                let words = format!("{} {}", group.get_name(), own.get_name());
+                assert!(page.contains(&words), "{words}");
+            }
+        }
+    }
+}

@@ -11,6 +11,9 @@ const WORDS: [&str; 10] =
 /// Members of documents that hold variables, as Docker and the OCI runtime specification call them.
 const ENVIRONMENTS: [&str; 2] = ["Env", "env"];
 
+/// Members of documents that hold command lines.
+const COMMANDS: [&str; 5] = ["Cmd", "Args", "Entrypoint", "args", "Test"];
+
 /// `NAME=VALUE` with its value masked, if its name or the value looks secret.
 pub fn mask(variable: &str) -> String {
     match variable.split_once('=') {
@@ -21,14 +24,17 @@ pub fn mask(variable: &str) -> String {
     }
 }
 
-/// Masks the environments in a document, however deep they lie.
+/// Masks the environments and command lines in a document, however deep they lie.
 pub fn mask_all(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
                 match value {
                     Value::Array(variables) if ENVIRONMENTS.contains(&name.as_str()) => {
-                        variables.iter_mut().for_each(mask_text);
+                        variables.iter_mut().for_each(|variable| replace(variable, mask));
+                    }
+                    Value::Array(words) if COMMANDS.contains(&name.as_str()) => {
+                        words.iter_mut().for_each(|word| replace(word, mask_command));
                     }
                     value => mask_all(value),
                 }
@@ -44,7 +50,7 @@ pub fn mask_command(command: &str) -> String {
     command.split(' ').map(mask).collect::<Vec<_>>().join(" ")
 }
 
-fn mask_text(value: &mut Value) {
+fn replace(value: &mut Value, mask: fn(&str) -> String) {
     if let Value::String(text) = value {
         *text = mask(text);
     }
@@ -79,11 +85,9 @@ mod tests {
 
     #[test]
     fn environments_are_masked_wherever_they_are() {
-        let mut value =
-            json!({ "Config": { "Env": ["A=b", "TOKEN=c"], "Cmd": ["TOKEN=c"] }, "list": [{ "env": ["KEY=1"] }] });
+        let mut value = json!({ "Config": { "Env": ["A=b", "TOKEN=c"], "Cmd": ["--token=c", "a"] }, "list": [{ "env": ["KEY=1"] }] });
         mask_all(&mut value);
-        let masked =
-            json!({ "Config": { "Env": ["A=b", "TOKEN=***"], "Cmd": ["TOKEN=c"] }, "list": [{ "env": ["KEY=***"] }] });
+        let masked = json!({ "Config": { "Env": ["A=b", "TOKEN=***"], "Cmd": ["--token=***", "a"] }, "list": [{ "env": ["KEY=***"] }] });
         assert_eq!(value, masked);
     }
 }
