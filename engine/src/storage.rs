@@ -38,6 +38,8 @@ pub struct Pruned {
     pub images: Vec<Removal>,
     /// Containers that went, by id.
     pub containers: Vec<String>,
+    /// Volumes that went, by name.
+    pub volumes: Vec<String>,
     /// How many bytes of files went with them.
     pub reclaimed: u64,
 }

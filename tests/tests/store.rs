@@ -279,6 +279,17 @@ fn containers_that_do_not_run_are_pruned() {
 }
 
 #[test]
+fn anonymous_volumes_are_pruned_when_asked_for() {
+    let host = Host::new();
+    host.ok("volume create named");
+    host.ok("run --name old -v /data box sh -c 'echo some > /data/file'");
+    assert!(!host.ok("system prune -f").contains("Deleted Volumes"), "nobody asked");
+    let pruned = host.ok("system prune -f --volumes");
+    assert!(pruned.starts_with("Deleted Volumes:\n") && pruned.ends_with("Total reclaimed space: 5B"), "{pruned}");
+    assert_eq!(host.ok("volume ls -q"), "named");
+}
+
+#[test]
 fn disk_usage_tells_what_is_shared() {
     let host = host();
     host.ok("run -d -u 0 --name user layered:1 sh -c 'dd if=/dev/zero of=/tmp/file bs=1000 count=3; sleep 100'");

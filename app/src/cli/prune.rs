@@ -37,6 +37,9 @@ pub struct SystemPruneArgs {
     /// Remove all unused images, not just dangling ones
     #[arg(short = 'a', long)]
     pub all: bool,
+    /// Prune anonymous volumes
+    #[arg(long)]
+    pub volumes: bool,
     #[command(flatten)]
     pub common: PruneArgs,
 }
@@ -59,16 +62,24 @@ pub fn containers(engine: &Engine, arguments: &PruneArgs) -> Outcome {
     report(&pruned)
 }
 
-/// Removes containers that do not run, and then images that no container was made of.
+/// Removes containers that do not run, then anonymous volumes if asked to, and images that no container was made of.
 pub fn system(engine: &Engine, arguments: &SystemPruneArgs) -> Outcome {
     let filter = filter(&arguments.common)?;
-    let warning =
-        format!("WARNING! This will remove:\n  - all stopped containers\n  - {}\n", unused_images(arguments.all));
+    let mut warning = "WARNING! This will remove:\n  - all stopped containers\n".to_owned();
+    if arguments.volumes {
+        warning.push_str("  - all anonymous volumes not used by at least one container\n");
+    }
+    warning.push_str(&format!("  - {}\n", unused_images(arguments.all)));
     confirm(&arguments.common, "system", &warning)?;
-    let containers = engine.prune_containers(&filter)?;
+    let mut pruned = engine.prune_containers(&filter)?;
+    if arguments.volumes {
+        let (names, reclaimed) = engine.prune_volumes(false, &filter)?;
+        pruned.volumes = names;
+        pruned.reclaimed += reclaimed;
+    }
     let images = engine.prune_images(arguments.all, &filter)?;
     super::sweep(engine);
-    report(&Pruned { reclaimed: containers.reclaimed + images.reclaimed, images: images.images, ..containers })
+    report(&Pruned { reclaimed: pruned.reclaimed + images.reclaimed, images: images.images, ..pruned })
 }
 
 fn unused_images(all: bool) -> &'static str {
@@ -116,6 +127,11 @@ fn report(pruned: &Pruned) -> Outcome {
     if !pruned.containers.is_empty() {
         output::line("Deleted Containers:")?;
         pruned.containers.iter().try_for_each(|id| output::line(id))?;
+        output::line("")?;
+    }
+    if !pruned.volumes.is_empty() {
+        output::line("Deleted Volumes:")?;
+        pruned.volumes.iter().try_for_each(|name| output::line(name))?;
         output::line("")?;
     }
     if !pruned.images.is_empty() {
