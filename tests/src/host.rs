@@ -9,6 +9,7 @@ use nix::mount::{MsFlags, mount, umount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Pid;
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +24,7 @@ pub struct Host {
     directory: TempDir,
     before: Traces,
     has_own_disk: bool,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Host {
@@ -57,7 +59,7 @@ impl Host {
     }
 
     fn with_root(directory: TempDir, has_own_disk: bool) -> Host {
-        Host { before: Traces::take(), directory, has_own_disk }
+        Host { before: Traces::take(), directory, has_own_disk, variables: Vec::new() }
     }
 
     /// The state root.
@@ -70,10 +72,17 @@ impl Host {
         self.root().join(name)
     }
 
+    /// Sets an environment variable of all commands from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
     /// The command `porthole` with this state root, for what the methods below do not do.
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(commands::binary());
         command.args(commands::words(line)).env("PORTHOLE_ROOT", self.root());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -10,6 +10,8 @@ mod host;
 mod leaks;
 mod neighbour;
 mod numbers;
+pub mod proxy;
+pub mod registry;
 pub mod terminal;
 mod wait;
 
