@@ -19,7 +19,10 @@ fn exit_codes_are_those_of_docker() {
     assert_eq!(host.porthole("run --rm box sh -c 'exit 42'").code, 42);
     assert_eq!(host.porthole("run --rm box sh -c 'kill -9 $$'").code, 0, "an init does not hear its own SIGKILL");
     assert_eq!(host.porthole("run --rm box sh -c 'sh -c \"kill -SEGV \\$\\$\"; exit $?'").code, 139);
-    assert!(host.fails(125, "run --rm nothing true").contains("nothing"));
+    assert!(host.fails(125, "run --rm --pull never nothing true").contains("nothing"));
+    let absent = host.porthole("run --rm nothing true");
+    assert_eq!(absent.code, 125, "no registry can be reached from here");
+    assert!(absent.stderr.starts_with("Unable to find image 'nothing:latest' locally\n"), "{absent:?}");
     assert!(host.fails(126, "run --rm box /etc/passwd").contains("/etc/passwd"));
     assert!(host.fails(126, "run --rm box /etc").contains("/etc"));
     assert!(host.fails(127, "run --rm box nosuch").contains("nosuch"));
