@@ -32,6 +32,8 @@ pub struct Files {
     open: HashSet<NodeId>,
     rows: Vec<Row>,
     search: String,
+    /// What was unfolded and selected before the search began.
+    before_search: Option<(HashSet<NodeId>, Option<NodeId>)>,
     /// The rows that are seen.
     pub table: TableState,
     /// The layers that are seen.
@@ -44,6 +46,8 @@ impl Files {
         let before = self.stack.take();
         let paths: Vec<PathBuf> = before.iter().flat_map(|old| self.open.iter().map(|node| old.path(*node))).collect();
         let selected = before.as_ref().zip(self.selected()).map(|(old, row)| old.path(row.node));
+        // Paths have other numbers now.
+        self.before_search = None;
         self.open = paths.iter().filter_map(|path| stack.find(path)).collect();
         self.layer = self.layer.filter(|layer| *layer < stack.layers().len());
         let selected = selected.and_then(|path| stack.find(&path));
@@ -130,12 +134,20 @@ impl Files {
         }
     }
 
-    /// Searches for names with a text, from the selection on; an empty text ends the search.
+    /// Searches for names with a text, from where the search began; an empty text ends the search. What a shorter text has
+    /// unfolded is folded again.
     pub fn search(&mut self, text: &str) {
-        self.search = text.to_lowercase();
-        if !text.is_empty() {
-            self.go_to_match(0);
+        if text.is_empty() {
+            return self.search.clear();
         }
+        if self.search.is_empty() {
+            self.before_search = Some((self.open.clone(), self.selected().map(|row| row.node)));
+        } else if let Some((open, selected)) = self.before_search.clone() {
+            self.open = open;
+            self.fill(selected);
+        }
+        self.search = text.to_lowercase();
+        self.go_to_match(0);
     }
 
     /// To the next match or the one before, round and round; false when there is none.

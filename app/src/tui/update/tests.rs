@@ -784,6 +784,7 @@ fn files_are_found_unfolded_and_read_from_their_layer() {
     assert_eq!(model.files().and_then(|files| files.selected().map(|row| row.depth)), Some(0));
     press(&mut model, "/status<enter>");
     assert_eq!(names(&model).last().map(String::as_str), Some("status"));
+    assert!(!names(&model).contains(&"main.py".to_owned()), "what a shorter text had found is folded again");
     press(&mut model, "<esc>r");
     assert!(matches!(&model.detail.wanted, Some(Details::Files { reading: 1, .. })));
     let generation = model.detail.generation;
