@@ -69,14 +69,10 @@ pub fn list(engine: &Engine, arguments: &ImagesArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A name by digest only gets a row of its own where its repository has no tag for the image.
 fn names_of(image: &ImageSummary) -> Vec<Named<'_>> {
-    let tagged =
-        |name: &Reference| image.references.iter().any(|other| other.tag().is_some() && other.same_repository(name));
-    let names = image.references.iter().filter(|name| name.tag().is_some() || !tagged(name));
     match image.references.is_empty() {
         true => vec![Named { image, reference: None }],
-        false => names.map(|reference| Named { image, reference: Some(reference) }).collect(),
+        false => image.shown_references().map(|reference| Named { image, reference: Some(reference) }).collect(),
     }
 }
 

@@ -90,7 +90,7 @@ fn images(engine: &Engine) -> porthole_engine::Result<Vec<Image>> {
     let mut rows = Vec::new();
     for summary in engine.images()?.list()? {
         let created = summary.created.and_then(|time| i64::try_from(time.as_nanosecond()).ok()).unwrap_or(0);
-        let mut names: Vec<Option<String>> = summary.references.iter().map(|name| Some(name.to_string())).collect();
+        let mut names: Vec<Option<String>> = summary.shown_references().map(|name| Some(name.to_string())).collect();
         if names.is_empty() {
             names.push(None);
         }

@@ -53,6 +53,15 @@ pub struct ImageSummary {
     pub size: u64,
 }
 
+impl ImageSummary {
+    /// The names that lists show: one by digest only where its repository has no tag for the image.
+    pub fn shown_references(&self) -> impl Iterator<Item = &Reference> {
+        let tagged =
+            |name: &Reference| self.references.iter().any(|other| other.tag().is_some() && other.same_repository(name));
+        self.references.iter().filter(move |name| name.tag().is_some() || !tagged(name))
+    }
+}
+
 /// Keeps an image from being removed.
 #[derive(Debug)]
 pub struct Lease {
