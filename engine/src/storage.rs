@@ -1,10 +1,12 @@
 //! What images and containers take on disk, whether it is intact, and removing what nobody needs.
 
+use crate::container::disk_usage;
 use crate::container::record::{Record, is_active};
 use crate::container::remove::RemoveOptions;
 use crate::container::summary::ContainerSummary;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::volume::VolumeSummary;
 use porthole_images::{Damage, Depth, Digest, ImageUsage, Removal};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ pub struct StorageUsage {
     pub images: Vec<(ImageUsage, usize)>,
     /// The containers, each with the length of what it wrote.
     pub containers: Vec<(ContainerSummary, u64)>,
+    /// The volumes, each with the length of its files.
+    pub volumes: Vec<(VolumeSummary, u64)>,
 }
 
 /// How much of something there is, and how much of that is needed.
@@ -77,6 +81,14 @@ impl StorageUsage {
         Totals { count: self.images.len(), active, size, reclaimable: size - layers(true) }
     }
 
+    /// The volumes together.
+    pub fn volume_totals(&self) -> Totals {
+        let in_use = || self.volumes.iter().filter(|(volume, _)| !volume.used_by.is_empty());
+        let size = self.volumes.iter().map(|(_, size)| size).sum();
+        let used: u64 = in_use().map(|(_, size)| size).sum();
+        Totals { count: self.volumes.len(), active: in_use().count(), size, reclaimable: size - used }
+    }
+
     /// The containers together.
     pub fn container_totals(&self) -> Totals {
         let sum = |wanted: fn(&ContainerSummary) -> bool| -> u64 {
@@ -104,7 +116,7 @@ impl PruneFilter {
 }
 
 impl Engine {
-    /// What images and containers take on disk. Takes time in proportion to how many files the containers wrote.
+    /// What images, containers and volumes take on disk. Takes time in proportion to how many files containers wrote.
     pub fn storage_usage(&self) -> Result<StorageUsage> {
         let mut containers = Vec::new();
         let mut users = HashMap::<String, usize>::new();
@@ -121,7 +133,13 @@ impl Engine {
             let users = users.get(&usage.image.id.to_string()).copied().unwrap_or_default();
             (usage, users)
         });
-        Ok(StorageUsage { images: images.collect(), containers })
+        let images = images.collect();
+        let sized = |volume: VolumeSummary| match disk_usage::of_tree(&volume.mountpoint) {
+            Ok(size) => Ok((volume, size)),
+            Err(source) => Err(Error::file(&volume.mountpoint, source)),
+        };
+        let volumes = self.volumes()?.into_iter().map(sized).collect::<Result<_>>()?;
+        Ok(StorageUsage { images, containers, volumes })
     }
 
     /// Looks for damage in images; in all of them when none is named.

@@ -297,7 +297,7 @@ fn disk_usage_tells_what_is_shared() {
         host.container("user").join("upper/tmp/file").metadata().is_ok_and(|file| file.len() == 3000)
     });
     let table = host.ok("system df");
-    assert!(table.starts_with("TYPE         TOTAL     ACTIVE    SIZE"), "{table}");
+    assert!(table.starts_with("TYPE            TOTAL     ACTIVE    SIZE"), "{table}");
     let json: Vec<Value> =
         host.ok("system df --format json").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!([&json[0]["Type"], &json[0]["TotalCount"], &json[0]["Active"]], ["Images", "2", "1"]);

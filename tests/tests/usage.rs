@@ -13,7 +13,7 @@ fn a_mistake_is_one_line_and_exit_code_125() {
         ("rename one", "NEW_NAME"),
         ("run --pids-limit many box", "many"),
         ("run --restart sometimes box", "sometimes"),
-        ("run -v data:/data box", "data"),
+        ("run -v data:relative box", "relative"),
         ("run --net nowhere box", "nowhere"),
         ("run --memory lots box", "lots"),
         ("run --env-file /nonexistent box", "/nonexistent"),

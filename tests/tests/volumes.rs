@@ -149,6 +149,17 @@ fn volumes_that_are_used_stay_and_mistakes_are_told() {
 }
 
 #[test]
+fn their_room_is_told() {
+    let host = host();
+    host.ok("run --name user -u 0 -v used:/data:nocopy box sh -c 'head -c 3000 /dev/zero > /data/file'");
+    host.ok("volume create unused");
+    fs::write(host.path("volumes/unused/_data/file"), [0; 1000]).unwrap();
+    let row = host.ok("system df --format '{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}'");
+    assert_eq!(row.lines().last(), Some("Local Volumes 2 1 4kB 1kB (25%)"));
+    assert!(host.ok("system df -v").ends_with("unused        0         1kB\nused          1         3kB"));
+}
+
+#[test]
 fn something_else_can_be_mounted_in_place_of_a_directory() {
     let host = host();
     host.ok("volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,mode=1770 memory");

@@ -6,7 +6,7 @@ use super::{Outcome, output};
 use clap::Args;
 use jiff::Timestamp;
 use porthole_engine::images::Reference;
-use porthole_engine::{ContainerSummary, Engine, StorageUsage, Totals, units};
+use porthole_engine::{ContainerSummary, Engine, StorageUsage, Totals, VolumeSummary, units};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -21,6 +21,8 @@ const IMAGE_TITLES: [&str; 8] =
     ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"];
 const CONTAINER_TITLES: [&str; 7] = ["CONTAINER ID", "IMAGE", "COMMAND", "SIZE", "CREATED", "STATUS", "NAMES"];
 
+const VOLUME_TITLES: [&str; 3] = ["VOLUME NAME", "LINKS", "SIZE"];
+
 /// `system df`.
 #[derive(Debug, Args)]
 pub struct DfArgs {
@@ -32,14 +34,18 @@ pub struct DfArgs {
     pub format: Option<String>,
 }
 
-/// Shows what images and containers take on disk.
+/// Shows what images, containers and volumes take on disk.
 pub fn df(engine: &Engine, arguments: &DfArgs) -> Outcome {
     let format = Format::parse(arguments.format.as_deref().unwrap_or("table"), DEFAULT)?;
     let usage = engine.storage_usage()?;
     if arguments.verbose {
         return verbose(&usage);
     }
-    let kinds = [("Images", usage.image_totals()), ("Containers", usage.container_totals())];
+    let kinds = [
+        ("Images", usage.image_totals()),
+        ("Containers", usage.container_totals()),
+        ("Local Volumes", usage.volume_totals()),
+    ];
     let no_labels = BTreeMap::new();
     let rows = kinds.into_iter().map(|(kind, totals)| Row { fields: fields(kind, totals), labels: &no_labels });
     format.print(&TITLES, rows.collect())?;
@@ -67,6 +73,8 @@ fn verbose(usage: &StorageUsage) -> Outcome {
     output::table(&IMAGE_TITLES, &image_rows(usage))?;
     output::line("\nContainers space usage:\n")?;
     output::table(&CONTAINER_TITLES, &container_rows(usage))?;
+    output::line("\nLocal Volumes space usage:\n")?;
+    output::table(&VOLUME_TITLES, &volume_rows(usage))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,6 +102,13 @@ fn image_rows(usage: &StorageUsage) -> Vec<Vec<String>> {
         }));
     }
     rows
+}
+
+fn volume_rows(usage: &StorageUsage) -> Vec<Vec<String>> {
+    let row = |(volume, size): &(VolumeSummary, u64)| {
+        vec![volume.name.clone(), volume.used_by.len().to_string(), units::human_size(*size)]
+    };
+    usage.volumes.iter().map(row).collect()
 }
 
 fn container_rows(usage: &StorageUsage) -> Vec<Vec<String>> {
