@@ -1,7 +1,7 @@
 //! Taps: libpcap handles opened inside their network namespaces.
 
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -153,6 +153,16 @@ impl OpenTap {
             }
         }
         Ok(())
+    }
+
+    /// Whether the interface is gone: the kernel then takes its number from the socket (packet(7)).
+    pub(crate) fn is_gone(&self) -> bool {
+        // SAFETY: all fields are integers, for which zero is a value.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        let mut length = size_of_val(&address) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `length` bytes to the address, which is so long.
+        let result = unsafe { libc::getsockname(self.capture.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
+        result == 0 && address.sll_ifindex < 0
     }
 }
 

@@ -22,6 +22,11 @@ const SHORT_PAUSE: Duration = Duration::from_millis(1);
 /// How often the counters of the taps are looked at while packets come.
 const COUNTERS: Duration = Duration::from_millis(100);
 
+/// An interface that is removed goes down a moment before it is gone. libpcap is told of the first only, and takes it for
+/// an interface that may come back; so for a while we look whether it has gone.
+const DYING: Duration = Duration::from_secs(2);
+const DYING_LOOK: Duration = Duration::from_millis(10);
+
 /// A tap with what its counters said last.
 struct Counted {
     index: usize,
@@ -29,25 +34,33 @@ struct Counted {
     received: u64,
     dropped: u64,
     looked: u64,
+    /// Until when it is looked whether its interface, which went down, is gone.
+    dying: Option<Instant>,
 }
 
 /// Sends what the taps see until it is told to stop.
 pub(super) fn run(taps: Vec<OpenTap>, control: &Control, inputs: &Sender<Input>) {
-    let count = |(index, tap)| Counted { index, tap, received: 0, dropped: 0, looked: now() };
+    let count = |(index, tap)| Counted { index, tap, received: 0, dropped: 0, looked: now(), dying: None };
     let mut taps: Vec<Counted> = taps.into_iter().enumerate().map(count).collect();
     // When the counters are to be looked at: only after packets came.
     let mut look: Option<Instant> = None;
     loop {
-        let woken = wait(&taps, control.wake(), look);
+        let dying = taps.iter().any(|tap| tap.dying.is_some()).then(|| Instant::now() + DYING_LOOK);
+        let woken = wait(&taps, control.wake(), look.into_iter().chain(dying).min());
+        for tap in taps.iter_mut().filter(|tap| woken.troubled.contains(&tap.index)) {
+            tap.dying = Some(Instant::now() + DYING);
+        }
         let orders = if woken.orders { control.take() } else { Orders::default() };
         let gone = read(&mut taps, inputs, &mut look);
+        let died: Vec<usize> = taps.iter_mut().filter_map(Counted::has_died).collect();
         if orders.stop || look.is_some_and(|look| Instant::now() >= look) {
             taps.iter_mut().for_each(|tap| tap.look(inputs));
             look = None;
         }
+        let died = died.into_iter().map(|tap| (tap, "its interface is gone".to_owned()));
         let ended = woken.ended.into_iter().map(|tap| (tap, "its container has ended".to_owned()));
         let closing = orders.close.into_iter().map(|tap| (tap, "closed".to_owned()));
-        for (index, reason) in gone.into_iter().chain(ended).chain(closing) {
+        for (index, reason) in gone.into_iter().chain(died).chain(ended).chain(closing) {
             if let Some(at) = taps.iter().position(|tap| tap.index == index) {
                 taps.remove(at).look(inputs);
                 let _ = inputs.send(Input::Closed { tap: index, reason });
@@ -76,6 +89,8 @@ fn close(taps: Vec<Counted>) {
 struct Woken {
     /// There are orders.
     orders: bool,
+    /// The taps of which the kernel reports an error.
+    troubled: Vec<usize>,
     /// The taps whose process has ended.
     ended: Vec<usize>,
 }
@@ -93,9 +108,11 @@ fn wait(taps: &[Counted], wake: &OwnedFd, look: Option<Instant>) -> Woken {
     });
     // Interrupted by a signal: the taps are looked at all the same.
     let _ = poll(&mut fds, timeout.as_ref());
-    let processes = &fds[1 + taps.len()..];
+    let (captures, processes) = fds[1..].split_at(taps.len());
+    let troubled = taps.iter().zip(captures).filter(|(_, fd)| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP));
+    let troubled = troubled.map(|(tap, _)| tap.index).collect();
     let ended = bound.iter().zip(processes).filter(|(_, fd)| !fd.revents().is_empty()).map(|((tap, _), _)| *tap);
-    Woken { orders: !fds[0].revents().is_empty(), ended: ended.collect() }
+    Woken { orders: !fds[0].revents().is_empty(), troubled, ended: ended.collect() }
 }
 
 /// Sends all waiting packets. Returns the taps whose interface is gone, and why.
@@ -128,6 +145,16 @@ fn read(taps: &mut [Counted], inputs: &Sender<Input>, look: &mut Option<Instant>
 }
 
 impl Counted {
+    /// Its place, if its interface went down lately and is gone now.
+    fn has_died(&mut self) -> Option<usize> {
+        let until = self.dying?;
+        if self.tap.is_gone() {
+            return Some(self.index);
+        }
+        self.dying = Some(until).filter(|until| Instant::now() < *until);
+        None
+    }
+
     /// Tells the correlator what the counters say, if it is news.
     fn look(&mut self, inputs: &Sender<Input>) {
         let Ok(stat) = self.tap.capture.stats() else { return };
