@@ -74,7 +74,7 @@ pub fn remove_if_there(path: &Path) -> Result<()> {
     }
 }
 
-/// An exclusive flock(2), given back when dropped or when the process ends in any way.
+/// A flock(2), given back when dropped or when the process ends in any way.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -83,20 +83,17 @@ pub struct Lock {
 impl Lock {
     /// Waits for the lock on `path`, whose directory must exist.
     pub fn acquire(path: &Path) -> Result<Lock> {
-        let file = open_lock(path)?;
-        loop {
-            match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(Lock { file }),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(Error::file(path, error)),
-            }
-        }
+        Lock::wait(path, FlockOperation::LockExclusive)
     }
 
     /// Waits until nobody holds the lock alone, and shares it with others who do so.
     pub fn acquire_shared(path: &Path) -> Result<Lock> {
+        Lock::wait(path, FlockOperation::LockShared)
+    }
+
+    fn wait(path: &Path, operation: FlockOperation) -> Result<Lock> {
         let file = open_lock(path)?;
-        match rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockShared)) {
+        match rustix::io::retry_on_intr(|| flock(&file, operation)) {
             Ok(()) => Ok(Lock { file }),
             Err(error) => Err(Error::file(path, error)),
         }

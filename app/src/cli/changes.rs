@@ -3,7 +3,6 @@
 use super::{Failure, Outcome, change, output};
 use clap::{ArgAction, Args};
 use porthole_engine::images::Reference;
-use porthole_engine::inside::Change;
 use porthole_engine::{CommitOptions, Engine};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal};
@@ -52,11 +51,8 @@ pub struct ExportArgs {
 /// Lists what a container added (A), changed (C) and deleted (D).
 pub fn diff(engine: &Engine, arguments: &DiffArgs) -> Outcome {
     for (change, path) in engine.diff(&arguments.container)? {
-        let letter = match change {
-            Change::Added => 'A',
-            Change::Changed | Change::None => 'C',
-            Change::Removed => 'D',
-        };
+        // A directory in which something changed counts as changed.
+        let letter = change.letter().unwrap_or('C');
         output::line(&format!("{letter} {}", output::plain(&path.to_string_lossy())))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -200,12 +200,7 @@ impl Lister<'_> {
 
 fn row(sight: &Sight, path: &Path) -> String {
     let Sight { object, change, .. } = sight;
-    let change = match change {
-        Change::None => ' ',
-        Change::Added => 'A',
-        Change::Changed => 'C',
-        Change::Removed => 'D',
-    };
+    let change = change.letter().unwrap_or(' ');
     let owner = format!("{}:{}", object.uid, object.gid);
     let path = output::plain(&path.to_string_lossy());
     format!("{change} {} {owner:>9} {:>8}  {path}", object.permissions(), units::human_size(object.size))

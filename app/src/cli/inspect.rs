@@ -9,15 +9,20 @@ use std::process::ExitCode;
 
 /// Prints all that is known of containers and images, as Docker's JSON or by a template.
 pub fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
+    print(&arguments.names, arguments.format.as_deref(), |name| inspect_one(engine, name, arguments))
+}
+
+/// Prints what `look` tells of each name. What it cannot tell is one line each, and the command fails.
+pub fn print(names: &[String], format: Option<&str>, look: impl Fn(&str) -> Result<Value, String>) -> Outcome {
     let failure = |error: &dyn ToString| Failure::new(error.to_string(), 1);
-    let template = match arguments.format.as_deref() {
+    let template = match format {
         None | Some("" | "json") => None,
         Some(format) => Some(Template::parse(format).map_err(|error| failure(&error))?),
     };
     let mut found = Vec::new();
     let mut failed = false;
-    for name in &arguments.names {
-        match inspect_one(engine, name, arguments) {
+    for name in names {
+        match look(name) {
             Ok(value) => found.push(value),
             Err(error) => {
                 eprintln!("porthole: {error}");
@@ -31,7 +36,7 @@ pub fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
                 output::line(&template.render(value).map_err(|error| failure(&error))?)?;
             }
         }
-        None if arguments.format.as_deref() == Some("json") => output::line(&Value::Array(found).to_string())?,
+        None if format == Some("json") => output::line(&Value::Array(found).to_string())?,
         None => output::line(&format!("{:#}", Value::Array(found)))?,
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,5 +1,6 @@
 //! What is mounted in a container: `-v`, `--mount` and `--tmpfs`.
 
+use super::volume::check_driver;
 use clap::Args;
 use porthole_engine::volume::LocalOptions;
 use porthole_engine::{Bind, VolumeMount, units};
@@ -42,7 +43,7 @@ pub struct Mounts {
 impl MountArgs {
     /// Reads the flags.
     pub fn mounts(self) -> Result<Mounts, String> {
-        check_driver(self.volume_driver.as_deref())?;
+        self.volume_driver.as_deref().map_or(Ok(()), check_driver)?;
         let mut mounts = Mounts { volumes_from: self.volumes_from, ..Mounts::default() };
         for text in &self.volume {
             match volume(text)? {
@@ -121,15 +122,6 @@ fn volume(text: &str) -> Result<Mount, String> {
 /// Whether the source of a `-v` is a path of the host.
 fn is_path(source: &str) -> bool {
     source.starts_with(['/', '.', '~'])
-}
-
-fn check_driver(driver: Option<&str>) -> Result<(), String> {
-    match driver {
-        None | Some("local") => Ok(()),
-        Some(driver) => Err(format!(
-            "error looking up volume plugin {driver}: plugin \"{driver}\" not found: there is only \"local\""
-        )),
-    }
 }
 
 fn check_target(target: &str) -> Result<(), String> {
@@ -214,7 +206,7 @@ impl Fields {
             }
             "volume-nocopy" => self.no_copy = flag(key, value)?,
             "volume-subpath" => self.subpath = Some(text()?),
-            "volume-driver" => check_driver(Some(&text()?))?,
+            "volume-driver" => check_driver(&text()?)?,
             "volume-opt" => self.volume_options.push(text()?),
             "volume-label" => {
                 let label = text()?;

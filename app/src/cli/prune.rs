@@ -73,9 +73,9 @@ pub fn system(engine: &Engine, arguments: &SystemPruneArgs) -> Outcome {
     confirm(&arguments.common, "system", &warning)?;
     let mut pruned = engine.prune_containers(&filter)?;
     if arguments.volumes {
-        let (names, reclaimed) = engine.prune_volumes(false, &filter)?;
-        pruned.volumes = names;
-        pruned.reclaimed += reclaimed;
+        let volumes = engine.prune_volumes(false, &filter)?;
+        pruned.volumes = volumes.volumes;
+        pruned.reclaimed += volumes.reclaimed;
     }
     let images = engine.prune_images(arguments.all, &filter)?;
     super::sweep(engine);
@@ -123,7 +123,8 @@ pub(super) fn confirm(arguments: &PruneArgs, what: &str, warning: &str) -> Resul
     Err(Failure::new(format!("{what} prune has been cancelled"), 1))
 }
 
-fn report(pruned: &Pruned) -> Outcome {
+/// Tells what went.
+pub(super) fn report(pruned: &Pruned) -> Outcome {
     if !pruned.containers.is_empty() {
         output::line("Deleted Containers:")?;
         pruned.containers.iter().try_for_each(|id| output::line(id))?;

@@ -3,11 +3,10 @@
 use super::filters::{Filters, invalid};
 use super::format::{Format, Row};
 use super::prune::{self, PruneArgs};
-use super::template::Template;
-use super::{Failure, Outcome, output};
+use super::{Failure, Outcome, inspect, output};
 use clap::{Args, Subcommand};
 use porthole_engine::volume::LocalOptions;
-use porthole_engine::{Engine, NewVolume, VolumeSummary, units};
+use porthole_engine::{Engine, NewVolume, VolumeSummary};
 use serde_json::{Map, Value};
 use std::process::ExitCode;
 
@@ -108,21 +107,25 @@ const TITLES: [(&str, &str); 7] = [
 pub fn volume(engine: &Engine, arguments: VolumeArgs) -> Outcome {
     match arguments.command {
         VolumeCommand::Create(arguments) => create(engine, arguments),
-        VolumeCommand::Inspect(arguments) => inspect(engine, &arguments),
+        VolumeCommand::Inspect(arguments) => inspect_all(engine, &arguments),
         VolumeCommand::Ls(arguments) => list(engine, &arguments),
         VolumeCommand::Prune(arguments) => prune(engine, &arguments),
         VolumeCommand::Rm(arguments) => remove(engine, &arguments),
     }
 }
 
-fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
-    if arguments.driver != "local" {
-        let driver = &arguments.driver;
-        return Err(Failure::new(
-            format!("error looking up volume plugin {driver}: plugin \"{driver}\" not found: there is only \"local\""),
-            1,
-        ));
+/// Refuses any driver but the one that there is.
+pub(super) fn check_driver(driver: &str) -> Result<(), String> {
+    match driver {
+        "local" => Ok(()),
+        _ => Err(format!(
+            "error looking up volume plugin {driver}: plugin \"{driver}\" not found: there is only \"local\""
+        )),
     }
+}
+
+fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
+    check_driver(&arguments.driver).map_err(|problem| Failure::new(problem, 1))?;
     let pair = |word: &String| {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         (key.to_owned(), value.to_owned())
@@ -134,29 +137,9 @@ fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn inspect(engine: &Engine, arguments: &InspectArgs) -> Outcome {
-    let mut found = Vec::new();
-    let mut failed = false;
-    for name in &arguments.names {
-        match engine.inspect_volume(name) {
-            Ok(value) => found.push(value),
-            Err(error) => {
-                eprintln!("porthole: {error}");
-                failed = true;
-            }
-        }
-    }
-    match arguments.format.as_deref() {
-        None | Some("") => output::line(&format!("{:#}", Value::Array(found)))?,
-        Some("json") => output::line(&Value::Array(found).to_string())?,
-        Some(format) => {
-            let template = Template::parse(format).map_err(|error| Failure::new(error.to_string(), 1))?;
-            for value in &found {
-                output::line(&template.render(value).map_err(|error| Failure::new(error.to_string(), 1))?)?;
-            }
-        }
-    }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+fn inspect_all(engine: &Engine, arguments: &InspectArgs) -> Outcome {
+    let one = |name: &str| engine.inspect_volume(name).map_err(|error| error.to_string());
+    inspect::print(&arguments.names, arguments.format.as_deref(), one)
 }
 
 fn list(engine: &Engine, arguments: &LsArgs) -> Outcome {
@@ -207,15 +190,9 @@ fn prune(engine: &Engine, arguments: &VolumePruneArgs) -> Outcome {
     let which = if arguments.all { "all local volumes" } else { "anonymous local volumes" };
     let warning = format!("WARNING! This will remove {which} not used by at least one container.");
     prune::confirm(&arguments.common, "volume", &warning)?;
-    let (names, reclaimed) = engine.prune_volumes(arguments.all, &filter)?;
+    let pruned = engine.prune_volumes(arguments.all, &filter)?;
     super::sweep(engine);
-    if !names.is_empty() {
-        output::line("Deleted Volumes:")?;
-        names.iter().try_for_each(|name| output::line(name))?;
-        output::line("")?;
-    }
-    output::line(&format!("Total reclaimed space: {}", units::human_size(reclaimed)))?;
-    Ok(ExitCode::SUCCESS)
+    prune::report(&pruned)
 }
 
 fn remove(engine: &Engine, arguments: &RmArgs) -> Outcome {

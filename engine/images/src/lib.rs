@@ -29,6 +29,7 @@ mod platform;
 mod reference;
 mod registry;
 mod save;
+mod section;
 mod store;
 mod tar;
 

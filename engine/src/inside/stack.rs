@@ -50,6 +50,18 @@ pub enum Change {
     Removed,
 }
 
+impl Change {
+    /// As `diff` writes it: A, C or D.
+    pub fn letter(self) -> Option<char> {
+        match self {
+            Self::None => None,
+            Self::Added => Some('A'),
+            Self::Changed => Some('C'),
+            Self::Removed => Some('D'),
+        }
+    }
+}
+
 /// What is to be seen at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
@@ -327,12 +339,7 @@ mod tests {
         let children = stack.children(node, view);
         children
             .map(|(child, sight)| {
-                let mark = match sight.change {
-                    Change::None => ' ',
-                    Change::Added => 'A',
-                    Change::Changed => 'C',
-                    Change::Removed => 'D',
-                };
+                let mark = sight.change.letter().unwrap_or(' ');
                 format!("{mark} {} {}", String::from_utf8_lossy(stack.name(child)), sight.layer)
             })
             .collect()

@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Lock};
 use crate::identity;
-use crate::storage::PruneFilter;
+use crate::storage::{PruneFilter, Pruned};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -140,11 +140,11 @@ impl Engine {
         self.bury_volume(&removal, name)
     }
 
-    /// Removes the volumes that no container uses: those that nobody named, or all. Their names, and the bytes of their files.
-    pub fn prune_volumes(&self, all: bool, filter: &PruneFilter) -> Result<(Vec<String>, u64)> {
+    /// Removes the volumes that no container uses: those that nobody named, or all.
+    pub fn prune_volumes(&self, all: bool, filter: &PruneFilter) -> Result<Pruned> {
         let removal = self.begin_removal()?;
         let users = self.volume_users(Damaged::Refused)?;
-        let (mut removed, mut reclaimed) = (Vec::new(), 0);
+        let mut pruned = Pruned::default();
         for name in self.volume_names()? {
             let Some(volume) = self.read_volume(&name)? else { continue };
             if users.contains_key(&name)
@@ -154,11 +154,11 @@ impl Engine {
                 continue;
             }
             let data = self.volume_data(&name);
-            reclaimed += disk_usage::of_tree(&data).map_err(|source| Error::file(&data, source))?;
+            pruned.reclaimed += disk_usage::of_tree(&data).map_err(|source| Error::file(&data, source))?;
             self.bury_volume(&removal, &name)?;
-            removed.push(name);
+            pruned.volumes.push(name);
         }
-        Ok((removed, reclaimed))
+        Ok(pruned)
     }
 
     /// Removes the volumes that were made for a container that is gone, and that nobody else uses.

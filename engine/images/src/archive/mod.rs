@@ -5,8 +5,7 @@ mod oci;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -59,13 +58,8 @@ enum Member {
     Twice,
 }
 
-/// Reads a range of a file without moving its cursor.
-#[derive(Debug, Clone)]
-pub(crate) struct Section {
-    file: Arc<File>,
-    offset: u64,
-    length: u64,
-}
+/// The data of a member.
+pub(crate) type Section = crate::section::Section<Arc<File>>;
 
 /// The images in the tar file, which must be plain.
 pub(crate) fn read(file: File) -> Result<Vec<ArchivedImage>> {
@@ -117,7 +111,7 @@ impl Archive {
             match self.members.get(&path).ok_or_else(missing)? {
                 Member::Data { offset, length } => {
                     let within = self.file.metadata().is_ok_and(|file| offset + length <= file.len());
-                    let section = Section { file: self.file.clone(), offset: *offset, length: *length };
+                    let section = Section::new(self.file.clone(), *offset, *length);
                     return if within { Ok(section) } else { Err(refuse(format!("it is cut short within {name:?}"))) };
                 }
                 Member::Link(target) => path = normalise(target).ok_or_else(missing)?,
@@ -130,31 +124,12 @@ impl Archive {
     /// A member that must be small.
     fn document(&self, name: &str) -> Result<Vec<u8>> {
         let mut section = self.section(name)?;
-        if section.length > MAX_DOCUMENT {
+        if section.length() > MAX_DOCUMENT {
             return Err(refuse(format!("{name:?} is longer than 4 MiB")));
         }
-        let mut content = Vec::with_capacity(section.length as usize);
+        let mut content = Vec::with_capacity(section.length() as usize);
         section.read_to_end(&mut content).map_err(|error| refuse(format!("cannot read {name:?}: {error}")))?;
         Ok(content)
-    }
-}
-
-impl Section {
-    pub(crate) fn length(&self) -> u64 {
-        self.length
-    }
-}
-
-impl Read for Section {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = self.length.min(buffer.len() as u64) as usize;
-        let count = self.file.read_at(&mut buffer[..wanted], self.offset)?;
-        if count == 0 && wanted > 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.offset += count as u64;
-        self.length -= count as u64;
-        Ok(count)
     }
 }
 

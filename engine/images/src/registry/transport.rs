@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -21,6 +20,7 @@ use url::{Host, Url};
 use super::config::{RegistriesConfig, Security};
 use super::credentials::Secret;
 use super::error::{RegistryError, quoted};
+use crate::section::Section;
 
 /// How often a request is redirected before that is taken for a circle.
 const MAX_REDIRECTS: usize = 5;
@@ -191,7 +191,7 @@ impl Transport {
                 builder.body(bytes).map_err(ureq::Error::Http).and_then(|request| agent.run(request))
             }
             Payload::Part { file, offset, length } => {
-                let mut part = Part { file, offset, length };
+                let mut part = Section::new(file, offset, length);
                 let request = builder.header(header::CONTENT_LENGTH, length).body(SendBody::from_reader(&mut part));
                 request.map_err(ureq::Error::Http).and_then(|request| agent.run(request))
             }
@@ -344,26 +344,6 @@ fn failure(url: &Url, error: ureq::Error) -> RegistryError {
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let text = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// Reads a part of a file without moving its cursor.
-struct Part<'a> {
-    file: &'a File,
-    offset: u64,
-    length: u64,
-}
-
-impl Read for Part<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = self.length.min(buffer.len() as u64) as usize;
-        let count = self.file.read_at(&mut buffer[..wanted], self.offset)?;
-        if count == 0 && wanted > 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.offset += count as u64;
-        self.length -= count as u64;
-        Ok(count)
-    }
 }
 
 #[cfg(test)]
