@@ -73,8 +73,9 @@ impl Engine {
         let read = |id: &String| -> Result<Option<(ContainerSummary, bool)>> {
             let record = Record::new(&self.paths, id);
             let Some((config, live)) = record.read()? else { return Ok(None) };
-            let (stale, endpoint) = (live.stale, if placed(&config) { record.endpoint(&live)? } else { None });
-            Ok(Some((summarise(config, live, endpoint), stale)))
+            let endpoints = if placed(&config) { record.endpoints(&live)? } else { Vec::new() };
+            let stale = live.stale;
+            Ok(Some((summarise(config, live, endpoints), stale)))
         };
         let mut summaries = Vec::with_capacity(ids.len());
         let mut unsettled = false;
@@ -97,8 +98,8 @@ impl Engine {
     pub fn container(&self, name: &str) -> Result<ContainerSummary> {
         let record = self.find(name)?;
         let (config, live) = (record.existing_config()?, record.live()?);
-        let endpoint = record.endpoint(&live)?;
-        Ok(summarise(config, live, endpoint))
+        let endpoints = record.endpoints(&live)?;
+        Ok(summarise(config, live, endpoints))
     }
 
     /// Removes a name of an image, and the image with its last name. Answers with what went.

@@ -102,7 +102,7 @@ impl Engine {
         self.remove_parent_cgroup()?;
         match self.network().teardown() {
             // Other containers go on using the bridge.
-            Err(porthole_network::Error::InUse(_)) => Ok(()),
+            Err(porthole_network::Error::InUse { .. }) => Ok(()),
             result => Ok(result?),
         }
     }

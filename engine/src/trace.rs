@@ -112,7 +112,7 @@ fn container_taps(container: &ContainerSummary) -> Vec<TapSpec> {
         return Vec::new();
     };
     let mut outer = host_tap(TapKind::Veth, veth, veth);
-    outer.addresses = vec![address.into()];
+    outer.addresses = vec![address];
     // One that has just ended is found out when its namespace is entered.
     outer.process = init.open().ok().map(Arc::new);
     let inner = TapSpec {
@@ -120,7 +120,7 @@ fn container_taps(container: &ContainerSummary) -> Vec<TapSpec> {
         kind: TapKind::Container,
         interface: INSIDE.to_owned(),
         netns: Netns::Path(format!("/proc/{}/ns/net", init.pid).into()),
-        addresses: vec![address.into()],
+        addresses: vec![address],
         process: outer.process.clone(),
     };
     vec![outer, inner]
@@ -131,17 +131,17 @@ fn focus(container: &ContainerSummary, target: &Target) -> Vec<Focus> {
     let wanted = |port: &&PublishedPort| !matches!(target, Target::Port(number) if *number != port.host_port);
     let mut focus: Vec<Focus> = container.ports.iter().filter(wanted).map(|port| port_focus(port, address)).collect();
     if matches!(target, Target::Container(_)) {
-        focus.push(Focus::container(address.into()));
+        focus.push(Focus::container(address));
     }
     focus
 }
 
-fn port_focus(port: &PublishedPort, address: Ipv4Addr) -> Focus {
+fn port_focus(port: &PublishedPort, address: IpAddr) -> Focus {
     let protocol = match port.protocol {
         PortProtocol::Tcp => Protocol::Tcp,
         PortProtocol::Udp => Protocol::Udp,
     };
-    let host = (!port.host_ip.is_unspecified()).then_some(IpAddr::V4(port.host_ip));
-    let inside = Endpoint { address: address.into(), port: port.container_port };
+    let host = (!port.host_ip.is_unspecified()).then_some(port.host_ip);
+    let inside = Endpoint { address, port: port.container_port };
     Focus::port(protocol, host, port.host_port, inside)
 }

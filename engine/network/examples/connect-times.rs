@@ -41,8 +41,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let netns = namespace();
         let ports = PortSpec::parse(&format!("{}:80", 10_000 + n))?;
         let id = format!("{n:064}");
-        let request = EndpointRequest { container: &id, name: "web", netns: netns.as_fd(), ports: &ports };
-        let time = timed(&mut || network.connect(&request).map(drop))?;
+        let time = timed(&mut || {
+            let request = EndpointRequest {
+                network: &network.find("bridge")?,
+                container: &id,
+                name: "web",
+                netns: netns.as_fd(),
+                interface: "eth0",
+                default_route: true,
+                addresses: &[],
+                mac: None,
+                ports: &ports,
+            };
+            network.connect(&request).map(drop)
+        })?;
         if n == 0 {
             report("first connect (makes the bridge)", vec![time])
         } else {

@@ -1,112 +1,126 @@
-//! The bridge of the default network: found again, or made.
+//! Bridges: found again, or made.
 //!
-//! A bridge carries the mark of the state root that made it in its alias. It is named docker0 unless somebody else has that
-//! name, for a real Docker's bridge is left alone; then porthole0, porthole1, …
+//! A bridge carries in its alias the mark of the network that made it. That of the default network is named docker0 unless
+//! somebody else has that name, for a real Docker's bridge is left alone; then porthole0, porthole1, … That of another network is
+//! named `br-` and the beginning of the network's id, or as was asked.
 
+use crate::config::{NetworkConfig, Pool};
 use crate::error::Error;
-use crate::link::{self, Link};
+use crate::link::{self, Link, address};
+use crate::mark;
 use crate::netlink::{self, Socket};
+use crate::settings::Settings;
 use crate::subnet::{self, Subnet};
-use crate::sysctl;
-use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use crate::{sysctl, topology};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
-use std::{fs, io, iter, thread};
+use std::{iter, thread};
 
-/// What is remembered of the network, so that its name and addresses outlive the bridge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    /// The name of the bridge.
-    pub bridge: String,
-    pub subnet: Subnet,
-    pub gateway: Ipv4Addr,
-    /// Forwarding was off before, and is turned off again with the bridge.
-    pub turned_on_forwarding: bool,
-}
-
-impl Record {
-    /// Reads the record; `None` if there is none yet.
-    pub fn read(path: &Path) -> Result<Option<Record>, Error> {
-        let file = |source| Error::File { path: path.into(), source };
-        match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| file(e.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(file(error)),
-        }
-    }
-
-    fn write(&self, path: &Path) -> Result<(), Error> {
-        let file = |source| Error::File { path: path.into(), source };
-        let temporary = path.with_extension("new");
-        let text = serde_json::to_vec_pretty(self).map_err(|e| file(e.into()))?;
-        fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path)).map_err(file)
-    }
-}
-
-/// The bridge, ready for use.
-#[derive(Clone, Debug)]
-pub(crate) struct Bridge {
-    pub record: Record,
-    pub index: u32,
-}
-
-/// Where a bridge belongs.
-pub(crate) struct Owner<'a> {
-    /// What is written into the bridge's alias.
+/// A bridge to be made, or removed.
+pub(crate) struct Maker<'a> {
+    /// The mark of the state root.
     pub mark: &'a str,
-    /// What the marks of all state roots start with.
-    pub mark_prefix: &'a str,
-    /// The file of the [`Record`].
-    pub record: PathBuf,
+    /// What is said of the default network.
+    pub settings: &'a Settings,
+    /// The subnets of the other networks of this state root, whether they have a bridge now or not.
+    pub others: &'a [Subnet],
 }
 
-impl Owner<'_> {
-    /// The bridge if it is as it should be.
-    pub fn find(&self, socket: &mut Socket) -> Result<Option<Bridge>, Error> {
-        let Some(record) = Record::read(&self.record)? else {
-            return Ok(None);
-        };
-        let link = link::find(socket, &record.bridge).map_err(|e| failed("look for bridge", &record.bridge, e))?;
-        // A bridge is taken up last, when all else is done.
-        Ok(link.filter(|l| l.alias == self.mark && l.up).map(|l| Bridge { record, index: l.index }))
-    }
+/// The mark of a network's bridge.
+pub(crate) fn alias(root_mark: &str, network: &NetworkConfig) -> String {
+    if network.is_predefined() { root_mark.to_owned() } else { format!("{root_mark} {}", network.short_id()) }
+}
 
-    /// Makes the bridge, or completes one that a killed process left half made. The caller holds the lock of the state root.
-    pub fn make(&self, socket: &mut Socket) -> Result<Bridge, Error> {
-        let old = Record::read(&self.record)?;
-        let link = self.marked_link(socket)?;
-        self.wait_for_others(socket, &link)?;
-        let record = self.choose_subnet(socket, &link, old)?;
+/// The index of the network's bridge, if it is as it should be: a bridge is taken up last, when all else is done.
+pub(crate) fn find(socket: &mut Socket, root_mark: &str, network: &NetworkConfig) -> Result<Option<u32>, Error> {
+    let Some(name) = &network.bridge else { return Ok(None) };
+    let link = link::find(socket, name).map_err(|e| failed("look for bridge", name, e))?;
+    let is_it = |link: &Link| link.up && (network.adopted || link.alias == alias(root_mark, network));
+    Ok(link.filter(is_it).map(|link| link.index))
+}
+
+impl Maker<'_> {
+    /// Makes the bridge of a network, or completes one that a killed process left half made, and writes into the network what
+    /// was chosen. `write_down` is called before anything depends on it. The caller holds the lock of the state root.
+    pub fn make(
+        &self,
+        socket: &mut Socket,
+        network: &mut NetworkConfig,
+        write_down: impl FnOnce(&NetworkConfig) -> Result<(), Error>,
+    ) -> Result<u32, Error> {
+        if network.is_predefined() {
+            self.apply_settings(network);
+        }
+        let link = self.link(socket, network)?;
+        network.bridge = Some(link.name.clone());
+        if network.adopted {
+            adopt(network, &link)?;
+        } else {
+            self.wait_for_others(socket, &link)?;
+            self.choose_subnets(socket, network, Some(link.index))?;
+        }
+        write_down(network)?;
         let complete = |e| failed("set up bridge", &link.name, e);
         sysctl::prepare_bridge(&link.name)?;
-        link::add_address(socket, link.index, record.gateway, record.subnet).map_err(complete)?;
-        if !sysctl::forwarding()? {
-            sysctl::set_forwarding(true)?;
+        for pool in network.pools.iter().filter(|_| !network.adopted) {
+            if let Some(gateway) = pool.gateway {
+                address::ensure(socket, link.index, gateway, pool.subnet.prefix_len()).map_err(complete)?;
+            }
         }
         link::set_up(socket, link.index).map_err(complete)?;
-        Ok(Bridge { record, index: link.index })
+        Ok(link.index)
     }
 
-    /// Our bridge, made now if there is none. It is born with its mark under a name that nobody else uses, then renamed: of two
-    /// state roots that want the same name one is refused, and takes the next.
-    fn marked_link(&self, socket: &mut Socket) -> Result<Link, Error> {
-        let unborn = unborn_name(self.mark);
+    fn apply_settings(&self, network: &mut NetworkConfig) {
+        let said = &self.settings.bridge;
+        network.ipv6 = said.ipv6;
+        network.options.extend(said.options().map(|(option, value)| (option.to_owned(), value)));
+        if let Some((address, subnet)) = said.address() {
+            network.pools.retain(|pool| pool.subnet.is_ipv6());
+            let pool = Pool { subnet, range: said.range(), gateway: Some(address), auxiliary: BTreeMap::new() };
+            network.pools.insert(0, pool);
+        }
+    }
+
+    /// The network's bridge, made now if there is none. It is born with its mark under a name that nobody else uses, then renamed:
+    /// of two that want the same name one is refused, and takes the next.
+    fn link(&self, socket: &mut Socket, network: &mut NetworkConfig) -> Result<Link, Error> {
+        let mark = alias(self.mark, network);
+        let unborn = unborn_name(&mark);
+        let wanted = self.wanted_name(network);
         loop {
             let links = link::all(socket).map_err(|e| failed("list", "links", e))?;
-            let Some(ours) = links.iter().find(|l| l.alias == self.mark) else {
-                link::add_bridge(socket, &unborn, bridge_mac(self.mark), self.mark)
+            let holder = wanted.as_ref().and_then(|name| links.iter().find(|link| link.name == *name));
+            if let Some(foreign) = holder.filter(|link| link.alias != mark) {
+                // The administrator may have made the default network's bridge by hand.
+                network.adopted = network.is_predefined() && is_bridge(socket, foreign.index)?;
+                return if network.adopted { Ok(foreign.clone()) } else { Err(Error::ForeignBridge(foreign.name.clone())) };
+            }
+            network.adopted = false;
+            let Some(ours) = links.iter().find(|link| link.alias == mark) else {
+                link::add_bridge(socket, &unborn, bridge_mac(&mark), network.mtu(), &mark)
                     .map_err(|e| failed("make bridge", &unborn, e))?;
                 continue;
             };
             if ours.name != unborn {
                 return Ok(ours.clone());
             }
-            let name = free_name(&links);
+            let name = wanted.clone().unwrap_or_else(|| free_name(&links));
             match link::rename(socket, ours.index, &name) {
                 // Another process was faster to take the name.
                 Err(error) if error.is(libc::EEXIST) => continue,
                 other => other.map_err(|e| failed("make bridge", &name, e))?,
+            }
+        }
+    }
+
+    fn wanted_name(&self, network: &NetworkConfig) -> Option<String> {
+        match network.is_predefined() {
+            true => self.settings.bridge.name.clone(),
+            false => {
+                let asked = network.wanted_bridge().map(str::to_owned);
+                Some(asked.unwrap_or_else(|| format!("br-{}", network.short_id())))
             }
         }
     }
@@ -116,7 +130,7 @@ impl Owner<'_> {
         const PATIENCE: u32 = 100;
         for _ in 0..PATIENCE {
             let links = link::all(socket).map_err(|e| failed("list", "links", e))?;
-            let unfinished = |l: &Link| l.alias.starts_with(self.mark_prefix) && l.index < ours.index && !l.up;
+            let unfinished = |l: &Link| l.alias.starts_with(mark::PREFIX) && l.index < ours.index && !l.up;
             if !links.iter().any(unfinished) {
                 return Ok(());
             }
@@ -126,22 +140,39 @@ impl Owner<'_> {
         Ok(())
     }
 
-    /// Decides on the subnet and writes it down: the same as before if it is still free.
-    fn choose_subnet(&self, socket: &mut Socket, link: &Link, old: Option<Record>) -> Result<Record, Error> {
-        let used = link::routed_subnets(socket, Some(link.index)).map_err(|e| failed("list", "routes", e))?;
-        let before = old.as_ref().map(|record| record.subnet);
-        let subnet =
-            subnet::first_free(before.into_iter().chain(subnet::bridge_candidates()), &used).ok_or(Error::NoSubnet)?;
-        let turned_on_forwarding = old.is_some_and(|record| record.turned_on_forwarding) || !sysctl::forwarding()?;
-        let record = Record { bridge: link.name.clone(), subnet, gateway: subnet.host(1), turned_on_forwarding };
-        record.write(&self.record)?;
-        Ok(record)
+    /// Decides on the subnets that nobody asked for: the same as before if they are still free.
+    pub fn choose_subnets(
+        &self,
+        socket: &mut Socket,
+        network: &mut NetworkConfig,
+        own_link: Option<u32>,
+    ) -> Result<(), Error> {
+        let mut used = link::routed_subnets(socket, own_link).map_err(|e| failed("list", "routes", e))?;
+        used.extend(self.others);
+        let fixed = !network.is_predefined() || self.settings.bridge.address().is_some();
+        let of = |network: &NetworkConfig, ipv6| network.pools.iter().position(|p| p.subnet.is_ipv6() == ipv6);
+        let before = of(network, false);
+        if before.is_none() || !fixed {
+            let old = before.map(|at| network.pools.remove(at).subnet);
+            let candidates = old.into_iter().chain(self.settings.candidates());
+            let subnet = subnet::first_free(candidates, &used).ok_or(Error::NoSubnet)?;
+            network.pools.insert(0, Pool::whole(subnet));
+        }
+        if network.ipv6 && of(network, true).is_none() {
+            let subnet = subnet::first_free(subnet::unique_local_candidates(self.mark), &used).ok_or(Error::NoSubnet)?;
+            network.pools.push(Pool::whole(subnet));
+        }
+        Ok(())
     }
 
-    /// Removes the bridge and the record, and turns forwarding off if it was off before.
-    pub fn remove(&self, socket: &mut Socket) -> Result<(), Error> {
+    /// Removes a network's bridge with what hangs on it. One that was there before stays.
+    pub fn remove(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<(), Error> {
+        if network.adopted {
+            return Ok(());
+        }
+        let mark = alias(self.mark, network);
         let links = link::all(socket).map_err(|e| failed("list", "links", e))?;
-        for ours in links.iter().filter(|l| l.alias == self.mark) {
+        for ours in links.iter().filter(|l| l.alias == mark) {
             let remains = links.iter().filter(|l| l.master == Some(ours.index));
             for link in remains.chain([ours]) {
                 match link::delete(socket, link.index) {
@@ -151,16 +182,40 @@ impl Owner<'_> {
                 }
             }
         }
-        let others = links.iter().any(|l| l.alias.starts_with(self.mark_prefix) && l.alias != self.mark);
-        if Record::read(&self.record)?.is_some_and(|record| record.turned_on_forwarding) && !others {
-            sysctl::set_forwarding(false)?;
+        Ok(())
+    }
+}
+
+/// Takes a bridge that the administrator has made as it is.
+fn adopt(network: &mut NetworkConfig, link: &Link) -> Result<(), Error> {
+    let interfaces = topology::links().map_err(|e| failed("list addresses of", &link.name, e))?;
+    let own = interfaces.into_iter().filter(|interface| interface.index == link.index);
+    let global = own.flat_map(|interface| interface.addresses).filter(|(address, _)| !is_link_local(*address));
+    let said = network.pools.first().filter(|pool| !pool.subnet.is_ipv6()).and_then(|pool| pool.range);
+    network.pools.clear();
+    for (address, prefix_len) in global {
+        let subnet = Subnet::containing(address, prefix_len);
+        if network.pools.iter().all(|pool| pool.subnet.is_ipv6() != subnet.is_ipv6()) {
+            let range = said.filter(|range| subnet.contains(range.network()));
+            network.pools.push(Pool { subnet, range, gateway: Some(address), auxiliary: BTreeMap::new() });
         }
-        match fs::remove_file(&self.record) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(Error::File { path: self.record.clone(), source })
-            }
-            _ => Ok(()),
-        }
+    }
+    network.ipv6 = network.pools.iter().any(|pool| pool.subnet.is_ipv6());
+    match network.pools.is_empty() {
+        true => Err(Error::InvalidNetwork(format!("bridge {} has no address: give it one, such as ip addr add 192.168.5.1/24 dev {0}", link.name))),
+        false => Ok(()),
+    }
+}
+
+fn is_bridge(socket: &mut Socket, index: u32) -> Result<bool, Error> {
+    let interfaces = topology::links_by(socket).map_err(|e| failed("list", "links", e))?;
+    Ok(interfaces.iter().any(|interface| interface.index == index && interface.kind == "bridge"))
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 
@@ -173,15 +228,15 @@ fn free_name(links: &[Link]) -> String {
     names.into_iter().find(|name| links.iter().all(|l| l.name != *name)).expect("the numbers do not run out")
 }
 
-/// The name under which a state root's bridge is born; as long as names may be.
+/// The name under which a bridge is born; as long as names may be.
 fn unborn_name(mark: &str) -> String {
-    format!("porthole~{:06x}", crate::mark::hash(mark) & 0xff_ffff)
+    format!("porthole~{:06x}", mark::hash(mark) & 0xff_ffff)
 }
 
 /// A locally administered address (IEEE 802) in Docker's range 02:42, from what is unique here: the mark. Left to itself, a
 /// bridge would change its address as ports come and go.
 fn bridge_mac(mark: &str) -> link::Mac {
-    let [.., a, b, c, d] = crate::mark::hash(mark).to_be_bytes();
+    let [.., a, b, c, d] = mark::hash(mark).to_be_bytes();
     [0x02, 0x42, a, b, c, d]
 }
 

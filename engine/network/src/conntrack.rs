@@ -13,7 +13,7 @@ use netlink_packet_netfilter::conntrack::ConntrackMessage;
 use netlink_packet_netfilter::{
     NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily, NetfilterSubsystem,
 };
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// linux/netfilter/nfnetlink_conntrack.h
 const NFGENMSG: usize = 4;
@@ -23,6 +23,8 @@ const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
 const CTA_IP_V4_SRC: u16 = 1;
 const CTA_IP_V4_DST: u16 = 2;
+const CTA_IP_V6_SRC: u16 = 3;
+const CTA_IP_V6_DST: u16 = 4;
 const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_SRC_PORT: u16 = 2;
 const CTA_PROTO_DST_PORT: u16 = 3;
@@ -33,8 +35,8 @@ const IPCTNL_MSG_CT_DELETE: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tuple {
     protocol: u8,
-    source: SocketAddrV4,
-    destination: SocketAddrV4,
+    source: SocketAddr,
+    destination: SocketAddr,
 }
 
 /// A UDP connection as both sides see it.
@@ -56,7 +58,7 @@ pub(crate) fn forget_before(ports: &[PublishedPort]) -> std::result::Result<(), 
     let stale = |c: &Connection| {
         let to = c.original.destination;
         let hit =
-            |p: &&PublishedPort| p.host_port == to.port() && (p.host_ip.is_unspecified() || p.host_ip == *to.ip());
+            |p: &&PublishedPort| p.host_port == to.port() && p.host_ip.is_ipv4() == to.is_ipv4() && (p.host_ip.is_unspecified() || p.host_ip == to.ip());
         c.untranslated() && udp.iter().any(hit)
     };
     if udp.is_empty() { Ok(()) } else { forget(stale).map_err(failed) }
@@ -74,17 +76,21 @@ fn failed(source: crate::netlink::Error) -> Error {
 
 fn forget(stale: impl Fn(&Connection) -> bool) -> Result<()> {
     let mut socket = Socket::open(crate::netlink::Protocol::Netfilter)?;
-    let mut originals: Vec<Vec<u8>> = Vec::new();
-    let get = message(NetfilterMessageInner::Conntrack(ConntrackMessage::Get(vec![])));
+    let mut originals: Vec<(NetfilterProtoFamily, Vec<u8>)> = Vec::new();
+    // Those of both families.
+    let get = message(NetfilterProtoFamily::Unspec, NetfilterMessageInner::Conntrack(ConntrackMessage::Get(vec![])));
     socket.dump_each(get, |entry| {
-        if connection(&entry).is_some_and(|c| c.original.protocol == Protocol::Udp.number() && stale(&c)) {
-            originals.extend(attribute(&entry, CTA_TUPLE_ORIG).map(<[u8]>::to_vec));
+        let found = connection(&entry).filter(|c| c.original.protocol == Protocol::Udp.number() && stale(c));
+        if let (Some(connection), Some(original)) = (found, attribute(&entry, CTA_TUPLE_ORIG)) {
+            let ipv4 = connection.original.source.is_ipv4();
+            let family = if ipv4 { NetfilterProtoFamily::IPv4 } else { NetfilterProtoFamily::IPv6 };
+            originals.push((family, original.to_vec()));
         }
         Ok(())
     })?;
-    for original in originals {
+    for (family, original) in originals {
         let mut requests = Requests::new();
-        requests.push(0, message(delete(original)));
+        requests.push(0, message(family, delete(original)));
         match socket.execute::<NetfilterMessage>(requests) {
             // It has just ended by itself.
             Err(error) if error.is(libc::ENOENT) => {}
@@ -94,8 +100,8 @@ fn forget(stale: impl Fn(&Connection) -> bool) -> Result<()> {
     Ok(())
 }
 
-fn message(inner: NetfilterMessageInner) -> NetfilterMessage {
-    NetfilterMessage::new(NetfilterHeader::new(NetfilterProtoFamily::IPv4, 0, 0), inner)
+fn message(family: NetfilterProtoFamily, inner: NetfilterMessageInner) -> NetfilterMessage {
+    NetfilterMessage::new(NetfilterHeader::new(family, 0, 0), inner)
 }
 
 fn delete(original: Vec<u8>) -> NetfilterMessageInner {
@@ -122,11 +128,12 @@ fn connection(entry: &Message<'_>) -> Option<Connection> {
 
 fn tuple(bytes: &[u8]) -> Option<Tuple> {
     let (ip, protocol) = (find(bytes, CTA_TUPLE_IP)?, find(bytes, CTA_TUPLE_PROTO)?);
-    let address = |kind| find(ip, kind)?.first_chunk::<4>().map(|a| Ipv4Addr::from(*a));
+    let v4 = |kind| find(ip, kind)?.first_chunk::<4>().map(|a| IpAddr::from(Ipv4Addr::from(*a)));
+    let v6 = |kind| find(ip, kind)?.first_chunk::<16>().map(|a| IpAddr::from(Ipv6Addr::from(*a)));
     let port = |kind| find(protocol, kind)?.first_chunk().map(|p| u16::from_be_bytes(*p));
     Some(Tuple {
         protocol: *find(protocol, CTA_PROTO_NUM)?.first()?,
-        source: SocketAddrV4::new(address(CTA_IP_V4_SRC)?, port(CTA_PROTO_SRC_PORT)?),
-        destination: SocketAddrV4::new(address(CTA_IP_V4_DST)?, port(CTA_PROTO_DST_PORT)?),
+        source: SocketAddr::new(v4(CTA_IP_V4_SRC).or_else(|| v6(CTA_IP_V6_SRC))?, port(CTA_PROTO_SRC_PORT)?),
+        destination: SocketAddr::new(v4(CTA_IP_V4_DST).or_else(|| v6(CTA_IP_V6_DST))?, port(CTA_PROTO_DST_PORT)?),
     })
 }

@@ -10,9 +10,9 @@ const PUBLIC_RESOLVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
 const STUB_RESOLVER: &str = "127.0.0.53";
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 
-/// The content of `/etc/hosts` of a container (hosts(5)): the names of localhost, the container's own if it has an address,
-/// and `extra` ones.
-pub fn hosts_file(hostname: &str, address: Option<IpAddr>, extra: &[(String, IpAddr)]) -> String {
+/// The content of `/etc/hosts` of a container (hosts(5)): the names of localhost, the container's own at each of its
+/// addresses, and `extra` ones.
+pub fn hosts_file(hostname: &str, addresses: &[IpAddr], extra: &[(String, IpAddr)]) -> String {
     let mut out = String::from(
         "127.0.0.1\tlocalhost\n\
          ::1\tlocalhost ip6-localhost ip6-loopback\n\
@@ -21,7 +21,7 @@ pub fn hosts_file(hostname: &str, address: Option<IpAddr>, extra: &[(String, IpA
          ff02::1\tip6-allnodes\n\
          ff02::2\tip6-allrouters\n",
     );
-    let own = address.map(|address| (hostname, address));
+    let own = addresses.iter().map(|address| (hostname, *address));
     for (name, address) in extra.iter().map(|(name, address)| (name.as_str(), *address)).chain(own) {
         out.push_str(&format!("{address}\t{name}\n"));
     }
@@ -90,10 +90,10 @@ mod tests {
     #[test]
     fn hosts() {
         let text =
-            hosts_file("web", Some("172.17.0.2".parse().unwrap()), &[("db".into(), "10.0.0.1".parse().unwrap())]);
+            hosts_file("web", &["172.17.0.2".parse().unwrap()], &[("db".into(), "10.0.0.1".parse().unwrap())]);
         assert!(text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"));
         assert!(text.ends_with("ff02::2\tip6-allrouters\n10.0.0.1\tdb\n172.17.0.2\tweb\n"));
-        assert!(!hosts_file("web", None, &[]).contains("web"));
+        assert!(!hosts_file("web", &[], &[]).contains("web"));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! creates name and content in one step and fails if the name exists. So two processes never get one address, and a
 //! lease never stands there without its owner, whenever a process is killed.
 
-use crate::subnet::Subnet;
-use std::net::Ipv4Addr;
+use crate::config::Pool;
+use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::{fs, io};
@@ -19,11 +19,30 @@ pub(crate) struct Leases {
 /// An address in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The id of the container.
     pub container: String,
-    /// The host's end of the container's link.
+    /// The host's end of the container's link; empty if there is none on the host.
     pub interface: String,
+}
+
+/// Why no address was leased.
+#[derive(Debug)]
+pub(crate) enum NoLease {
+    /// All are taken.
+    Full,
+    /// The one that was asked for is taken by this container, or by nobody that has a lease.
+    Taken(Option<String>),
+    /// The directory of the network is not there.
+    NoNetwork,
+    /// It could not be written.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for NoLease {
+    fn from(error: io::Error) -> NoLease {
+        NoLease::Failed(error)
+    }
 }
 
 impl Leases {
@@ -31,33 +50,55 @@ impl Leases {
         Leases { directory }
     }
 
-    /// Leases the lowest free address; `None` if there is none.
+    /// Leases the lowest free address of a pool, or the one that is wanted.
     pub fn take(
         &self,
-        subnet: Subnet,
-        gateway: Ipv4Addr,
+        pool: &Pool,
+        wanted: Option<IpAddr>,
         container: &str,
         interface: &str,
-    ) -> io::Result<Option<Lease>> {
+    ) -> Result<Lease, NoLease> {
+        let target = format!("{container}/{interface}");
+        let lease = |address| Lease { address, container: container.into(), interface: interface.into() };
         let taken = match self.addresses() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&self.directory)?;
-                Vec::new()
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_directory()?,
             other => other?,
         };
-        let target = format!("{container}/{interface}");
-        for address in free(subnet, gateway, &taken) {
+        if let Some(address) = wanted {
+            if pool.reserved().any(|reserved| reserved == address) {
+                return Err(NoLease::Taken(None));
+            }
+            return match symlink(&target, self.path(address)) {
+                Ok(()) => Ok(lease(address)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(NoLease::Taken(self.owner(address)?)),
+                Err(error) => Err(self.explain(error)),
+            };
+        }
+        for address in free(pool, &taken) {
             match symlink(&target, self.path(address)) {
-                Ok(()) => {
-                    return Ok(Some(Lease { address, container: container.into(), interface: interface.into() }));
-                }
+                Ok(()) => return Ok(lease(address)),
                 // Another process was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.explain(error)),
             }
         }
-        Ok(None)
+        Err(NoLease::Full)
+    }
+
+    /// Makes the directory of leases in that of the network, which is gone when somebody has removed the network.
+    fn make_directory(&self) -> Result<Vec<IpAddr>, NoLease> {
+        match fs::create_dir(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(self.explain(error)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn explain(&self, error: io::Error) -> NoLease {
+        if error.kind() == io::ErrorKind::NotFound { NoLease::NoNetwork } else { NoLease::Failed(error) }
+    }
+
+    fn owner(&self, address: IpAddr) -> io::Result<Option<String>> {
+        Ok(self.all()?.into_iter().find(|lease| lease.address == address).map(|lease| lease.container))
     }
 
     /// Gives an address back. That it was given back already is no error.
@@ -95,25 +136,30 @@ impl Leases {
         Ok(leases)
     }
 
-    fn addresses(&self) -> io::Result<Vec<Ipv4Addr>> {
+    fn addresses(&self) -> io::Result<Vec<IpAddr>> {
         let mut addresses = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
-            addresses.extend(entry?.file_name().to_str().and_then(|name| name.parse::<Ipv4Addr>().ok()));
+            addresses.extend(entry?.file_name().to_str().and_then(|name| name.parse::<IpAddr>().ok()));
         }
         Ok(addresses)
     }
 
-    fn path(&self, address: Ipv4Addr) -> PathBuf {
+    fn path(&self, address: IpAddr) -> PathBuf {
         self.directory.join(address.to_string())
     }
 }
 
-/// The host addresses of `subnet` in order, without the gateway and those taken.
-fn free(subnet: Subnet, gateway: Ipv4Addr, taken: &[Ipv4Addr]) -> impl Iterator<Item = Ipv4Addr> {
-    let mut taken: Vec<Ipv4Addr> = taken.iter().copied().chain([gateway]).filter(|a| subnet.contains(*a)).collect();
+/// The host addresses of a pool in order, without those reserved and those taken.
+fn free(pool: &Pool, taken: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
+    let range = pool.range.unwrap_or(pool.subnet);
+    let mut taken: Vec<IpAddr> = taken.iter().copied().chain(pool.reserved()).filter(|a| range.contains(*a)).collect();
     taken.sort_unstable();
     let mut next_taken = taken.into_iter().peekable();
-    (1..=subnet.hosts()).map(move |n| subnet.host(n)).filter(move |address| {
+    let (subnet, whole) = (pool.subnet, range == pool.subnet);
+    // A part of a subnet may be given away from its first address to its last.
+    let hosts = if whole { 1..=range.hosts() } else { 0..=range.hosts().saturating_add(if range.is_ipv6() { 0 } else { 1 }) };
+    let is_host = move |address: &IpAddr| *address != subnet.network() && (subnet.is_ipv6() || *address != subnet.broadcast());
+    hosts.map(move |n| range.host(n)).filter(is_host).filter(move |address| {
         while next_taken.next_if(|t| t < address).is_some() {}
         next_taken.next_if_eq(address).is_none()
     })
@@ -123,27 +169,37 @@ fn free(subnet: Subnet, gateway: Ipv4Addr, taken: &[Ipv4Addr]) -> impl Iterator<
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use crate::subnet::Subnet;
     use std::collections::HashSet;
+    use std::net::Ipv4Addr;
 
     const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
 
-    fn subnet(prefix_len: u8) -> Subnet {
-        Subnet::containing(GATEWAY, prefix_len)
+    fn pool(prefix_len: u8) -> Pool {
+        Pool::whole(Subnet::containing(GATEWAY, prefix_len))
+    }
+
+    fn last(address: IpAddr) -> u8 {
+        let IpAddr::V4(address) = address else { panic!("{address}") };
+        address.octets()[3]
     }
 
     #[test]
     fn lowest_free_address_first() {
         let directory = tempfile::tempdir().unwrap();
         let leases = Leases::new(directory.path().join("leases"));
-        let take = |who: &str| leases.take(subnet(29), GATEWAY, who, "veth0").unwrap();
-        let taken: Vec<_> = ["a", "b", "c", "d", "e"].map(|who| take(who).unwrap().address.octets()[3]).into();
+        let take = |who: &str| leases.take(&pool(29), None, who, "veth0");
+        let taken: Vec<_> = ["a", "b", "c", "d", "e"].map(|who| last(take(who).unwrap().address)).into();
         assert_eq!(taken, [2, 3, 4, 5, 6]);
-        assert_eq!(take("f"), None);
+        assert!(matches!(take("f"), Err(NoLease::Full)));
+        let third = Ipv4Addr::new(172, 17, 0, 4).into();
+        let taken = leases.take(&pool(29), Some(third), "f", "veth0");
+        assert!(matches!(taken, Err(NoLease::Taken(Some(owner))) if owner == "c"));
         let of_c = leases.of("c").unwrap();
         assert_eq!(of_c.len(), 1);
         leases.free(&of_c[0]).unwrap();
         leases.free(&of_c[0]).unwrap();
-        assert_eq!(take("g").unwrap().address.octets()[3], 4);
+        assert_eq!(last(take("g").unwrap().address), 4);
         assert_eq!(leases.all().unwrap().len(), 5);
     }
 
@@ -158,7 +214,7 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..20 {
                         let lease =
-                            leases.take(subnet(24), GATEWAY, &format!("{thread}-{round}"), "v").unwrap().unwrap();
+                            leases.take(&pool(24), None, &format!("{thread}-{round}"), "v").unwrap();
                         assert!(held.lock().unwrap().insert(lease.address), "{} leased twice", lease.address);
                         held.lock().unwrap().remove(&lease.address);
                         leases.free(&lease).unwrap();
@@ -178,9 +234,9 @@ mod tests {
         let Ok(directory) = std::env::var(WORKER) else { return };
         let leases = Leases::new(directory.into());
         let me = std::process::id().to_string();
-        while let Some(lease) = leases.take(subnet(22), GATEWAY, &me, "veth0").unwrap() {
+        while let Ok(lease) = leases.take(&pool(22), None, &me, "veth0") {
             assert_eq!(leases.all().unwrap().iter().filter(|l| l.address == lease.address).count(), 1);
-            if lease.address.octets()[3] % 3 == 0 {
+            if last(lease.address) % 3 == 0 {
                 leases.free(&lease).unwrap();
             }
         }
@@ -214,17 +270,30 @@ mod tests {
             assert!(pids.contains(&lease.container) && lease.interface == "veth0", "{lease:?}");
             leases.free(lease).unwrap();
         }
-        assert_eq!(leases.take(subnet(22), GATEWAY, "a", "v").unwrap().unwrap().address, Ipv4Addr::new(172, 17, 0, 2));
+        assert_eq!(leases.take(&pool(22), None, "a", "v").unwrap().address, Ipv4Addr::new(172, 17, 0, 2));
     }
 
     proptest! {
         #[test]
-        fn free_is_what_is_not_taken(taken in prop::collection::vec(0u32..70, 0..70)) {
-            let subnet = subnet(26);
-            let taken: Vec<Ipv4Addr> = taken.into_iter().map(|n| subnet.host(n)).collect();
-            let all: Vec<_> = free(subnet, GATEWAY, &taken).collect();
-            let want: Vec<_> = (1..=62).map(|n| subnet.host(n)).filter(|a| *a != GATEWAY && !taken.contains(a)).collect();
+        fn free_is_what_is_not_taken(taken in prop::collection::vec(0u128..70, 0..70)) {
+            let pool = pool(26);
+            let taken: Vec<IpAddr> = taken.into_iter().map(|n| pool.subnet.host(n)).collect();
+            let all: Vec<_> = free(&pool, &taken).collect();
+            let want: Vec<_> = (1..=62).map(|n| pool.subnet.host(n)).filter(|a| *a != GATEWAY && !taken.contains(a)).collect();
             prop_assert_eq!(all, want);
         }
+    }
+
+    #[test]
+    fn a_range_and_addresses_of_others() {
+        let mut pool = pool(24);
+        pool.range = Some("172.17.0.0/30".parse().unwrap());
+        pool.auxiliary.insert("router".into(), Ipv4Addr::new(172, 17, 0, 2).into());
+        assert_eq!(free(&pool, &[]).collect::<Vec<_>>(), [IpAddr::from(Ipv4Addr::new(172, 17, 0, 3))]);
+        pool.range = Some("172.17.0.252/30".parse().unwrap());
+        assert_eq!(free(&pool, &[]).map(last).collect::<Vec<_>>(), [252, 253, 254]);
+        let ipv6 = Pool::whole("fd00::/64".parse().unwrap());
+        let first: Vec<_> = free(&ipv6, &["fd00::2".parse().unwrap()]).take(2).map(|a| a.to_string()).collect();
+        assert_eq!(first, ["fd00::3", "fd00::4"]);
     }
 }

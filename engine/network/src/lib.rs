@@ -1,15 +1,18 @@
 //! Links, the bridge, address leases, firewall rules and published ports, all by netlink.
 //!
-//! [`Network`] is the way in: it connects a container's network namespace to a bridge and publishes its ports. All calls act on the
-//! network namespace of the calling thread, which is the host's.
+//! [`Network`] is the way in: it makes networks, connects a container's network namespace to them and publishes its ports. All calls
+//! act on the network namespace of the calling thread, which is the host's.
 
 mod bridge;
+pub mod config;
+mod connect;
 mod conntrack;
+mod endpoint;
 mod error;
 pub mod files;
 mod firewall;
 mod lease;
-mod link;
+pub mod link;
 mod mark;
 pub mod netlink;
 pub mod netns;
@@ -17,14 +20,18 @@ mod network;
 pub mod outside;
 pub mod port;
 pub mod ruleset;
+mod settings;
+mod store;
 mod subnet;
-mod sysctl;
+pub mod sysctl;
 pub mod topology;
 
+pub use config::{Driver, NetworkConfig, Pool};
 pub use error::Error;
 pub use files::{host_resolv_conf, hosts_file, resolv_conf};
 pub use link::{Mac, mac_of};
-pub use network::{Endpoint, EndpointRequest, Network};
+pub use endpoint::{Address, Endpoint, EndpointRequest};
+pub use network::Network;
 pub use outside::Outside;
 pub use port::{PortSpec, PublishedPort};
 pub use subnet::{InvalidSubnet, Subnet};

@@ -1,24 +1,28 @@
-//! The default network: containers on a bridge behind NAT.
+//! The networks of a state root.
 
-use crate::bridge::{Bridge, Owner};
+use crate::bridge::{self, Maker};
+use crate::config::{Driver, NetworkConfig, Pool};
+use crate::conntrack;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::firewall::{self, Firewall, Table, Wanted};
-use crate::lease::{Lease, Leases};
-use crate::link::{self, End, Mac, Port};
+use crate::firewall::{self, Firewall, Publication, Table};
+use crate::lease::Lease;
+use crate::link;
+use crate::link::stacked::{self, Kind, Stacked, VlanId};
+use crate::mark;
 use crate::netlink::{self, Protocol, Socket};
-use crate::port::{PortSpec, PublishedPort};
-use crate::{conntrack, mark};
+use crate::port::PortSpec;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::subnet::Subnet;
+use crate::sysctl;
 use rustix::fs::{FlockOperation, Mode, OFlags};
-use serde::{Deserialize, Serialize};
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// The name of a container's interface, as Docker calls it.
-const INTERFACE: &str = "eth0";
 
 /// The networks of one state root.
 #[derive(Clone, Debug)]
@@ -27,45 +31,9 @@ pub struct Network {
     run: PathBuf,
     mark: String,
     table: String,
-    leases: Leases,
+    store: Store,
     /// Kept open: closing it waits for RCU (10 to 20 ms) while rules that were removed are still being freed.
     netfilter: Arc<OnceLock<Mutex<Socket>>>,
-}
-
-/// What a container wants of the network.
-#[derive(Clone, Debug)]
-pub struct EndpointRequest<'a> {
-    /// The container's id.
-    pub container: &'a str,
-    /// The container's name, for comments and errors.
-    pub name: &'a str,
-    /// The container's network namespace, with nothing in it but a loopback interface.
-    pub netns: BorrowedFd<'a>,
-    /// The ports to publish.
-    pub ports: &'a [PortSpec],
-}
-
-/// A container's place on the network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// The name of the bridge.
-    pub bridge: String,
-    /// The container's address.
-    pub address: Ipv4Addr,
-    /// The number of network bits of the address.
-    pub prefix_len: u8,
-    /// The container's default gateway: the bridge's address.
-    pub gateway: Ipv4Addr,
-    /// The hardware address of the container's interface.
-    pub mac: Mac,
-    /// The host's end of the container's link.
-    pub host_interface: String,
-    /// The index of the host's end.
-    pub ifindex: u32,
-    /// The ports as they were published.
-    pub ports: Vec<PublishedPort>,
-    /// What stands in the way of the container's packets, a line each.
-    pub warnings: Vec<String>,
 }
 
 impl Network {
@@ -73,99 +41,208 @@ impl Network {
     /// A `Network` keeps to the network namespace in which it is first used.
     pub fn open(state_root: &Path, run_dir: &Path) -> Network {
         let root = std::path::absolute(state_root).unwrap_or_else(|_| state_root.into());
-        let leases = Leases::new(root.join("networks/bridge/leases"));
+        let mark = mark::of(&root);
         Network {
-            mark: mark::of(&root),
             table: mark::name("porthole", &root),
+            store: Store::new(root.join("networks"), &mark),
+            mark,
             run: run_dir.into(),
-            leases,
             netfilter: Arc::default(),
             root,
         }
     }
 
-    /// Connects a container: makes the bridge if need be, leases an address, links the namespace, publishes ports. If any
-    /// of it fails, nothing of it stays.
-    pub fn connect(&self, request: &EndpointRequest<'_>) -> Result<Endpoint, Error> {
+    /// All networks, in no order: bridge, host and none among them.
+    pub fn networks(&self) -> Result<Vec<NetworkConfig>, Error> {
+        self.store.all()
+    }
+
+    /// A network by its name, its id, or the beginning of its id.
+    pub fn find(&self, wanted: &str) -> Result<NetworkConfig, Error> {
+        self.store.find(wanted)
+    }
+
+    /// The directory with what is kept of a network.
+    pub fn directory(&self, network: &NetworkConfig) -> PathBuf {
+        self.store.path(network)
+    }
+
+    /// Who has an address of a network: the ids of containers, each as often as it has addresses.
+    pub fn holders(&self, network: &NetworkConfig) -> Result<Vec<String>, Error> {
+        let leases = self.store.leases(network).all().map_err(|e| self.lease_error(network, e))?;
+        Ok(leases.into_iter().map(|lease| lease.container).collect())
+    }
+
+    /// Makes a network as it is described, but for its subnets where none are given, and its bridge.
+    pub fn create(&self, mut network: NetworkConfig) -> Result<NetworkConfig, Error> {
+        network.check_options()?;
+        let _lock = self.lock()?;
+        let others = self.store.all()?;
+        if others.iter().any(|other| other.name == network.name) {
+            return Err(Error::NameTaken(network.name));
+        }
+        self.check(&network, &others)?;
         let mut socket = route_socket()?;
-        let bridge = match self.owner().find(&mut socket)? {
-            Some(bridge) => bridge,
-            None => self.make_bridge(&mut socket)?,
+        if network.driver == Driver::Bridge {
+            self.make_locked(&mut socket, &mut network)
+        } else {
+            self.maker(&Settings::read()?, &others_subnets(&others, &network)).choose_subnets(&mut socket, &mut network, None)?;
+            self.parent_of(&mut socket, &network)?;
+            self.store.write(&network)
+        }
+        .inspect_err(|_| {
+            // The first error counts.
+            let _ = self.remove_locked(&network);
+        })?;
+        Ok(network)
+    }
+
+    fn check(&self, network: &NetworkConfig, others: &[NetworkConfig]) -> Result<(), Error> {
+        if network.driver != Driver::Bridge && network.parent().is_none() {
+            let driver = network.driver;
+            return Err(Error::InvalidNetwork(format!("a {driver} network stands on an interface of this host: say which, with -o parent=INTERFACE")));
+        }
+        let clash = |pool: &Pool| {
+            let mut others = others.iter().flat_map(|other| other.pools.iter().map(move |p| (other, p.subnet)));
+            others.find(|(_, subnet)| subnet.overlaps(&pool.subnet)).map(|(other, with)| (pool.subnet, format!("{with} of network {}", other.name)))
         };
-        let record = &bridge.record;
-        let lease = self.leases.take(record.subnet, record.gateway, request.container, &interface_name());
-        let lease = lease
-            .map_err(|e| self.lease_error(e))?
-            .ok_or_else(|| Error::NoAddress { subnet: record.subnet.to_string() })?;
-        self.attach(&mut socket, &bridge, &lease, request).inspect_err(|_| {
-            // The first error counts; what cannot be undone now, `reconcile` undoes.
-            let _ = self.release(&mut socket, std::slice::from_ref(&lease), true);
-        })
+        if let Some((subnet, with)) = network.pools.iter().find_map(clash) {
+            return Err(Error::Overlap { subnet: subnet.to_string(), with });
+        }
+        if network.driver != Driver::Bridge {
+            return Ok(());
+        }
+        // A bridge would take the packets of an interface that has an address of this subnet.
+        let interfaces = crate::topology::links().map_err(|source| Error::Link { what: "list addresses".into(), source })?;
+        let connected = interfaces.iter().flat_map(|interface| {
+            interface.addresses.iter().map(move |(address, prefix_len)| (Subnet::containing(*address, *prefix_len), &interface.name))
+        });
+        for (subnet, interface) in connected {
+            if let Some(pool) = network.pools.iter().find(|pool| pool.subnet.overlaps(&subnet)) {
+                return Err(Error::Overlap { subnet: pool.subnet.to_string(), with: format!("{subnet} of interface {interface}") });
+            }
+        }
+        Ok(())
     }
 
-    fn attach(
-        &self,
-        socket: &mut Socket,
-        bridge: &Bridge,
-        lease: &Lease,
-        request: &EndpointRequest<'_>,
-    ) -> Result<Endpoint, Error> {
-        let record = &bridge.record;
-        let mac = link::mac_of(lease.address);
-        // With br_netfilter, a container's packet to its own published port is sent back without leaving the bridge.
-        let port = Port { bridge: bridge.index, hairpin: !request.ports.is_empty() };
-        let peer = End { name: INTERFACE, netns: request.netns, mac: Some(mac) };
-        let link_failed =
-            |source| Error::Link { what: format!("link container {} to {}", request.name, record.bridge), source };
-        let link = link::add_veth(socket, &lease.interface, &peer, Some(port)).map_err(link_failed)?;
-        let mut inside = Socket::open_in(request.netns, Protocol::Route).map_err(link_failed)?;
-        let peer = link.peer.unwrap_or_default();
-        link::configure(&mut inside, peer, lease.address, record.subnet, record.gateway).map_err(link_failed)?;
-        link::settle(socket, &[link.index, bridge.index]).map_err(link_failed)?;
-        let mut firewall = self.firewall()?;
-        let wanted =
-            Wanted { container: request.container, name: request.name, address: lease.address, ports: request.ports };
-        let ports = firewall.publish(firewall_bridge(bridge), wanted)?;
-        conntrack::forget_before(&ports)?;
-        Ok(Endpoint {
-            bridge: record.bridge.clone(),
-            address: lease.address,
-            prefix_len: record.subnet.prefix_len(),
-            gateway: record.gateway,
-            mac,
-            host_interface: link.name,
-            ifindex: link.index,
-            ports,
-            warnings: firewall.warnings()?,
-        })
+    /// Removes a network that nobody has an address of.
+    pub fn remove(&self, network: &NetworkConfig) -> Result<(), Error> {
+        let _lock = self.lock()?;
+        let holders = self.holders(network)?;
+        if !holders.is_empty() {
+            return Err(Error::InUse { network: network.name.clone(), containers: distinct(holders) });
+        }
+        self.remove_locked(network)
     }
 
-    /// Disconnects a container whose network namespace is about to end: its ports are unpublished, its link carries nothing any
-    /// more and goes with the namespace, its address is free. That it is not connected is no error.
+    fn remove_locked(&self, network: &NetworkConfig) -> Result<(), Error> {
+        self.store.remove(network)?;
+        let mut socket = route_socket()?;
+        if network.driver != Driver::Bridge {
+            return self.remove_parent(&mut socket, network);
+        }
+        let subnets = network.subnets();
+        let bridge = firewall_bridge(network, &subnets);
+        if network.bridge.is_some() {
+            self.firewall()?.remove_bridge(&bridge)?;
+        }
+        self.maker(&Settings::default(), &[]).remove(&mut socket, network)?;
+        self.stop_forwarding(&mut socket)
+    }
+
+    /// Removes the default network's bridge and the tables of this state root. Refused while a container has an address.
+    pub fn teardown(&self) -> Result<(), Error> {
+        let networks = self.store.all()?;
+        for network in networks.iter().filter(|network| network.driver == Driver::Bridge && network.bridge.is_some()) {
+            self.remove(network)?;
+        }
+        Ok(())
+    }
+
+    /// Clears up after containers that are no more: of which `live` is false. It must be true of one that is being started.
+    pub fn reconcile(&self, live: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        self.unpublish(|publication| !live(&publication.container))?;
+        for network in self.store.all()? {
+            let leases = self.store.leases(&network).all().map_err(|e| self.lease_error(&network, e))?;
+            let dead: Vec<_> = leases.into_iter().filter(|lease| !live(&lease.container)).collect();
+            if !dead.is_empty() {
+                self.release(&mut route_socket()?, &network, &dead, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Disconnects a container whose network namespace is about to end from all its networks: its ports are unpublished, its links
+    /// carry nothing any more and go with the namespace, its addresses are free. That it is not connected is no error.
     pub fn disconnect(&self, container: &str) -> Result<(), Error> {
-        self.disconnect_link(container, false)
+        self.unpublish(|publication| publication.container == container)?;
+        for network in self.store.all()? {
+            let leases = self.store.leases(&network).of(container).map_err(|e| self.lease_error(&network, e))?;
+            if !leases.is_empty() {
+                self.release(&mut route_socket()?, &network, &leases, false)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Disconnects a container whose network namespace stays, and removes its link. Takes 10 to 60 ms (the kernel waits for RCU).
-    pub fn detach(&self, container: &str) -> Result<(), Error> {
-        self.disconnect_link(container, true)
+    /// Disconnects a container whose network namespace stays from one network, and removes its interface. Takes 10 to 60 ms (the
+    /// kernel waits for RCU).
+    pub fn detach(&self, container: &str, endpoint: &Endpoint, netns: BorrowedFd<'_>) -> Result<(), Error> {
+        let network = self.store.find(&endpoint.network_id)?;
+        let is_of = |publication: &Publication| {
+            publication.container == container && endpoint.addresses.iter().any(|a| a.address == publication.target.ip())
+        };
+        self.unpublish(is_of)?;
+        if endpoint.host_interface.is_empty() {
+            let failed = |source| Error::Link { what: format!("remove {} from the container", endpoint.interface), source };
+            let mut inside = Socket::open_in(netns, Protocol::Route).map_err(failed)?;
+            remove_link(&mut inside, &endpoint.interface).map_err(failed)?;
+        }
+        let leases = self.store.leases(&network).of(container).map_err(|e| self.lease_error(&network, e))?;
+        self.release(&mut route_socket()?, &network, &leases, true)
     }
 
-    fn disconnect_link(&self, container: &str, remove: bool) -> Result<(), Error> {
-        let leases = self.leases.of(container).map_err(|e| self.lease_error(e))?;
-        self.unpublish(|c| c == container)?;
-        self.release(&mut route_socket()?, &leases, remove)
+    /// Writes again what somebody has removed of the rules for these endpoints, each with the id and the name of its container.
+    /// Whether anything was missing.
+    pub fn reassert(&self, endpoints: &[(String, String, Endpoint)]) -> Result<bool, Error> {
+        let mut missing = false;
+        for network in self.store.all()? {
+            let mut here = endpoints.iter().filter(|(.., endpoint)| endpoint.network_id == network.id).peekable();
+            if network.driver != Driver::Bridge || network.bridge.is_none() || here.peek().is_none() {
+                continue;
+            }
+            let subnets = network.subnets();
+            let bridge = firewall_bridge(&network, &subnets);
+            let mut firewall = self.firewall()?;
+            if firewall.stands(&bridge)? {
+                continue;
+            }
+            missing = true;
+            let publications: Vec<_> = here.flat_map(|(id, name, endpoint)| publications(id, name, endpoint)).collect();
+            firewall.publish_again(&bridge, &publications)?;
+        }
+        Ok(missing)
     }
 
-    fn unpublish(&self, whose: impl Fn(&str) -> bool) -> Result<(), Error> {
-        let published = self.firewall()?.unpublish(whose)?;
+    pub(crate) fn unpublish(&self, which: impl Fn(&Publication) -> bool) -> Result<(), Error> {
+        let published = self.firewall()?.unpublish(which)?;
         conntrack::forget_after(&published)
     }
 
-    fn release(&self, socket: &mut Socket, leases: &[Lease], remove: bool) -> Result<(), Error> {
+    pub(crate) fn release(
+        &self,
+        socket: &mut Socket,
+        network: &NetworkConfig,
+        leases: &[Lease],
+        remove: bool,
+    ) -> Result<(), Error> {
+        let holder = self.store.leases(network);
         for lease in leases {
-            let result =
-                if remove { remove_link(socket, &lease.interface) } else { link::seal_port(socket, &lease.interface) };
+            let result = match lease.interface.as_str() {
+                "" => Ok(()),
+                name if remove => remove_link(socket, name),
+                name => link::seal_port(socket, name),
+            };
             match result {
                 // The namespace has ended, and the link with it.
                 Err(error) if error.is(libc::ENODEV) => {}
@@ -173,50 +250,107 @@ impl Network {
                     other.map_err(|source| Error::Link { what: format!("disconnect {}", lease.interface), source })?
                 }
             }
-            self.leases.free(lease).map_err(|e| self.lease_error(e))?;
+            holder.free(lease).map_err(|e| self.lease_error(network, e))?;
         }
         Ok(())
     }
 
-    /// Clears up after containers that are no more: of which `live` is false. It must be true of one that is being started.
-    pub fn reconcile(&self, live: &dyn Fn(&str) -> bool) -> Result<(), Error> {
-        let leases = self.leases.all().map_err(|e| self.lease_error(e))?;
-        let (_, dead): (Vec<_>, Vec<_>) = leases.into_iter().partition(|lease| live(&lease.container));
-        self.unpublish(|container| !live(container))?;
-        if dead.is_empty() {
+    pub(crate) fn make_bridge(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<(NetworkConfig, u32), Error> {
+        let _lock = self.lock()?;
+        // Another process may have made it, or removed the network, while we waited.
+        let mut network = self.store.find(if network.is_predefined() { &network.name } else { &network.id })?;
+        if let Some(index) = bridge::find(socket, &self.mark, &network)? {
+            return Ok((network, index));
+        }
+        self.make_locked(socket, &mut network)?;
+        match bridge::find(socket, &self.mark, &network)? {
+            Some(index) => Ok((network, index)),
+            None => Err(Error::InvalidNetwork(format!("somebody removed the bridge of network {} as soon as it was made", network.name))),
+        }
+    }
+
+    fn make_locked(&self, socket: &mut Socket, network: &mut NetworkConfig) -> Result<(), Error> {
+        let settings = Settings::read()?;
+        let others = others_subnets(&self.store.all()?, network);
+        self.maker(&settings, &others).make(socket, network, |network| self.store.write(network))?;
+        for ipv6 in [false, true] {
+            if network.pools.iter().any(|pool| pool.subnet.is_ipv6() == ipv6) {
+                self.forward(ipv6)?;
+            }
+        }
+        let subnets = network.subnets();
+        self.firewall()?.install(&firewall_bridge(network, &subnets))
+    }
+
+    fn maker<'a>(&'a self, settings: &'a Settings, others: &'a [Subnet]) -> Maker<'a> {
+        Maker { mark: &self.mark, settings, others }
+    }
+
+    /// The file that says that forwarding was off before, and is turned off again with the last bridge.
+    fn forwarding_mark(&self, ipv6: bool) -> PathBuf {
+        self.root.join(if ipv6 { "networks/.forwarding6" } else { "networks/.forwarding" })
+    }
+
+    fn forward(&self, ipv6: bool) -> Result<(), Error> {
+        if sysctl::forwarding(ipv6)? {
             return Ok(());
         }
-        self.release(&mut route_socket()?, &dead, true)
+        let path = self.forwarding_mark(ipv6);
+        fs::write(&path, "").map_err(|source| Error::File { path, source })?;
+        sysctl::set_forwarding(ipv6, true)
     }
 
-    /// Removes the bridge and the table of this state root. Refused while a container has an address.
-    pub fn teardown(&self) -> Result<(), Error> {
-        let _lock = self.lock()?;
-        let leases = self.leases.all().map_err(|e| self.lease_error(e))?;
-        if !leases.is_empty() {
-            return Err(Error::InUse(leases.len()));
+    fn stop_forwarding(&self, socket: &mut Socket) -> Result<(), Error> {
+        let links = link::all(socket).map_err(|source| Error::Link { what: "list links".into(), source })?;
+        let is_bridge = |alias: &str| alias.starts_with(mark::PREFIX) && !alias.ends_with(" outside");
+        if links.iter().any(|link| is_bridge(&link.alias)) {
+            return Ok(());
         }
-        self.firewall()?.remove()?;
-        self.owner().remove(&mut route_socket()?)
-    }
-
-    fn make_bridge(&self, socket: &mut Socket) -> Result<Bridge, Error> {
-        let _lock = self.lock()?;
-        if let Some(bridge) = self.owner().find(socket)? {
-            return Ok(bridge);
+        for ipv6 in [false, true] {
+            match fs::remove_file(self.forwarding_mark(ipv6)) {
+                Ok(()) => sysctl::set_forwarding(ipv6, false)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::File { path: self.forwarding_mark(ipv6), source }),
+            }
         }
-        let directory = self.root.join("networks/bridge");
-        fs::create_dir_all(&directory).map_err(|source| Error::File { path: directory, source })?;
-        let bridge = self.owner().make(socket)?;
-        self.firewall()?.install(firewall_bridge(&bridge))?;
-        Ok(bridge)
+        Ok(())
     }
 
-    fn owner(&self) -> Owner<'_> {
-        Owner { mark: &self.mark, mark_prefix: mark::PREFIX, record: self.root.join("networks/bridge/network.json") }
+    /// The index of the interface on which a network stands; a VLAN's, `eth0.50`, is made if it is not there.
+    pub(crate) fn parent_of(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<u32, Error> {
+        let name = network.parent().unwrap_or_default();
+        let failed = |source| Error::Link { what: format!("look for interface {name}"), source };
+        if let Some(link) = link::find(socket, name).map_err(failed)? {
+            return Ok(link.index);
+        }
+        let missing = || Error::NoParent { network: network.name.clone(), parent: name.to_owned() };
+        let (below, id) = name.rsplit_once('.').ok_or_else(missing)?;
+        let id: VlanId = id.parse().map_err(|_| missing())?;
+        let below = link::find(socket, below).map_err(failed)?.ok_or_else(missing)?;
+        let vlan = Stacked { kind: Kind::Vlan(id), parent: below.index, name, mac: None, mtu: None };
+        stacked::add_marked(socket, &vlan, &bridge::alias(&self.mark, network))?;
+        link::find(socket, name).map_err(failed)?.map(|link| link.index).ok_or_else(missing)
     }
 
-    fn firewall(&self) -> Result<Firewall<'_>, Error> {
+    /// Removes the VLAN that was made for a network.
+    fn remove_parent(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<(), Error> {
+        let name = network.parent().unwrap_or_default();
+        let failed = |source| Error::Link { what: format!("remove {name}"), source };
+        let link = link::find(socket, name).map_err(failed)?;
+        match link.filter(|link| link.alias == bridge::alias(&self.mark, network)) {
+            Some(ours) => link::delete(socket, ours.index).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    /// The ports, at the address at which the network publishes those that name none.
+    pub(crate) fn bound(&self, network: &NetworkConfig, ports: &[PortSpec]) -> Vec<PortSpec> {
+        let default = network.bind_address();
+        let bound = |port: &PortSpec| PortSpec { host_ip: port.host_ip.or(default), ..port.clone() };
+        ports.iter().map(bound).collect()
+    }
+
+    pub(crate) fn firewall(&self) -> Result<Firewall<'_>, Error> {
         let socket = match self.netfilter.get() {
             Some(socket) => socket,
             None => {
@@ -252,13 +386,42 @@ impl Network {
         &self.mark
     }
 
-    fn lease_error(&self, source: std::io::Error) -> Error {
-        Error::File { path: self.root.join("networks/bridge/leases"), source }
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn lease_error(&self, network: &NetworkConfig, source: io::Error) -> Error {
+        Error::File { path: self.store.path(network).join("leases"), source }
     }
 }
 
-fn firewall_bridge(bridge: &Bridge) -> firewall::Bridge<'_> {
-    firewall::Bridge { name: &bridge.record.bridge, subnet: bridge.record.subnet }
+fn others_subnets(all: &[NetworkConfig], but: &NetworkConfig) -> Vec<Subnet> {
+    all.iter().filter(|other| other.id != but.id).flat_map(NetworkConfig::subnets).collect()
+}
+
+fn distinct(mut ids: Vec<String>) -> usize {
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len()
+}
+
+fn publications(id: &str, name: &str, endpoint: &Endpoint) -> Vec<Publication> {
+    let publication = |port: &crate::port::PublishedPort| {
+        let address = endpoint.of_family(port.host_ip.is_ipv6())?.address;
+        let target = SocketAddr::new(address, port.container_port);
+        Some(Publication { container: id.to_owned(), name: name.to_owned(), port: *port, target })
+    };
+    endpoint.ports.iter().filter_map(publication).collect()
+}
+
+pub(crate) fn firewall_bridge<'a>(network: &'a NetworkConfig, subnets: &'a [Subnet]) -> firewall::Bridge<'a> {
+    firewall::Bridge {
+        name: network.bridge.as_deref().unwrap_or_default(),
+        subnets,
+        internal: network.internal,
+        icc: network.icc(),
+        masquerade: network.masquerade(),
+    }
 }
 
 fn remove_link(socket: &mut Socket, name: &str) -> netlink::Result<()> {
@@ -270,10 +433,4 @@ fn remove_link(socket: &mut Socket, name: &str) -> netlink::Result<()> {
 
 pub(crate) fn route_socket() -> Result<Socket, Error> {
     Socket::open(Protocol::Route).map_err(|source| Error::Link { what: "open a netlink socket".into(), source })
-}
-
-/// `veth` and seven random hexadecimal digits, as Docker names them. A container that starts again must not clash with its own former
-/// link, which the kernel may not have removed yet.
-fn interface_name() -> String {
-    format!("veth{:07x}", RandomState::new().build_hasher().finish() >> 36)
 }

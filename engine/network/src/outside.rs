@@ -4,7 +4,7 @@
 //! The namespace is held by a bind mount under `/run/netns`, so that `ip netns exec` works with it (ip-netns(8)).
 
 use crate::error::Error;
-use crate::link::{self, End};
+use crate::link::{self, End, Setup, address};
 use crate::netlink::{self, Protocol, Socket};
 use crate::network::{Network, route_socket};
 use crate::subnet::{self, Subnet};
@@ -86,14 +86,21 @@ fn make(network: &Network) -> Result<Outside, Error> {
     let mut socket = route_socket()?;
     let used = link::routed_subnets(&mut socket, None).map_err(|e| failed("list routes", e))?;
     let subnet = subnet::first_free(candidates(), &used).ok_or(Error::NoSubnet)?;
-    let (host_address, address) = (subnet.host(1), subnet.host(2));
+    let (host_address, address) = (host(subnet, 1), host(subnet, 2));
     let name = free_name(&mut socket)?;
     let join = |e| failed(&format!("join {name} to the machine outside"), e);
     let peer = End { name: INTERFACE, netns: netns.as_fd(), mac: None };
     let host = link::add_veth(&mut socket, &name, &peer, None).map_err(join)?;
-    link::add_address(&mut socket, host.index, host_address, subnet).map_err(join)?;
+    let prefix_len = subnet.prefix_len();
+    address::add(&mut socket, host.index, host_address.into(), prefix_len).map_err(join)?;
     let mut inside = Socket::open_in(netns.as_fd(), Protocol::Route).map_err(join)?;
-    link::configure(&mut inside, host.peer.unwrap_or_default(), address, subnet, host_address).map_err(join)?;
+    let setup = Setup {
+        index: host.peer.unwrap_or_default(),
+        addresses: &[(address.into(), prefix_len)],
+        gateways: &[host_address.into()],
+        routes: &[],
+    };
+    link::configure(&mut inside, &setup).map_err(join)?;
     link::settle(&mut socket, &[host.index]).map_err(join)?;
     // The mark says that all of it is done.
     link::set_alias(&mut socket, host.index, &link_mark(network)).map_err(join)?;
@@ -124,6 +131,14 @@ fn open(path: &Path) -> Result<Option<OwnedFd>, Error> {
         return Ok(None);
     }
     netns::open(path).map(Some).map_err(|source| Error::Namespace { path: path.into(), source })
+}
+
+/// A host of one of the [`candidates`], which are of IPv4.
+fn host(subnet: Subnet, n: u128) -> Ipv4Addr {
+    match subnet.host(n) {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+    }
 }
 
 /// 10.88.0.0/24 and those after it.

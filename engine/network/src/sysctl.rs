@@ -1,8 +1,9 @@
 //! Kernel parameters of the calling thread's network namespace, under `/proc/sys/net`.
 
-use crate::Error;
+use crate::{Error, netns};
 use std::fs;
 use std::ops::RangeInclusive;
+use std::os::fd::BorrowedFd;
 
 /// Linux's own choice for ip_local_port_range, and what Docker falls back to.
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
@@ -18,16 +19,39 @@ pub(crate) fn ephemeral_ports() -> RangeInclusive<u16> {
     read().unwrap_or(EPHEMERAL)
 }
 
-/// Whether the host forwards IPv4 packets.
-pub(crate) fn forwarding() -> Result<bool, Error> {
-    let path = path("ipv4/ip_forward");
+/// The parameters by which the host forwards packets of a family.
+fn forwarding_of(ipv6: bool) -> &'static str {
+    if ipv6 { "ipv6/conf/all/forwarding" } else { "ipv4/ip_forward" }
+}
+
+/// Whether the host forwards packets of a family.
+pub(crate) fn forwarding(ipv6: bool) -> Result<bool, Error> {
+    let path = path(forwarding_of(ipv6));
     let text = fs::read_to_string(&path).map_err(|source| Error::Sysctl { path, source })?;
     Ok(text.trim() != "0")
 }
 
-/// Makes the host forward IPv4 packets, or stop to.
-pub(crate) fn set_forwarding(on: bool) -> Result<(), Error> {
-    write("ipv4/ip_forward", if on { "1" } else { "0" })
+/// Makes the host forward packets of a family, or stop to.
+pub(crate) fn set_forwarding(ipv6: bool, on: bool) -> Result<(), Error> {
+    if ipv6 && on {
+        go_on_hearing_routers()?;
+    }
+    write(forwarding_of(ipv6), if on { "1" } else { "0" })
+}
+
+/// A host that forwards is deaf to router advertisements unless it is told to hear them all the same (accept_ra = 2,
+/// ip-sysctl): one that has its address from them would lose it.
+fn go_on_hearing_routers() -> Result<(), Error> {
+    let directory = path("ipv6/conf");
+    let entries = fs::read_dir(&directory).map_err(|source| Error::Sysctl { path: directory, source })?;
+    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let hears = format!("ipv6/conf/{name}/accept_ra");
+        let is_interface = !matches!(name.as_str(), "all" | "default" | "lo");
+        if is_interface && fs::read_to_string(path(&hears)).is_ok_and(|value| value.trim() == "1") {
+            write(&hears, "2")?;
+        }
+    }
+    Ok(())
 }
 
 /// What a bridge needs: replies to localhost may come in by it, and no router advertisement of a container is heard.
@@ -38,6 +62,13 @@ pub(crate) fn prepare_bridge(name: &str) -> Result<(), Error> {
         Err(Error::Sysctl { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Writes a parameter, `ipv6/conf/eth0/disable_ipv6`, of another network namespace.
+pub fn set_in(netns: BorrowedFd<'_>, name: &str, value: &str) -> Result<(), Error> {
+    // Below /proc/sys/net each thread finds the parameters of the namespace in which it is.
+    let written = netns::visit(netns, || write(name, value));
+    written.map_err(|source| Error::Sysctl { path: path(name), source })?
 }
 
 fn path(name: &str) -> String {

@@ -21,10 +21,10 @@ fn the_bridge_is_made_once_and_as_docker_does() {
         let web = container(&network, "web", &["8088:80"]);
         let other = container(&network, "other", &[]);
         assert_eq!(bridge_names(), ["docker0"]);
-        assert_eq!(web.endpoint.gateway, Ipv4Addr::new(172, 17, 0, 1));
-        assert_eq!((web.endpoint.address, web.endpoint.prefix_len), (Ipv4Addr::new(172, 17, 0, 2), 16));
+        assert_eq!(web.gateway(), Ipv4Addr::new(172, 17, 0, 1));
+        assert_eq!((web.address(), web.endpoint.addresses[0].prefix_len), (Ipv4Addr::new(172, 17, 0, 2), 16));
         assert_eq!(web.endpoint.mac, [0x02, 0x42, 172, 17, 0, 2]);
-        assert_eq!(other.endpoint.address, Ipv4Addr::new(172, 17, 0, 3));
+        assert_eq!(other.address(), Ipv4Addr::new(172, 17, 0, 3));
         assert_eq!(web.endpoint.ports[0].to_string(), "0.0.0.0:8088->80/tcp");
         assert_eq!(web.endpoint.warnings, Vec::<String>::new());
         assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim(), "1");
@@ -34,10 +34,11 @@ fn the_bridge_is_made_once_and_as_docker_does() {
         let rules = run("nft -a list ruleset");
         assert!(
             rules.contains(
-                r#"tcp dport 8088 counter packets 0 bytes 0 dnat to 172.17.0.2:80 comment "web 8088→80" # handle"#
+                r#"counter packets 0 bytes 0 dnat to 172.17.0.2:80 comment "web 8088→80" # handle"#
             ),
             "{rules}"
         );
+        assert!(rules.contains("elements = { tcp . 8088 : goto tcp-8088 }"), "{rules}");
         // The network holds no more than asked: a second disconnect, and one of a stranger, do no harm.
         for id in [&web.id, &web.id, &other.id, &"f".repeat(64)] {
             network.disconnect(id).unwrap();
@@ -63,7 +64,7 @@ fn a_real_dockers_bridge_is_left_alone() {
         let network = root.network();
         let web = container(&network, "web", &["8088:80"]);
         assert_eq!(web.endpoint.bridge, "porthole0");
-        assert_eq!(web.endpoint.gateway, Ipv4Addr::new(172, 18, 0, 1));
+        assert_eq!(web.gateway(), Ipv4Addr::new(172, 18, 0, 1));
         assert_eq!(web.endpoint.warnings.len(), 1);
         assert!(
             web.endpoint.warnings[0].starts_with("table foreign, chain FORWARD drops"),
@@ -102,7 +103,7 @@ fn two_state_roots_side_by_side() {
         let mut bridges = containers.each_ref().map(|c| c.endpoint.bridge.clone());
         bridges.sort();
         assert_eq!(bridges, ["docker0", "porthole0"]);
-        assert_ne!(containers[0].endpoint.gateway, containers[1].endpoint.gateway);
+        assert_ne!(containers[0].gateway(), containers[1].gateway());
         for protocol_port in [8080, 8081] {
             assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, protocol_port)).is_some());
             // Also from a container of the other root.
@@ -111,7 +112,7 @@ fn two_state_roots_side_by_side() {
             }
         }
         // Networks are apart, but for published ports.
-        assert_eq!(containers[0].netns.enter(|| ask(Protocol::Tcp, containers[1].endpoint.address, 80)), None);
+        assert_eq!(containers[0].netns.enter(|| ask(Protocol::Tcp, containers[1].address(), 80)), None);
         let taken = try_container(&networks[0], "late", &["8081:80"]).err().unwrap();
         assert_eq!(taken.to_string(), "Bind for 0.0.0.0:8081 failed: port is already allocated by container c1");
         networks[0].disconnect(&containers[0].id).unwrap();
@@ -134,7 +135,7 @@ fn a_taken_port_leaves_nothing() {
         assert!(matches!(error, Error::Port(_)), "{error:?}");
         assert!(error.to_string().ends_with("address already in use by another program on this host"), "{error}");
         assert_eq!(root.leases(), 0);
-        assert!(!run("nft list ruleset").contains("dport"));
+        assert!(!run("nft list ruleset").contains("dnat to"));
         drop(held);
         let web = container(&network, "web", &["8088:80", "80", "127.0.0.1::80"]);
         let ports: Vec<_> = web.endpoint.ports.iter().map(|p| p.host_port).collect();
@@ -166,7 +167,7 @@ fn racing_for_one_port_there_is_one_winner() {
             threads.into_iter().filter_map(|t| t.join().unwrap().ok()).collect()
         });
         assert_eq!(won.len(), 1);
-        assert_eq!(run("nft list ruleset").matches("dport 8088").count(), 1);
+        assert_eq!(run("nft list ruleset").matches(": goto tcp-8088").count(), 1);
         assert_eq!(roots.iter().map(Root::leases).sum::<usize>(), 1);
         drop(won);
         for root in &roots {
@@ -183,13 +184,13 @@ fn reconcile_clears_up_after_the_dead_alone() {
         let root = Root::new();
         let network = root.network();
         let (dead, live) = (container(&network, "dead", &["8080:80"]), container(&network, "live", &["8081:80"]));
-        assert!(matches!(network.teardown(), Err(Error::InUse(2))));
+        assert!(matches!(network.teardown(), Err(Error::InUse { containers: 2, .. })));
         network.reconcile(&|id| id == live.id).unwrap();
         assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8081)).is_some());
         assert_eq!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8080)), None);
         assert_eq!(root.leases(), 1);
         assert!(links().unwrap().iter().all(|l| l.name != dead.endpoint.host_interface));
-        network.detach(&live.id).unwrap();
+        network.detach(&live.id, &live.endpoint, live.netns.fd()).unwrap();
         assert!(live.netns.enter(|| links().unwrap().iter().all(|l| l.name != "eth0")));
         network.teardown().unwrap();
         assert_clean(&root);
@@ -211,11 +212,11 @@ fn an_address_passes_on_while_its_former_namespace_lives() {
         assert!(ask_again().is_some());
         network.disconnect(&old.id).unwrap();
         let new = container(&network, "new", &["8088:80/udp"]);
-        assert_eq!(new.endpoint.address, old.endpoint.address);
+        assert_eq!(new.address(), old.address());
         // The old one is mute, though its namespace and link are still there.
-        assert_eq!(old.netns.enter(|| ask(Protocol::Udp, new.endpoint.gateway, 8088)), None);
+        assert_eq!(old.netns.enter(|| ask(Protocol::Udp, new.gateway(), 8088)), None);
         assert!(ask_again().is_some(), "the same flow reaches the new container");
-        assert!(ask(Protocol::Tcp, new.endpoint.address, 80).is_some());
+        assert!(ask(Protocol::Tcp, new.address(), 80).is_some());
         network.disconnect(&new.id).unwrap();
         assert!(ask_again().is_none(), "the flow ends with the publication");
         network.teardown().unwrap();
@@ -290,7 +291,7 @@ fn links_tell_how_things_hang_together() {
         let all = links().unwrap();
         let bridge = all.iter().find(|l| l.name == "docker0").unwrap();
         let veth = all.iter().find(|l| l.name == web.endpoint.host_interface).unwrap();
-        assert_eq!(bridge.addresses[0], (web.endpoint.gateway.into(), 16));
+        assert_eq!(bridge.addresses[0], (web.gateway().into(), 16));
         assert_eq!(bridge.alias, format!("porthole {}", root.path().display()));
         assert_eq!((veth.index, veth.master), (web.endpoint.ifindex, Some(bridge.index)));
         let mut socket = porthole_network::netlink::Socket::open(porthole_network::netlink::Protocol::Route).unwrap();

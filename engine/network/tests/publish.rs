@@ -21,7 +21,7 @@ fn matrix(host: &Host) {
     let network = root.network();
     let web = container(&network, "web", &["8088:80", "8088:80/udp"]);
     let other = container(&network, "other", &[]);
-    let gateway = web.endpoint.gateway;
+    let gateway = web.gateway();
     for protocol in BOTH {
         let from_outside = host.outside.enter(|| ask(protocol, HOST, 8088));
         assert_eq!(from_outside.as_deref(), Some("10.99.0.2"), "{protocol} from outside");
@@ -37,12 +37,12 @@ fn matrix(host: &Host) {
             "{protocol} from the host to the bridge's address"
         );
         assert_eq!(
-            ask(protocol, web.endpoint.address, 80),
+            ask(protocol, web.address(), 80),
             Some(gateway.to_string()),
             "{protocol} from the host, directly"
         );
-        let direct = other.netns.enter(|| ask(protocol, web.endpoint.address, 80));
-        assert_eq!(direct, Some(other.endpoint.address.to_string()), "{protocol} from a neighbour, directly");
+        let direct = other.netns.enter(|| ask(protocol, web.address(), 80));
+        assert_eq!(direct, Some(other.address().to_string()), "{protocol} from a neighbour, directly");
         for through in [HOST, gateway] {
             let neighbour = other.netns.enter(|| ask(protocol, through, 8088));
             assert_eq!(neighbour, Some(gateway.to_string()), "{protocol} from a neighbour through {through}");
@@ -63,7 +63,7 @@ fn matrix(host: &Host) {
     host.outside.enter(|| run("ip route add 172.16.0.0/12 via 10.99.0.1"));
     for protocol in BOTH {
         assert_eq!(
-            host.outside.enter(|| ask(protocol, web.endpoint.address, 80)),
+            host.outside.enter(|| ask(protocol, web.address(), 80)),
             None,
             "{protocol} directly from outside"
         );
@@ -116,7 +116,7 @@ fn published_on_localhost_is_for_this_host_alone() {
                 "{protocol} from outside, as 127.0.0.1"
             );
             assert_eq!(
-                other.netns.enter(|| ask(protocol, web.endpoint.gateway, 8088)),
+                other.netns.enter(|| ask(protocol, web.gateway(), 8088)),
                 None,
                 "{protocol} from a neighbour"
             );
@@ -136,10 +136,10 @@ fn published_on_localhost_is_for_this_host_alone() {
 fn attack_loopback(container: &Container, protocol: Protocol, port: u16) -> Option<String> {
     container.netns.enter(|| {
         std::fs::write("/proc/sys/net/ipv4/conf/all/route_localnet", "1").unwrap();
-        let gateway = container.endpoint.gateway;
+        let gateway = container.gateway();
         run(&format!(
             "ip route replace 127.0.0.1/32 via {gateway} dev eth0 src {} table 7",
-            container.endpoint.address
+            container.address()
         ));
         if !run("ip rule").contains("lookup 7") {
             run("ip rule add pref 10 table local");

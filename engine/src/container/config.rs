@@ -13,6 +13,7 @@ use porthole_runtime::monitor::RestartPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -81,6 +82,8 @@ pub struct HostConfig {
     pub volumes: Vec<VolumeMount>,
     /// Its network.
     pub network: NetworkMode,
+    /// What it asks of each network that it is to be connected to, the one of `network` first; nothing special when empty.
+    pub endpoints: Vec<EndpointConfig>,
     /// Published ports, in the grammar of `-p`.
     pub publish: Vec<String>,
     /// Whether the other declared ports are published at random ports.
@@ -155,6 +158,22 @@ impl Bind {
     }
 }
 
+/// What a container asks of a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndpointConfig {
+    /// The network, by name or id.
+    pub network: String,
+    /// The addresses that it is to have there, at most one of a family.
+    pub addresses: Vec<IpAddr>,
+    /// The hardware address of its interface there.
+    pub mac: Option<[u8; 6]>,
+    /// Further names that others on the network find it by.
+    pub aliases: Vec<String>,
+    /// Containers by further names, which it alone finds them by: `NAME:ALIAS`.
+    pub links: Vec<String>,
+}
+
 /// Where a container's network comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -168,6 +187,15 @@ pub enum NetworkMode {
     None,
     /// That of another container, by name or id.
     Container(String),
+    /// A network that was made, by name or id.
+    Network(String),
+}
+
+impl NetworkMode {
+    /// Whether the container has places on networks of its own.
+    pub fn is_connected(&self) -> bool {
+        matches!(self, NetworkMode::Bridge | NetworkMode::Network(_))
+    }
 }
 
 impl fmt::Display for NetworkMode {
@@ -177,6 +205,7 @@ impl fmt::Display for NetworkMode {
             NetworkMode::Host => f.write_str("host"),
             NetworkMode::None => f.write_str("none"),
             NetworkMode::Container(name) => write!(f, "container:{name}"),
+            NetworkMode::Network(name) => f.write_str(name),
         }
     }
 }
@@ -192,7 +221,7 @@ impl FromStr for NetworkMode {
             _ => match text.strip_prefix("container:") {
                 Some(name) if !name.is_empty() => Ok(NetworkMode::Container(name.to_owned())),
                 Some(_) => Err("invalid container format container:<name|id>".to_owned()),
-                None => Err(format!("network {text} not found: use bridge, host, none or container:NAME")),
+                None => Ok(NetworkMode::Network(text.to_owned())),
             },
         }
     }
@@ -233,6 +262,14 @@ impl ContainerConfig {
     /// Where its network comes from.
     pub fn network(&self) -> &NetworkMode {
         &self.host.network
+    }
+
+    /// The networks that it is to be connected to, in order.
+    pub fn endpoints(&self) -> Vec<EndpointConfig> {
+        match self.host.endpoints.is_empty() && self.host.network.is_connected() {
+            true => vec![EndpointConfig { network: self.host.network.to_string(), ..EndpointConfig::default() }],
+            false => self.host.endpoints.clone(),
+        }
     }
 
     /// The first twelve digits of the id.

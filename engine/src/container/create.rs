@@ -284,7 +284,7 @@ fn check(options: &CreateOptions) -> Result<()> {
             NetworkMode::Container(_) => {
                 return refuse("conflicting options: port publishing and the container type network mode");
             }
-            NetworkMode::Bridge | NetworkMode::Host | NetworkMode::None => {}
+            NetworkMode::Bridge | NetworkMode::Network(_) | NetworkMode::Host | NetworkMode::None => {}
         }
     }
     if !options.expose.is_empty() && matches!(host.network, NetworkMode::Container(_)) {

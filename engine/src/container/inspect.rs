@@ -1,6 +1,6 @@
 //! All that is known of a container or an image, in the shape of Docker's `inspect`.
 
-use super::config::{Bind, ContainerConfig, HostConfig, NetworkMode};
+use super::config::{EndpointConfig, Bind, ContainerConfig, HostConfig, NetworkMode};
 use super::confinement::{Confinement, DeviceMapping};
 use super::record::{Live, Record};
 use super::resolution::HostAddress;
@@ -26,8 +26,8 @@ impl Engine {
         let record = self.find(name)?;
         let config = record.existing_config()?;
         let live = record.live()?;
-        let endpoint = record.endpoint(&live)?;
-        Ok(describe(self.paths(), &record, &config, &live, endpoint.as_ref()))
+        let endpoints = record.endpoints(&live)?;
+        Ok(describe(self.paths(), &record, &config, &live, &endpoints))
     }
 
     /// An image, as Docker's `inspect` shows it.
@@ -44,7 +44,7 @@ fn describe(
     record: &Record,
     config: &ContainerConfig,
     live: &Live,
-    endpoint: Option<&Endpoint>,
+    endpoints: &[Endpoint],
 ) -> Value {
     let argv = config.argv();
     let file = |name: &str| record.path(name).to_string_lossy().into_owned();
@@ -74,7 +74,7 @@ fn describe(
         },
         "Mounts": mounts(config, paths),
         "Config": container_config(config),
-        "NetworkSettings": network_settings(config, endpoint),
+        "NetworkSettings": network_settings(config, endpoints),
     })
 }
 
@@ -301,31 +301,77 @@ fn container_config(config: &ContainerConfig) -> Value {
     value
 }
 
-fn network_settings(config: &ContainerConfig, endpoint: Option<&Endpoint>) -> Value {
-    let declared = config.exposed_ports.iter().filter(|_| endpoint.is_some());
+fn network_settings(config: &ContainerConfig, endpoints: &[Endpoint]) -> Value {
+    let declared = config.exposed_ports.iter().filter(|_| !endpoints.is_empty());
     let mut ports: Map<String, Value> = declared.map(|port| (port.clone(), Value::Null)).collect();
-    for port in endpoint.iter().flat_map(|endpoint| &endpoint.ports) {
+    for port in endpoints.iter().flat_map(|endpoint| &endpoint.ports) {
         push(&mut ports, format!("{}/{}", port.container_port, port.protocol), published(port));
     }
-    let address = endpoint.map_or(String::new(), |endpoint| endpoint.address.to_string());
-    let gateway = endpoint.map_or(String::new(), |endpoint| endpoint.gateway.to_string());
-    let mac = endpoint.map_or(String::new(), |endpoint| mac_text(&endpoint.mac));
-    let prefix = endpoint.map_or(0, |endpoint| endpoint.prefix_len);
-    let network = json!({ "IPAddress": address, "IPPrefixLen": prefix, "Gateway": gateway, "MacAddress": mac });
-    let mut networks = Map::new();
-    if !matches!(config.host.network, NetworkMode::Container(_)) {
-        networks.insert(config.host.network.to_string(), network);
-    }
+    let asked = match config.host.network {
+        NetworkMode::Host | NetworkMode::None => vec![EndpointConfig { network: config.host.network.to_string(), ..EndpointConfig::default() }],
+        _ => config.endpoints(),
+    };
+    let of = |attachment: &EndpointConfig| {
+        let is_it = |endpoint: &&Endpoint| endpoint.network == attachment.network || endpoint.network_id.starts_with(&attachment.network);
+        let endpoint = endpoints.iter().find(is_it);
+        let name = endpoint.map_or(&attachment.network, |endpoint| &endpoint.network);
+        (name.clone(), endpoint_settings(config, attachment, endpoint))
+    };
+    let networks: Map<String, Value> = asked.iter().map(of).collect();
+    // As Docker has it, the container's own fields are those of the default network.
+    let default = endpoints.iter().find(|endpoint| endpoint.network == "bridge");
+    let first = endpoints.first();
     json!({
-        "Bridge": endpoint.map_or("", |endpoint| &endpoint.bridge),
-        "HostInterface": endpoint.map_or("", |endpoint| &endpoint.host_interface),
+        "Bridge": first.map_or("", |endpoint| &endpoint.bridge),
+        "HostInterface": first.map_or("", |endpoint| &endpoint.host_interface),
         "Ports": ports,
-        "IPAddress": address,
-        "IPPrefixLen": prefix,
-        "Gateway": gateway,
-        "MacAddress": mac,
+        "IPAddress": address_text(default, false),
+        "IPPrefixLen": prefix_len(default, false),
+        "Gateway": gateway_text(default, false),
+        "GlobalIPv6Address": address_text(default, true),
+        "GlobalIPv6PrefixLen": prefix_len(default, true),
+        "IPv6Gateway": gateway_text(default, true),
+        "MacAddress": default.map_or(String::new(), |endpoint| mac_text(&endpoint.mac)),
         "Networks": networks,
     })
+}
+
+fn endpoint_settings(config: &ContainerConfig, asked: &EndpointConfig, endpoint: Option<&Endpoint>) -> Value {
+    let of_family = |ipv6| asked.addresses.iter().find(|address| address.is_ipv6() == ipv6).map(ToString::to_string);
+    let wanted = (!asked.addresses.is_empty()).then(|| json!({
+        "IPv4Address": of_family(false).unwrap_or_default(),
+        "IPv6Address": of_family(true).unwrap_or_default(),
+    }));
+    let by_name = !matches!(asked.network.as_str(), "bridge" | "host" | "none");
+    let names: Vec<&str> = [config.name.as_str()].into_iter().chain(asked.aliases.iter().map(String::as_str)).chain([config.short_id()]).collect();
+    json!({
+        "IPAMConfig": wanted,
+        "Links": (!asked.links.is_empty()).then_some(&asked.links),
+        "Aliases": (!asked.aliases.is_empty()).then_some(&asked.aliases),
+        "MacAddress": endpoint.map_or(String::new(), |endpoint| mac_text(&endpoint.mac)),
+        "NetworkID": endpoint.map_or("", |endpoint| &endpoint.network_id),
+        "EndpointID": endpoint.map_or(String::new(), |endpoint| crate::networks::endpoint_id(&config.id, &endpoint.network_id)),
+        "Gateway": gateway_text(endpoint, false),
+        "IPAddress": address_text(endpoint, false),
+        "IPPrefixLen": prefix_len(endpoint, false),
+        "IPv6Gateway": gateway_text(endpoint, true),
+        "GlobalIPv6Address": address_text(endpoint, true),
+        "GlobalIPv6PrefixLen": prefix_len(endpoint, true),
+        "DNSNames": by_name.then_some(names),
+    })
+}
+
+fn address_text(endpoint: Option<&Endpoint>, ipv6: bool) -> String {
+    endpoint.and_then(|endpoint| endpoint.of_family(ipv6)).map_or(String::new(), |address| address.address.to_string())
+}
+
+fn prefix_len(endpoint: Option<&Endpoint>, ipv6: bool) -> u8 {
+    endpoint.and_then(|endpoint| endpoint.of_family(ipv6)).map_or(0, |address| address.prefix_len)
+}
+
+fn gateway_text(endpoint: Option<&Endpoint>, ipv6: bool) -> String {
+    let gateway = endpoint.and_then(|endpoint| endpoint.of_family(ipv6)?.gateway);
+    gateway.map_or(String::new(), |gateway| gateway.to_string())
 }
 
 fn published(port: &PublishedPort) -> Value {

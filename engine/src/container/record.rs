@@ -13,6 +13,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+/// The file with a container's places on networks.
+const ENDPOINTS: &str = "network.json";
+
 /// Exit code of a container whose end nobody saw.
 const UNKNOWN_EXIT: i32 = 255;
 
@@ -103,9 +106,22 @@ impl Record {
         files::read_json(&self.path("spec.json"))?.ok_or_else(|| Error::NotRunning(self.id.clone()))
     }
 
-    /// Its place on the network, while it runs.
-    pub fn endpoint(&self, live: &Live) -> Result<Option<Endpoint>> {
-        if is_active(live.state.status) { files::read_json(&self.path("network.json")) } else { Ok(None) }
+    /// Its places on networks, while it runs.
+    pub fn endpoints(&self, live: &Live) -> Result<Vec<Endpoint>> {
+        match is_active(live.state.status) {
+            true => Ok(files::read_json(&self.path(ENDPOINTS))?.unwrap_or_default()),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes its places on networks.
+    pub fn write_endpoints(&self, endpoints: &[Endpoint]) -> Result<()> {
+        files::write_json(&self.path(ENDPOINTS), endpoints, Durability::Volatile)
+    }
+
+    /// Forgets its places on networks.
+    pub fn remove_endpoints(&self) -> Result<()> {
+        files::remove_if_there(&self.path(ENDPOINTS))
     }
 
     /// What it is doing.

@@ -1,6 +1,6 @@
 //! Removing and renaming, and what happens when a container has ended.
 
-use super::config::{ContainerConfig, NetworkMode};
+use super::config::ContainerConfig;
 use super::names;
 use super::record::{self, Record};
 use super::stop::wait_for_end;
@@ -151,9 +151,8 @@ impl Engine {
     /// Gives back network, ports and cgroup of a container without processes. The caller holds its lock. Harmless when
     /// there is nothing to give back.
     pub(super) fn release(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
-        if config.is_none_or(|config| *config.network() == NetworkMode::Bridge) {
-            self.network().disconnect(&record.id)?;
-            files::remove_if_there(&record.path("network.json"))?;
+        if config.is_none_or(|config| config.network().is_connected()) {
+            self.leave_networks(record, config)?;
         }
         self.forget_in_runtime(record, config.map(|config| &config.host))?;
         let cgroup = self.cgroup_of(record)?;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, Durability, Lock};
 use crate::volume::VolumeMount;
 use oci_spec::runtime::{LinuxDevice, LinuxResources, Mount, Spec};
-use porthole_network::{EndpointRequest, PortSpec};
+use porthole_network::PortSpec;
 use porthole_runtime::client::{self, Attach, Launching, MonitorClient, StartError};
 use porthole_runtime::monitor::{LogConfig, MonitorConfig};
 use porthole_runtime::process::ProcessId;
@@ -24,7 +24,7 @@ use porthole_runtime::sandbox::RootSource;
 use porthole_runtime::state::{State, Status};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -232,8 +232,8 @@ impl Engine {
         let warnings = match config.host.network {
             // The init itself takes the loopback of a namespace of its own up.
             NetworkMode::Host | NetworkMode::None | NetworkMode::Container(_) => Vec::new(),
-            NetworkMode::Bridge => match open_netns(init) {
-                Ok(netns) => self.join_network(record, config, netns.as_fd(), &ports)?,
+            NetworkMode::Bridge | NetworkMode::Network(_) => match open_netns(init) {
+                Ok(netns) => self.join_networks(record, config, netns.as_fd(), &ports)?,
                 // An init that failed meanwhile has no namespace any more. Its monitor knows why.
                 Err(error) => return Err(launching.go(None).map_or_else(Error::from, |_| error)),
             },
@@ -256,23 +256,6 @@ impl Engine {
         files::create_private_directory(&self.paths().active_directory())?;
         let path = self.paths().active(id);
         fs::write(&path, mark).map_err(|source| Error::file(path, source))
-    }
-
-    fn join_network(
-        &self,
-        record: &Record,
-        config: &ContainerConfig,
-        netns: BorrowedFd<'_>,
-        ports: &[PortSpec],
-    ) -> Result<Vec<String>> {
-        let request = EndpointRequest { container: &record.id, name: &config.name, netns, ports };
-        let endpoint = self.network().connect(&request)?;
-        files::write_json(&record.path("network.json"), &endpoint, Durability::Volatile)?;
-        // In place, not by rename: the file may be bound into the container already.
-        let further = config.host.resolution.hosts(Some(endpoint.gateway.into()));
-        let hosts = porthole_network::hosts_file(&config.hostname, Some(endpoint.address.into()), &further);
-        write_in_place(&record.path("hosts"), &hosts)?;
-        Ok(endpoint.warnings)
     }
 
     /// Lets the init run the container's program.
@@ -367,7 +350,7 @@ impl Engine {
         }
         write_in_place(
             &record.path("hosts"),
-            &porthole_network::hosts_file(&config.hostname, None, &asked.hosts(None)),
+            &porthole_network::hosts_file(&config.hostname, &[], &asked.hosts(None)),
         )?;
         let resolvers = asked.resolv_conf(porthole_network::resolv_conf(&host_resolv_conf()?));
         write_in_place(&record.path("resolv.conf"), &resolvers)
@@ -456,7 +439,7 @@ impl From<StartError> for Error {
 
 fn published_ports(config: &ContainerConfig) -> Result<Vec<PortSpec>> {
     let mut ports = Vec::new();
-    if *config.network() != NetworkMode::Bridge {
+    if !config.network().is_connected() {
         return Ok(ports);
     }
     for text in &config.host.publish {
@@ -484,7 +467,7 @@ fn log_config(record: &Record, config: &ContainerConfig) -> Result<Option<LogCon
     Ok(Some(LogConfig { path: record.path("log/container.log"), max_size, max_files }))
 }
 
-fn open_netns(init: ProcessId) -> Result<File> {
+pub(super) fn open_netns(init: ProcessId) -> Result<File> {
     let path = PathBuf::from(format!("/proc/{}/ns/net", init.pid));
     File::open(&path).map_err(|source| Error::file(path, source))
 }
@@ -500,7 +483,7 @@ fn write_program(path: &Path, program: &[u8]) -> Result<()> {
     fs::set_permissions(path, mode).map_err(|source| Error::file(path, source))
 }
 
-fn write_in_place(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_in_place(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o644).open(path);

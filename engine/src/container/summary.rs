@@ -1,6 +1,6 @@
 //! One line of `ps`, and what a list of containers shows.
 
-use super::config::{Bind, ContainerConfig};
+use super::config::{Bind, ContainerConfig, HostConfig};
 use super::resources::Resources;
 use crate::error::Error;
 use crate::units::human_duration;
@@ -8,7 +8,7 @@ use crate::volume::VolumeMount;
 use porthole_network::{Endpoint, PublishedPort};
 use porthole_runtime::monitor::RestartPolicy;
 use porthole_runtime::state::{HealthStatus, State, Status};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// What a list shows of a container.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +31,12 @@ pub struct ContainerSummary {
     pub monitor_lost: bool,
     /// Its network mode.
     pub network: String,
-    /// Its address on the bridge, while it runs.
-    pub address: Option<Ipv4Addr>,
+    /// The networks that it is on, or to be on.
+    pub networks: Vec<String>,
+    /// Its places on them, while it runs.
+    pub endpoints: Vec<Endpoint>,
+    /// Its first address, while it runs.
+    pub address: Option<IpAddr>,
     /// The bridge it is on, while it runs.
     pub bridge: Option<String>,
     /// The host's end of its veth pair, while it runs.
@@ -127,6 +131,8 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
         state: State { status: Status::Dead, error: error.to_string(), ..State::default() },
         monitor_lost: false,
         network: String::new(),
+        networks: Vec::new(),
+        endpoints: Vec::new(),
         address: None,
         bridge: None,
         host_interface: None,
@@ -141,8 +147,20 @@ pub fn damaged(id: String, error: &Error) -> ContainerSummary {
     }
 }
 
+/// What the first place on a network that has it says.
+fn first(endpoints: &[Endpoint], what: impl Fn(&Endpoint) -> &String) -> Option<String> {
+    endpoints.iter().map(what).find(|text| !text.is_empty()).cloned()
+}
+
+fn networks(host: &HostConfig) -> Vec<String> {
+    match host.endpoints.is_empty() {
+        true => vec![host.network.to_string()],
+        false => host.endpoints.iter().map(|attachment| attachment.network.clone()).collect(),
+    }
+}
+
 /// Joins a record with what runs.
-pub fn summarise(config: ContainerConfig, live: super::record::Live, endpoint: Option<Endpoint>) -> ContainerSummary {
+pub fn summarise(config: ContainerConfig, live: super::record::Live, endpoints: Vec<Endpoint>) -> ContainerSummary {
     let command = command_line(&config.argv());
     let mount = |bind: &Bind| (bind.source.to_string_lossy().into_owned(), bind.target.clone());
     let volume = |mount: &VolumeMount| (mount.name.clone().unwrap_or_default(), mount.target.clone());
@@ -156,10 +174,12 @@ pub fn summarise(config: ContainerConfig, live: super::record::Live, endpoint: O
         state: live.state,
         monitor_lost: live.monitor_lost,
         network: config.host.network.to_string(),
-        address: endpoint.as_ref().map(|endpoint| endpoint.address),
-        bridge: endpoint.as_ref().map(|endpoint| endpoint.bridge.clone()),
-        host_interface: endpoint.as_ref().map(|endpoint| endpoint.host_interface.clone()),
-        ports: endpoint.map_or(Vec::new(), |endpoint| endpoint.ports),
+        networks: networks(&config.host),
+        address: endpoints.iter().find_map(Endpoint::address),
+        bridge: first(&endpoints, |endpoint| &endpoint.bridge),
+        host_interface: first(&endpoints, |endpoint| &endpoint.host_interface),
+        ports: endpoints.iter().flat_map(|endpoint| endpoint.ports.iter().copied()).collect(),
+        endpoints,
         exposed_ports: config.exposed_ports,
         mounts: config.host.binds.iter().map(mount).chain(config.host.volumes.iter().map(volume)).collect(),
         resources: config.host.resources,

@@ -36,11 +36,11 @@ impl Case<'_> {
     /// that is the host's.
     pub(super) fn network(&self) -> Result<Value> {
         let mode = self.config.network();
-        let endpoint = self.record.endpoint(&self.live)?;
+        let endpoints = self.record.endpoints(&self.live)?;
         let mut value = json!({
             "Mode": mode,
             "Published": self.config.host.publish,
-            "Endpoint": endpoint.as_ref().map(|endpoint| json!(endpoint)),
+            "Endpoints": endpoints,
         });
         let Some(init) = self.init().filter(|_| *mode != NetworkMode::Host) else { return Ok(value) };
         let path = format!("/proc/{init}/ns/net");
@@ -57,7 +57,7 @@ impl Case<'_> {
         }
         value["Sockets"] = Value::Array(sockets);
         let inside = netns::visit(namespace.as_fd(), tracked_connections).map_err(failed)??;
-        let outside = tracked_connections()?.into_iter().filter(|connection| belongs(connection, endpoint.as_ref()));
+        let outside = tracked_connections()?.into_iter().filter(|connection| belongs(connection, &endpoints));
         let tell = |connection: porthole_capture::TrackedConnection| {
             json!({
                 "Original": connection.original.to_string(),
@@ -72,9 +72,10 @@ impl Case<'_> {
 }
 
 /// Whether a connection of the host is one of the container at this place.
-fn belongs(connection: &porthole_capture::TrackedConnection, endpoint: Option<&Endpoint>) -> bool {
+fn belongs(connection: &porthole_capture::TrackedConnection, endpoints: &[Endpoint]) -> bool {
     let ends = [connection.original, connection.reply].map(|flow| [flow.source, flow.destination]);
-    endpoint.is_some_and(|endpoint| ends.iter().flatten().any(|end| end.address == IpAddr::from(endpoint.address)))
+    let own: Vec<IpAddr> = endpoints.iter().flat_map(|endpoint| &endpoint.addresses).map(|own| own.address).collect();
+    ends.iter().flatten().any(|end| own.contains(&end.address))
 }
 
 fn read(init: i32, file: &str) -> Result<String> {

@@ -1,16 +1,22 @@
 //! Reading of the ruleset, no more than is needed: which tables are ours, what they publish, who else drops.
 
-use super::userdata::{Publication, comment_in};
+use super::batch::Place;
+use super::userdata::{Publication, bridge_in, comment_in};
 use crate::netlink::{Error, Message, Result, Socket, attributes};
+use crate::port::PublishedPort;
+use crate::ruleset::Family;
 use netlink_packet_netfilter::nftables::{
-    ChainMessage, GenAttribute, GenMessage, NfTablesMessage, RuleAttribute, RuleMessage, TableMessage,
+    ChainMessage, GenAttribute, GenMessage, NfTablesMessage, RuleAttribute, RuleMessage, SetElementList,
+    SetElementMessage, TableMessage,
 };
+use std::fmt;
 use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily};
 
 /// Length of `struct nfgenmsg`, which precedes the attributes.
 const NFGENMSG: usize = 4;
 const NFTA_TABLE_NAME: u16 = 1;
 const NFTA_TABLE_USERDATA: u16 = 6;
+const NFTA_RULE_CHAIN: u16 = 2;
 const NFTA_RULE_HANDLE: u16 = 3;
 const NFTA_RULE_USERDATA: u16 = 7;
 const NFTA_CHAIN_TABLE: u16 = 1;
@@ -20,12 +26,14 @@ const NFTA_CHAIN_POLICY: u16 = 5;
 const NFTA_HOOK_HOOKNUM: u16 = 1;
 const NF_INET_FORWARD: u32 = 2;
 const NF_DROP: u32 = 0;
-const NFPROTO_INET: u8 = 1;
-const NFPROTO_IPV4: u8 = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
+const NFTA_SET_ELEM_KEY: u16 = 1;
+const NFTA_DATA_VALUE: u16 = 1;
 
 /// A table with our mark, of this state root or another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct MarkedTable {
+    pub family: Family,
     pub name: String,
     pub mark: String,
 }
@@ -47,30 +55,62 @@ pub(super) fn generation(socket: &mut Socket) -> Result<u32> {
     answers.iter().find_map(id).ok_or_else(|| Error::Decode("no generation in the answer".into()))
 }
 
-/// The tables whose comment starts with `prefix`.
+impl MarkedTable {
+    pub fn place(&self) -> Place<'_> {
+        Place { family: self.family, table: &self.name }
+    }
+}
+
+/// The tables of either family whose comment starts with `prefix`.
 pub(super) fn marked_tables(socket: &mut Socket, prefix: &str) -> Result<Vec<MarkedTable>> {
     let get = NfTablesMessage::GetTable(TableMessage { attributes: vec![] });
     let mut tables = Vec::new();
-    socket.dump_each(message(NetfilterProtoFamily::IPv4, get), |table| {
+    socket.dump_each(message(NetfilterProtoFamily::Unspec, get), |table| {
+        let family = family(&table).filter(|family| matches!(family, Family::Ip | Family::Ip6));
         let mark = value(&table, NFTA_TABLE_USERDATA).and_then(comment_in).filter(|mark| mark.starts_with(prefix));
-        if let (Some(name), Some(mark)) = (value(&table, NFTA_TABLE_NAME), mark) {
-            tables.push(MarkedTable { name: string(name), mark: mark.to_owned() });
+        if let (Some(family), Some(name), Some(mark)) = (family, value(&table, NFTA_TABLE_NAME), mark) {
+            tables.push(MarkedTable { family, name: string(name), mark: mark.to_owned() });
         }
         Ok(())
     })?;
     Ok(tables)
 }
 
-/// What the rules of a chain publish, with their handles.
-pub(super) fn published(socket: &mut Socket, table: &str, chain: &str) -> Result<Vec<(u64, Publication)>> {
+/// What the rules of a table publish; of one chain, or of all.
+pub(super) fn published(socket: &mut Socket, at: Place<'_>, chain: Option<&str>) -> Result<Vec<Publication>> {
+    rules(socket, at, chain, |rule| value(rule, NFTA_RULE_USERDATA).and_then(Publication::parse))
+}
+
+/// The handles of the rules of a chain that are there for a bridge, for the table of ours that is named.
+pub(super) fn rules_of_bridge(
+    socket: &mut Socket,
+    at: Place<'_>,
+    chain: &str,
+    table: &str,
+    bridge: &str,
+) -> Result<Vec<u64>> {
+    rules(socket, at, Some(chain), |rule| {
+        let ours = value(rule, NFTA_RULE_USERDATA).and_then(bridge_in) == Some((table, bridge));
+        let handle = value(rule, NFTA_RULE_HANDLE)?.first_chunk().map(|handle| u64::from_be_bytes(*handle));
+        handle.filter(|_| ours)
+    })
+}
+
+/// Reads the rules of a table, or of one chain; none if it is not there.
+fn rules<T>(
+    socket: &mut Socket,
+    at: Place<'_>,
+    chain: Option<&str>,
+    read: impl Fn(&Message<'_>) -> Option<T>,
+) -> Result<Vec<T>> {
     loop {
-        let attributes = vec![RuleAttribute::Table(table.into()), RuleAttribute::Chain(chain.into())];
+        let mut attributes = vec![RuleAttribute::Table(at.table.into())];
+        attributes.extend(chain.map(|chain| RuleAttribute::Chain(chain.into())));
         let get = NfTablesMessage::GetRule(RuleMessage { attributes });
         let mut found = Vec::new();
-        let dumped = socket.dump_each(message(NetfilterProtoFamily::IPv4, get), |rule| {
-            let handle = value(&rule, NFTA_RULE_HANDLE).and_then(|v| v.first_chunk().map(|v| u64::from_be_bytes(*v)));
-            let publication = value(&rule, NFTA_RULE_USERDATA).and_then(Publication::parse);
-            found.extend(handle.zip(publication));
+        let dumped = socket.dump_each(message(at.family.into(), get), |rule| {
+            let wanted = chain.is_none_or(|chain| value(&rule, NFTA_RULE_CHAIN).map(string).as_deref() == Some(chain));
+            found.extend(wanted.then(|| read(&rule)).flatten());
             Ok(())
         });
         match dumped {
@@ -84,24 +124,87 @@ pub(super) fn published(socket: &mut Socket, table: &str, chain: &str) -> Result
     }
 }
 
-/// The base chains that drop forwarded IPv4 packets by policy, as `table TABLE, chain CHAIN`.
-pub(super) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<String>> {
+/// The keys of a set or map; none if it is not there.
+pub(super) fn keys(socket: &mut Socket, at: Place<'_>, set: &str) -> Result<Vec<Vec<u8>>> {
+    loop {
+        let attributes = vec![SetElementList::Table(at.table.into()), SetElementList::Set(set.into())];
+        let get = NfTablesMessage::GetSetElement(SetElementMessage { attributes });
+        let mut found = Vec::new();
+        let dumped = socket.dump_each(message(at.family.into(), get), |answer| {
+            let elements = value(&answer, NFTA_SET_ELEM_LIST_ELEMENTS).unwrap_or_default();
+            found.extend(attributes_in(elements).filter_map(key).map(<[u8]>::to_vec));
+            Ok(())
+        });
+        match dumped {
+            Ok(true) => return Ok(found),
+            Ok(false) => continue,
+            Err(error) if error.is(libc::ENOENT) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn attributes_in(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    attributes(bytes).map(|(_, value)| value)
+}
+
+fn key(element: &[u8]) -> Option<&[u8]> {
+    let key = attributes(element).find(|(kind, _)| *kind == NFTA_SET_ELEM_KEY)?.1;
+    attributes(key).find(|(kind, _)| *kind == NFTA_DATA_VALUE).map(|(_, value)| value)
+}
+
+/// The ports that a table publishes, as the keys of its maps tell. The port in the container is not told.
+pub(super) fn claimed(socket: &mut Socket, at: Place<'_>) -> Result<Vec<PublishedPort>> {
+    let mut claimed = Vec::new();
+    for map in [super::base::PUBLISHED, super::base::PUBLISHED_AT] {
+        let keys = keys(socket, at, map)?;
+        claimed.extend(keys.iter().filter_map(|key| super::base::port_of(at.family, key)));
+    }
+    Ok(claimed)
+}
+
+/// A base chain, not of a marked table, that drops forwarded packets by policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Dropping {
+    pub family: Family,
+    pub table: String,
+    pub chain: String,
+}
+
+impl Dropping {
+    pub fn place(&self) -> Place<'_> {
+        Place { family: self.family, table: &self.table }
+    }
+}
+
+impl fmt::Display for Dropping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {}, chain {}", self.table, self.chain)
+    }
+}
+
+/// The base chains that drop forwarded IP packets by policy.
+pub(super) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<Dropping>> {
     let get = NfTablesMessage::GetChain(ChainMessage { attributes: vec![] });
     let mut chains = Vec::new();
     socket.dump_each(message(NetfilterProtoFamily::Unspec, get), |chain| {
-        let for_ipv4 = matches!(chain.payload().first(), Some(&(NFPROTO_INET | NFPROTO_IPV4)));
+        let family = family(&chain).filter(|family| matches!(family, Family::Inet | Family::Ip | Family::Ip6));
         let hook = value(&chain, NFTA_CHAIN_HOOK)
             .and_then(|hook| attributes(hook).find(|(kind, _)| *kind == NFTA_HOOK_HOOKNUM));
         let forwards = hook.and_then(|(_, v)| number(v)) == Some(NF_INET_FORWARD);
         let drops = value(&chain, NFTA_CHAIN_POLICY).and_then(number) == Some(NF_DROP);
-        if let (true, Some(table), Some(name)) =
-            (for_ipv4 && forwards && drops, value(&chain, NFTA_CHAIN_TABLE), value(&chain, NFTA_CHAIN_NAME))
+        if let (true, Some(family), Some(table), Some(name)) =
+            (forwards && drops, family, value(&chain, NFTA_CHAIN_TABLE), value(&chain, NFTA_CHAIN_NAME))
         {
-            chains.push(format!("table {}, chain {}", string(table), string(name)));
+            chains.push(Dropping { family, table: string(table), chain: string(name) });
         }
         Ok(())
     })?;
     Ok(chains)
+}
+
+fn family(message: &Message<'_>) -> Option<Family> {
+    Family::from_number(*message.payload().first()?)
 }
 
 fn value<'a>(message: &Message<'a>, wanted: u16) -> Option<&'a [u8]> {

@@ -3,15 +3,17 @@
 //! User data is a list of type, length and value, a byte each for type and length (libnftnl's udata). nft skips types that it
 //! does not know.
 
-use crate::port::{Claim, PublishedPort};
-use std::net::SocketAddrV4;
+use crate::port::PublishedPort;
+use std::net::SocketAddr;
 
 /// NFTNL_UDATA_RULE_COMMENT, NFTNL_UDATA_TABLE_COMMENT.
 const COMMENT: u8 = 0;
 /// Ours; far from libnftnl's, which count up from 0.
 const PUBLICATION: u8 = 0x70;
+/// The bridge that a rule is for, when it stands in a chain that all bridges share.
+const BRIDGE: u8 = 0x71;
 /// The kernel takes 256 bytes of user data (NFT_USERDATA_MAXLEN). With names of this length all parts fit.
-const NAME: usize = 48;
+const NAME: usize = 32;
 
 /// What a rule of the chain DOCKER publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +25,7 @@ pub(crate) struct Publication {
     /// The port on the host and in the container.
     pub port: PublishedPort,
     /// Where packets go.
-    pub target: SocketAddrV4,
-}
-
-impl From<Publication> for Claim {
-    fn from(publication: Publication) -> Claim {
-        Claim { port: publication.port, container: publication.name }
-    }
+    pub target: SocketAddr,
 }
 
 /// User data with a comment alone.
@@ -37,6 +33,18 @@ pub(super) fn comment(text: &str) -> Vec<u8> {
     let mut value = text.as_bytes().to_vec();
     value.push(0);
     item(COMMENT, &value)
+}
+
+/// User data with a comment, and the bridge that the rule is for: a name of ours, and the bridge's.
+pub(super) fn of_bridge(text: &str, table: &str, bridge: &str) -> Vec<u8> {
+    let mut out = comment(text);
+    out.extend(item(BRIDGE, format!("{table} {bridge}").as_bytes()));
+    out
+}
+
+/// The table of ours and the bridge that a rule is for.
+pub(super) fn bridge_in(userdata: &[u8]) -> Option<(&str, &str)> {
+    std::str::from_utf8(find(userdata, BRIDGE)?).ok()?.split_once(' ')
 }
 
 /// The comment in user data.
@@ -51,7 +59,7 @@ impl Publication {
         let name = shortened(&self.name);
         let port = &self.port;
         let mut out = comment(&format!("{name} {}→{}", port.host_port, port.container_port));
-        let host = SocketAddrV4::new(port.host_ip, port.host_port);
+        let host = SocketAddr::new(port.host_ip, port.host_port);
         let record = format!("{} {name} {} {host} {}", self.container, port.protocol, self.target);
         out.extend(item(PUBLICATION, record.as_bytes()));
         out
@@ -63,10 +71,10 @@ impl Publication {
         let mut words = record.split(' ');
         let (container, name) = (words.next()?.to_owned(), words.next()?.to_owned());
         let protocol = words.next()?.parse().ok()?;
-        let host: SocketAddrV4 = words.next()?.parse().ok()?;
-        let target: SocketAddrV4 = words.next()?.parse().ok()?;
+        let host: SocketAddr = words.next()?.parse().ok()?;
+        let target: SocketAddr = words.next()?.parse().ok()?;
         let port =
-            PublishedPort { protocol, host_ip: *host.ip(), host_port: host.port(), container_port: target.port() };
+            PublishedPort { protocol, host_ip: host.ip(), host_port: host.port(), container_port: target.port() };
         Some(Publication { container, name, port, target })
     }
 }
@@ -104,15 +112,16 @@ mod tests {
     use super::*;
     use crate::port::Protocol;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     proptest! {
         #[test]
-        fn written_and_read(name in "[a-zA-Z0-9_.-]{1,48}", host: u32, target: u32, ports: (u16, u16), udp: bool) {
+        fn written_and_read(name in "[a-zA-Z0-9_.-]{1,32}", host: IpAddr, target: IpAddr, ports: (u16, u16), udp: bool) {
             let port = PublishedPort {
                 protocol: if udp { Protocol::Udp } else { Protocol::Tcp },
-                host_ip: host.into(), host_port: ports.0, container_port: ports.1,
+                host_ip: host, host_port: ports.0, container_port: ports.1,
             };
-            let publication = Publication { container: "f".repeat(64), name, port, target: SocketAddrV4::new(target.into(), ports.1) };
+            let publication = Publication { container: "f".repeat(64), name, port, target: SocketAddr::new(target, ports.1) };
             let userdata = publication.userdata();
             prop_assert!(userdata.len() <= 256);
             let comment = format!("{} {}→{}", publication.name, ports.0, ports.1);

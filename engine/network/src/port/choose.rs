@@ -1,7 +1,7 @@
 use super::{PortSpec, Protocol, PublishedPort};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 
@@ -9,20 +9,20 @@ use std::os::fd::OwnedFd;
 #[derive(Debug, thiserror::Error)]
 pub enum Taken {
     /// A container has it.
-    #[error("Bind for {host_ip}:{port} failed: port is already allocated by container {container}")]
+    #[error("Bind for {} failed: port is already allocated by container {container}", SocketAddr::new(*host_ip, *port))]
     Container {
         /// The address asked for.
-        host_ip: Ipv4Addr,
+        host_ip: IpAddr,
         /// The port asked for.
         port: u16,
         /// Who has it.
         container: String,
     },
     /// Another program has it, or the address is not this host's.
-    #[error("failed to bind host port {host_ip}:{port}/{protocol}: {}", reason(source))]
+    #[error("failed to bind host port {}/{protocol}: {}", SocketAddr::new(*host_ip, *port), reason(source))]
     Stranger {
         /// The address asked for.
-        host_ip: Ipv4Addr,
+        host_ip: IpAddr,
         /// The port asked for.
         port: u16,
         /// TCP or UDP.
@@ -33,9 +33,16 @@ pub enum Taken {
     /// No port of a range is free.
     #[error("no free host port for {0}: all ports are allocated")]
     All(PortSpec),
-    /// An IPv6 address, on a network that has none.
-    #[error("cannot publish {0}: network bridge has no IPv6 addresses; give an IPv4 address of the host")]
-    NoIpv6(PortSpec),
+    /// An address of a family that the network has none of.
+    #[error("cannot publish {0}: the network has no {1} addresses; give an address of the host of the other family")]
+    NoFamily(PortSpec, &'static str),
+}
+
+/// The families of addresses that a container has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Families {
+    pub ipv4: bool,
+    pub ipv6: bool,
 }
 
 /// In Docker's words, which say nothing of error numbers.
@@ -47,15 +54,6 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// A port that some container has.
-#[derive(Clone, Debug)]
-pub(crate) struct Claim {
-    /// The port.
-    pub port: PublishedPort,
-    /// Who has it.
-    pub container: String,
-}
-
 /// A port that was found free, and is kept from other programs while this lives.
 #[derive(Debug)]
 pub(crate) struct Want {
@@ -65,46 +63,77 @@ pub(crate) struct Want {
     _probe: OwnedFd,
 }
 
-/// Chooses a host port for each specification, none of which is claimed by a container or bound by another program.
+/// Chooses a host port for each specification, none of which is claimed by a container or bound by another program. One that
+/// names no address has its port on all addresses of each family that the container has.
 /// `ephemeral` tells the ports for those that name none.
 pub(crate) fn choose(
     specs: &[PortSpec],
-    claims: &[Claim],
+    claims: &[PublishedPort],
     ephemeral: impl Fn() -> RangeInclusive<u16>,
-    container: &str,
-) -> Result<Vec<Want>, Taken> {
+    families: Families,
+) -> Result<Vec<Want>, Refused> {
     let mut wants: Vec<Want> = Vec::with_capacity(specs.len());
     for spec in specs {
-        let host_ip = match spec.host_ip {
-            None => Ipv4Addr::UNSPECIFIED,
-            Some(IpAddr::V4(ip)) => ip,
-            Some(IpAddr::V6(_)) => return Err(Taken::NoIpv6(spec.clone())),
-        };
+        let addresses = addresses(spec, families)?;
         let candidates = spec.host_ports.clone().unwrap_or_else(&ephemeral);
         let choice = candidates.len() > 1;
-        let mut result = Err(Taken::All(spec.clone()));
+        let mut result = Err(Taken::All(spec.clone()).into());
         for host_port in candidates {
-            let port =
-                PublishedPort { protocol: spec.protocol, host_ip, host_port, container_port: spec.container_port };
-            result = claim(port, claims, &wants, container);
+            let port = |host_ip: &IpAddr| PublishedPort {
+                protocol: spec.protocol,
+                host_ip: *host_ip,
+                host_port,
+                container_port: spec.container_port,
+            };
+            result = addresses.iter().map(|ip| claim(port(ip), claims, &wants)).collect::<Result<Vec<_>, _>>();
             match &result {
-                Err(Taken::Stranger { source, .. }) if source.raw_os_error() != Some(libc::EADDRINUSE) => {
+                Err(Refused::Taken(Taken::Stranger { source, .. }))
+                    if source.raw_os_error() != Some(libc::EADDRINUSE) =>
+                {
                     break;
                 }
-                Err(_) if choice => result = Err(Taken::All(spec.clone())),
+                Err(_) if choice => result = Err(Taken::All(spec.clone()).into()),
                 _ => break,
             }
         }
-        wants.push(result?);
+        wants.extend(result?);
     }
     Ok(wants)
 }
 
-fn claim(port: PublishedPort, claims: &[Claim], wants: &[Want], container: &str) -> Result<Want, Taken> {
-    let theirs = claims.iter().find(|c| c.port.overlaps(&port)).map(|c| c.container.as_str());
-    let ours = wants.iter().any(|w| w.port.overlaps(&port)).then_some(container);
-    if let Some(container) = theirs.or(ours) {
-        return Err(Taken::Container { host_ip: port.host_ip, port: port.host_port, container: container.into() });
+/// Why a port was not chosen.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// What the user is told.
+    Taken(Taken),
+    /// A container has it: this one of the claims.
+    Claimed { wanted: PublishedPort, by: PublishedPort },
+    /// The same container asks for it twice.
+    Twice(PublishedPort),
+}
+
+impl From<Taken> for Refused {
+    fn from(taken: Taken) -> Refused {
+        Refused::Taken(taken)
+    }
+}
+
+fn addresses(spec: &PortSpec, families: Families) -> Result<Vec<IpAddr>, Taken> {
+    let all = [(families.ipv4, IpAddr::from(Ipv4Addr::UNSPECIFIED)), (families.ipv6, Ipv6Addr::UNSPECIFIED.into())];
+    match spec.host_ip {
+        None => Ok(all.into_iter().filter_map(|(has, address)| has.then_some(address)).collect()),
+        Some(IpAddr::V4(_)) if !families.ipv4 => Err(Taken::NoFamily(spec.clone(), "IPv4")),
+        Some(IpAddr::V6(_)) if !families.ipv6 => Err(Taken::NoFamily(spec.clone(), "IPv6")),
+        Some(address) => Ok(vec![address]),
+    }
+}
+
+fn claim(port: PublishedPort, claims: &[PublishedPort], wants: &[Want]) -> Result<Want, Refused> {
+    if let Some(by) = claims.iter().find(|claimed| claimed.overlaps(&port)) {
+        return Err(Refused::Claimed { wanted: port, by: *by });
+    }
+    if wants.iter().any(|want| want.port.overlaps(&port)) {
+        return Err(Refused::Twice(port));
     }
     let stranger =
         |source| Taken::Stranger { host_ip: port.host_ip, port: port.host_port, protocol: port.protocol, source };
@@ -117,11 +146,15 @@ fn probe(port: &PublishedPort) -> io::Result<OwnedFd> {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
     };
-    let socket = rustix::net::socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, None)?;
+    let family = if port.host_ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    if family == AddressFamily::INET6 {
+        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+    }
     if port.protocol == Protocol::Tcp {
         rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
     }
-    rustix::net::bind(&socket, &SocketAddrV4::new(port.host_ip, port.host_port))?;
+    rustix::net::bind(&socket, &SocketAddr::new(port.host_ip, port.host_port))?;
     Ok(socket)
 }
 
@@ -134,8 +167,18 @@ mod tests {
         PortSpec::parse(text).unwrap()
     }
 
-    fn chosen(text: &str, claims: &[Claim], ephemeral: RangeInclusive<u16>) -> Result<Vec<u16>, String> {
-        let wants = choose(&specs(text), claims, || ephemeral.clone(), "me").map_err(|e| e.to_string())?;
+    const IPV4: Families = Families { ipv4: true, ipv6: false };
+
+    fn told(refused: Refused) -> String {
+        match refused {
+            Refused::Taken(taken) => taken.to_string(),
+            Refused::Claimed { wanted, by } => format!("{wanted} is claimed by {by}"),
+            Refused::Twice(port) => format!("{port} twice"),
+        }
+    }
+
+    fn chosen(text: &str, claims: &[PublishedPort], ephemeral: RangeInclusive<u16>) -> Result<Vec<u16>, String> {
+        let wants = choose(&specs(text), claims, || ephemeral.clone(), IPV4).map_err(told)?;
         Ok(wants.iter().map(|w| w.port.host_port).collect())
     }
 
@@ -176,10 +219,10 @@ mod tests {
         let (listener, host_port) = listener();
         drop(listener);
         let port =
-            PublishedPort { protocol: Protocol::Tcp, host_ip: Ipv4Addr::LOCALHOST, host_port, container_port: 80 };
-        let claims = [Claim { port, container: "web".into() }];
+            PublishedPort { protocol: Protocol::Tcp, host_ip: Ipv4Addr::LOCALHOST.into(), host_port, container_port: 80 };
+        let claims = [port];
         let error = chosen(&format!("{host_port}:80"), &claims, 1..=1).unwrap_err();
-        assert_eq!(error, format!("Bind for 0.0.0.0:{host_port} failed: port is already allocated by container web"));
+        assert_eq!(error, format!("0.0.0.0:{host_port}->80/tcp is claimed by 127.0.0.1:{host_port}->80/tcp"));
         assert!(chosen(&format!("{host_port}:80/udp"), &claims, 1..=1).is_ok());
         assert!(chosen("80", &claims, host_port..=host_port).is_err());
     }
@@ -189,8 +232,8 @@ mod tests {
         let (listener, port) = listener();
         drop(listener);
         let twice = [specs(&format!("{port}:80")), specs(&format!("{port}:81"))].concat();
-        let error = choose(&twice, &[], || 1..=1, "me").unwrap_err().to_string();
-        assert!(error.ends_with("allocated by container me"), "{error}");
+        let error = told(choose(&twice, &[], || 1..=1, IPV4).unwrap_err());
+        assert!(error.ends_with(" twice"), "{error}");
     }
 
     #[test]
@@ -198,5 +241,10 @@ mod tests {
         let error = chosen("192.0.2.99::80", &[], 40000..=40010).unwrap_err();
         assert!(error.contains("cannot assign requested address"), "{error}");
         assert!(chosen("[::1]:80:80", &[], 1..=1).unwrap_err().contains("no IPv6"));
+        let both = Families { ipv4: true, ipv6: true };
+        let wants = choose(&specs("80"), &[], || 40011..=40099, both).unwrap();
+        let addresses: Vec<_> = wants.iter().map(|want| want.port.host_ip.to_string()).collect();
+        assert_eq!(addresses, ["0.0.0.0", "::"]);
+        assert_eq!(wants[0].port.host_port, wants[1].port.host_port);
     }
 }

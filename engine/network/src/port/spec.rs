@@ -22,6 +22,11 @@ impl Protocol {
             Protocol::Udp => 17,
         }
     }
+
+    /// The protocol with this number in the IP header.
+    pub(crate) fn from_number(number: u8) -> Option<Protocol> {
+        [Protocol::Tcp, Protocol::Udp].into_iter().find(|protocol| protocol.number() == number)
+    }
 }
 
 impl fmt::Display for Protocol {

@@ -7,7 +7,7 @@ use porthole_network::netlink::{Protocol as Family, Socket};
 use porthole_network::port::Protocol;
 use porthole_network::{Endpoint, EndpointRequest, Error, Network, PortSpec, netns};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 use std::thread;
@@ -144,6 +144,25 @@ pub struct Container {
     pub endpoint: Endpoint,
 }
 
+impl Container {
+    /// Its IPv4 address.
+    pub fn address(&self) -> Ipv4Addr {
+        ipv4(self.endpoint.address())
+    }
+
+    /// Its router's.
+    pub fn gateway(&self) -> Ipv4Addr {
+        ipv4(self.endpoint.gateway())
+    }
+}
+
+fn ipv4(address: Option<IpAddr>) -> Ipv4Addr {
+    match address {
+        Some(IpAddr::V4(address)) => address,
+        other => panic!("no IPv4 address: {other:?}"),
+    }
+}
+
 /// Connects a new container.
 pub fn container(network: &Network, name: &str, publish: &[&str]) -> Container {
     try_container(network, name, publish).unwrap()
@@ -153,7 +172,18 @@ pub fn try_container(network: &Network, name: &str, publish: &[&str]) -> Result<
     let netns = Netns::new();
     let id = format!("{name:0>64}");
     let ports: Vec<PortSpec> = publish.iter().flat_map(|spec| PortSpec::parse(spec).unwrap()).collect();
-    let endpoint = network.connect(&EndpointRequest { container: &id, name, netns: netns.fd(), ports: &ports })?;
+    let default = network.find("bridge")?;
+    let endpoint = network.connect(&EndpointRequest {
+        network: &default,
+        container: &id,
+        name,
+        netns: netns.fd(),
+        interface: "eth0",
+        default_route: true,
+        addresses: &[],
+        mac: None,
+        ports: &ports,
+    })?;
     netns.answer(80);
     Ok(Container { id, netns, endpoint })
 }

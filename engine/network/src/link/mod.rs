@@ -1,14 +1,17 @@
 //! Making links, addresses and routes: the rtnetlink requests that the rest is built of (rtnetlink(7)).
 
+pub mod address;
+pub mod route;
+pub mod stacked;
+
 use crate::netlink::{Error, Requests, Result, Socket};
 use crate::subnet::Subnet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL};
 use netlink_packet_route::link::{
     InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags,
     LinkInfo, LinkMessage,
 };
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -100,6 +103,19 @@ pub(crate) fn find(socket: &mut Socket, name: &str) -> Result<Option<Link>> {
     }
 }
 
+/// The hardware address of the link of this name; zeros if it has none.
+pub(crate) fn mac_in(socket: &mut Socket, name: &str) -> Result<Mac> {
+    let answers: Vec<RouteNetlinkMessage> = socket.request(0, RouteNetlinkMessage::GetLink(named(name)))?;
+    let mac = |answer: &RouteNetlinkMessage| match answer {
+        RouteNetlinkMessage::NewLink(message) => message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(bytes) => bytes.first_chunk::<6>().copied(),
+            _ => None,
+        }),
+        _ => None,
+    };
+    Ok(answers.iter().find_map(mac).unwrap_or_default())
+}
+
 /// All links of the namespace.
 pub(crate) fn all(socket: &mut Socket) -> Result<Vec<Link>> {
     let mut message = LinkMessage::default();
@@ -109,9 +125,10 @@ pub(crate) fn all(socket: &mut Socket) -> Result<Vec<Link>> {
 
 /// Makes a bridge that bears a mark, under a name that nobody else uses. Both in one system call: no kill leaves a bridge without
 /// its mark.
-pub(crate) fn add_bridge(socket: &mut Socket, name: &str, mac: Mac, mark: &str) -> Result<()> {
+pub(crate) fn add_bridge(socket: &mut Socket, name: &str, mac: Mac, mtu: Option<u32>, mark: &str) -> Result<()> {
     let mut create = of_kind(named(name), InfoKind::Bridge, None);
     create.attributes.push(LinkAttribute::Address(mac.into()));
+    create.attributes.extend(mtu.map(LinkAttribute::Mtu));
     let mut label = named(name);
     label.attributes.push(LinkAttribute::IfAlias(mark.into()));
     let mut requests = Requests::new();
@@ -130,16 +147,31 @@ pub(crate) struct End<'a> {
 /// Makes a veth pair: the host's end up and a port of the bridge `master`, the peer born inside its namespace, where
 /// [`configure`] takes it up (it cannot be born so: until the pair is whole, veth refuses). Returns the host's end.
 pub(crate) fn add_veth(socket: &mut Socket, host: &str, peer: &End<'_>, master: Option<Port>) -> Result<Link> {
+    add_veth_with_mtu(socket, host, peer, master, None)
+}
+
+/// As [`add_veth`], with both ends of this MTU.
+pub(crate) fn add_veth_with_mtu(
+    socket: &mut Socket,
+    host: &str,
+    peer: &End<'_>,
+    master: Option<Port>,
+    mtu: Option<u32>,
+) -> Result<Link> {
     let mut inner = named(peer.name);
     inner.attributes.push(LinkAttribute::NetNsFd(peer.netns.as_raw_fd()));
     inner.attributes.extend(peer.mac.map(|mac| LinkAttribute::Address(mac.into())));
+    inner.attributes.extend(mtu.map(LinkAttribute::Mtu));
     let mut outer = up(of_kind(named(host), InfoKind::Veth, Some(InfoData::Veth(InfoVeth::Peer(inner)))));
+    outer.attributes.extend(mtu.map(LinkAttribute::Mtu));
     outer.attributes.extend(master.map(|port| LinkAttribute::Controller(port.bridge)));
     let mut requests = Requests::new();
     requests.push(NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, RouteNetlinkMessage::NewLink(outer));
-    if master.is_some_and(|port| port.hairpin) {
-        let port = bridge_port(named(host), vec![InfoBridgePort::HairpinMode(true)]);
-        requests.push(0, RouteNetlinkMessage::NewLink(port));
+    let hairpin = master.filter(|port| port.hairpin).map(|_| InfoBridgePort::HairpinMode(true));
+    let isolated = master.filter(|port| port.isolated).map(|_| InfoBridgePort::Isolated(true));
+    let settings: Vec<_> = hairpin.into_iter().chain(isolated).collect();
+    if !settings.is_empty() {
+        requests.push(0, RouteNetlinkMessage::NewLink(bridge_port(named(host), settings)));
     }
     let echoed = links_in(socket.execute(requests)?).find(|link| link.name == host && link.peer.is_some());
     match echoed {
@@ -156,6 +188,8 @@ pub(crate) struct Port {
     pub bridge: u32,
     /// Whether packets may leave by the port by which they came in.
     pub hairpin: bool,
+    /// Whether nothing passes between it and other such ports.
+    pub isolated: bool,
 }
 
 fn bridge_port(mut message: LinkMessage, settings: Vec<InfoBridgePort>) -> LinkMessage {
@@ -202,8 +236,20 @@ pub(crate) fn rename(socket: &mut Socket, index: u32, name: &str) -> Result<()> 
 }
 
 /// Takes a link up.
-pub(crate) fn set_up(socket: &mut Socket, index: u32) -> Result<()> {
+pub fn set_up(socket: &mut Socket, index: u32) -> Result<()> {
     one(socket, 0, RouteNetlinkMessage::SetLink(up(indexed(index))))
+}
+
+/// Takes the loopback of a fresh namespace up, through a socket in it.
+pub fn set_loopback_up(socket: &mut Socket) -> Result<()> {
+    set_up(socket, LOOPBACK)
+}
+
+/// Sets the MTU of a link.
+pub fn set_mtu(socket: &mut Socket, index: u32, mtu: u32) -> Result<()> {
+    let mut message = indexed(index);
+    message.attributes.push(LinkAttribute::Mtu(mtu));
+    one(socket, 0, RouteNetlinkMessage::SetLink(message))
 }
 
 /// Writes a mark into a link's alias.
@@ -218,57 +264,45 @@ pub(crate) fn delete(socket: &mut Socket, index: u32) -> Result<()> {
     one(socket, 0, RouteNetlinkMessage::DelLink(indexed(index)))
 }
 
-/// Gives a link an address; that it has it already is no error.
-pub(crate) fn add_address(socket: &mut Socket, index: u32, address: Ipv4Addr, subnet: Subnet) -> Result<()> {
-    one(socket, NLM_F_CREATE | NLM_F_REPLACE, new_address(index, address, subnet))
+/// What a container's interface gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup<'a> {
+    /// Its index, in the container's namespace.
+    pub index: u32,
+    /// Its addresses, each with the number of its network bits.
+    pub addresses: &'a [(IpAddr, u8)],
+    /// The default gateways, at most one of a family.
+    pub gateways: &'a [IpAddr],
+    /// Default routes without a gateway: all that is not on the link itself goes out by it.
+    pub routes: &'a [route::Route],
 }
 
-fn new_address(index: u32, address: Ipv4Addr, subnet: Subnet) -> RouteNetlinkMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
-    message.header.index = index;
-    message.header.prefix_len = subnet.prefix_len();
-    message.attributes = vec![
-        AddressAttribute::Address(IpAddr::V4(address)),
-        AddressAttribute::Local(IpAddr::V4(address)),
-        AddressAttribute::Broadcast(subnet.broadcast()),
-    ];
-    RouteNetlinkMessage::NewAddress(message)
-}
-
-fn default_route(index: u32, gateway: Ipv4Addr) -> RouteNetlinkMessage {
-    let mut message = RouteMessage::default();
-    message.header.address_family = AddressFamily::Inet;
-    message.header.table = netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN;
-    message.header.protocol = RouteProtocol::Boot;
-    message.header.scope = RouteScope::Universe;
-    message.header.kind = RouteType::Unicast;
-    message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway)), RouteAttribute::Oif(index)];
-    RouteNetlinkMessage::NewRoute(message)
-}
-
-/// Makes a fresh namespace usable, through a socket in it: loopback and the link up, one address, one default route.
-pub(crate) fn configure(
-    socket: &mut Socket,
-    index: u32,
-    address: Ipv4Addr,
-    subnet: Subnet,
-    gateway: Ipv4Addr,
-) -> Result<()> {
+/// Makes an interface usable, through a socket in its namespace: loopback and the link up, its addresses and default routes.
+pub(crate) fn configure(socket: &mut Socket, setup: &Setup<'_>) -> Result<()> {
     let mut requests = Requests::new();
     requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(LOOPBACK))));
-    requests.push(NLM_F_CREATE | NLM_F_EXCL, new_address(index, address, subnet));
-    requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(index))));
-    requests.push(NLM_F_CREATE | NLM_F_EXCL, default_route(index, gateway));
+    for (address, prefix_len) in setup.addresses {
+        requests.push(NLM_F_CREATE | NLM_F_EXCL, address::message(setup.index, *address, *prefix_len));
+    }
+    requests.push(0, RouteNetlinkMessage::SetLink(up(indexed(setup.index))));
+    let gateways = setup.gateways.iter().map(|gateway| route::Route::default_via(*gateway, setup.index));
+    for route in gateways.chain(setup.routes.iter().copied()) {
+        requests.push(NLM_F_CREATE | NLM_F_EXCL, route.message());
+    }
     execute(socket, requests)
 }
 
-/// The IPv4 networks that the routes of this namespace lead to, of every table; without those by the link `except`.
+/// The networks that the routes of this namespace lead to, of every table and family; without those by the link
+/// `except`.
 pub(crate) fn routed_subnets(socket: &mut Socket, except: Option<u32>) -> Result<Vec<Subnet>> {
-    let mut message = RouteMessage::default();
-    message.header.address_family = AddressFamily::Inet;
-    let routes: Vec<RouteNetlinkMessage> = socket.dump(RouteNetlinkMessage::GetRoute(message))?;
-    Ok(routes.iter().filter_map(|route| destination(route, except)).collect())
+    let mut subnets = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family;
+        let routes: Vec<RouteNetlinkMessage> = socket.dump(RouteNetlinkMessage::GetRoute(message))?;
+        subnets.extend(routes.iter().filter_map(|route| destination(route, except)));
+    }
+    Ok(subnets)
 }
 
 fn destination(route: &RouteNetlinkMessage, except: Option<u32>) -> Option<Subnet> {
@@ -279,10 +313,10 @@ fn destination(route: &RouteNetlinkMessage, except: Option<u32>) -> Option<Subne
     if route.attributes.iter().any(by_it) {
         return None;
     }
+    let prefix_len = route.header.destination_prefix_length;
     route.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Destination(RouteAddress::Inet(address)) => {
-            Some(Subnet::containing(*address, route.header.destination_prefix_length))
-        }
+        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(Subnet::containing(*address, prefix_len)),
+        RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(Subnet::containing(*address, prefix_len)),
         _ => None,
     })
 }
