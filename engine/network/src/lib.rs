@@ -5,6 +5,7 @@
 
 mod bridge;
 mod conntrack;
+pub mod dns;
 mod error;
 pub mod files;
 mod firewall;
