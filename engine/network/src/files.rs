@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Google's resolvers, which Docker gives to containers when the host has none that they can reach.
-const PUBLIC_RESOLVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
+pub(crate) const PUBLIC_RESOLVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
 /// Where systemd-resolved is found, and where it tells the resolvers behind it (systemd-resolved.service(8)).
 const STUB_RESOLVER: &str = "127.0.0.53";
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
@@ -72,7 +72,7 @@ fn names_only_the_stub(text: &str) -> bool {
 }
 
 /// The address of a `nameserver` line.
-fn resolver(line: &str) -> Option<&str> {
+pub(crate) fn resolver(line: &str) -> Option<&str> {
     let mut words = line.split_ascii_whitespace();
     (words.next()? == "nameserver").then(|| words.next()).flatten()
 }

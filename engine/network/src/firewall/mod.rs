@@ -10,6 +10,7 @@ mod base;
 mod batch;
 mod dump;
 mod expression;
+pub(crate) mod redirect;
 mod userdata;
 
 use crate::netlink::{self, Protocol, Socket};
