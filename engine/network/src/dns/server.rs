@@ -14,7 +14,7 @@ use crate::firewall::redirect;
 use crate::netlink::{self, Protocol as Family, Socket};
 use crate::port::Protocol;
 use crate::{Error, netns};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
@@ -66,7 +66,7 @@ impl Connection {
 }
 
 impl Server {
-    /// Opens the resolver in a container's network namespace. Questions are passed on from the calling thread's.
+    /// Opens the resolver in a container's network namespace, whose loopback interface is up. Questions are passed on from the calling thread's.
     pub fn open(netns: BorrowedFd<'_>, config: DnsConfig) -> Result<Server, Error> {
         let (datagrams, listener) = open_sockets(netns)?;
         let watched = || {
@@ -265,8 +265,6 @@ fn bind(netns: BorrowedFd<'_>, port: u16) -> Result<(UdpSocket, TcpListener), Er
     let open = |kind| -> io::Result<OwnedFd> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None)?;
-        // The container's loopback interface may not be up yet (ip(7)).
-        sockopt::set_ip_freebind(&socket, true)?;
         rustix::net::bind(&socket, &SocketAddrV4::new(RESOLVER, port))?;
         Ok(socket)
     };
