@@ -31,6 +31,7 @@ pub use container::exec::ExecOptions;
 pub use container::logging::{LogDriver, Logging};
 pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;
+pub use container::names_service::monitor;
 pub use container::namespaces::{IpcMode, Namespaces, PidMode};
 pub use container::options::CreateOptions;
 pub use container::remove::RemoveOptions;

@@ -58,7 +58,7 @@ pub fn host_resolv_conf() -> io::Result<String> {
     Ok(etc)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     match fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -77,9 +77,13 @@ pub(crate) fn resolver(line: &str) -> Option<&str> {
     (words.next()? == "nameserver").then(|| words.next()).flatten()
 }
 
-fn is_loopback(address: &str) -> bool {
-    let address = address.split_once('%').map_or(address, |(address, _zone)| address);
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+pub(crate) fn is_loopback(text: &str) -> bool {
+    address(text).is_some_and(|address| address.is_loopback())
+}
+
+/// An address without the interface that may follow it.
+pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    text.split_once('%').map_or(text, |(address, _zone)| address).parse().ok()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod logging;
 pub mod logs;
 pub mod names;
+pub mod names_service;
 pub mod namespaces;
 pub mod options;
 pub mod program;

@@ -3,6 +3,7 @@
 use super::config::{ContainerConfig, NetworkMode};
 use super::create::declared_ports;
 use super::logging::LogDriver;
+use super::names_service;
 use super::namespaces::Joined;
 use super::record::{self, Record};
 use super::resources::Resources;
@@ -272,6 +273,8 @@ impl Engine {
         let further = config.host.resolution.hosts(Some(endpoint.gateway.into()));
         let hosts = porthole_network::hosts_file(&config.hostname, Some(endpoint.address.into()), &further);
         write_in_place(&record.path("hosts"), &hosts)?;
+        // The default bridge knows no names.
+        names_service::write_dns(record.directory(), &config.host.resolution, &[], &[])?;
         Ok(endpoint.warnings)
     }
 
@@ -500,7 +503,7 @@ fn write_program(path: &Path, program: &[u8]) -> Result<()> {
     fs::set_permissions(path, mode).map_err(|source| Error::file(path, source))
 }
 
-fn write_in_place(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_in_place(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o644).open(path);

@@ -9,6 +9,7 @@ mod forward;
 mod framed;
 mod message;
 mod names;
+pub mod resolv_conf;
 mod server;
 mod upstream;
 mod zones;

@@ -1,9 +1,9 @@
 //! The resolvers that are asked for names of the world.
 
 use super::config::DnsConfig;
+use super::resolv_conf;
 use crate::files;
 use rustix::net::{AddressFamily, SocketType, netdevice};
-use std::fs;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 const PORT: u16 = 53;
@@ -15,8 +15,8 @@ pub(super) fn resolvers(config: &DnsConfig) -> Vec<SocketAddr> {
     if !config.servers.is_empty() {
         return config.servers.iter().take(MOST).map(|server| SocketAddr::new(*server, PORT)).collect();
     }
-    // A host without that file has no resolvers, as if it were empty.
-    of_host(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
+    // One that cannot be read names no resolvers, as if it were empty.
+    of_host(&resolv_conf::host().unwrap_or_default())
 }
 
 fn of_host(resolv_conf: &str) -> Vec<SocketAddr> {
