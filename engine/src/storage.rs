@@ -44,6 +44,8 @@ pub struct Pruned {
     pub containers: Vec<String>,
     /// Volumes that went, by name.
     pub volumes: Vec<String>,
+    /// Networks that went, by name.
+    pub networks: Vec<String>,
     /// How many bytes of files went with them.
     pub reclaimed: u64,
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use porthole_capture::{Endpoint, Focus, Netns, Protocol, Session, SessionConfig, TapKind, TapSpec};
 use porthole_network::port::{Protocol as PortProtocol, PublishedPort};
 use porthole_network::{Outside, outside};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What to follow.

@@ -14,6 +14,8 @@ use super::pull::{ImageArgs, PullArgs};
 use super::push::PushArgs;
 use super::save::SaveArgs;
 use super::search::SearchArgs;
+use super::network::NetworkArgs;
+use super::networking::NetworkingArgs;
 use super::volume::VolumeArgs;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -119,6 +121,8 @@ pub enum Command {
     Commit(CommitArgs),
     /// Export the files of a container as a tar archive
     Export(ExportArgs),
+    /// Manage networks
+    Network(NetworkArgs),
     /// Manage volumes
     Volume(VolumeArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
@@ -198,9 +202,8 @@ pub struct ContainerArgs {
     /// Expose a port or a range of ports
     #[arg(long, value_name = "PORT[-PORT][/PROTOCOL]")]
     pub expose: Vec<String>,
-    /// Connect a container to a network
-    #[arg(long = "network", alias = "net", value_name = "bridge|host|none|container:NAME")]
-    pub network: Option<String>,
+    #[command(flatten)]
+    pub networking: NetworkingArgs,
     /// Container host name
     #[arg(short = 'h', long)]
     pub hostname: Option<String>,

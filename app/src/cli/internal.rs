@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// `monitor DIRECTORY`: the process that stays with a container.
 pub fn monitor(arguments: &[OsString]) -> ExitCode {
     match arguments {
-        [directory, ..] => porthole_engine::runtime::monitor::main(Path::new(directory)),
+        [directory, ..] => porthole_engine::monitor(Path::new(directory)),
         [] => fail("monitor: this command is for porthole itself", 125),
     }
 }

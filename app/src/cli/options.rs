@@ -3,17 +3,19 @@
 use super::arguments::ContainerArgs;
 use super::{Failure, files};
 use porthole_engine::runtime::monitor::RestartPolicy;
-use porthole_engine::{CreateOptions, HostConfig, Logging, NetworkMode, UserNamespace, units};
+use porthole_engine::{CreateOptions, HostConfig, Logging, UserNamespace, units};
 
 /// Reads the options of a new container. `attach_stdin` says whether a client will send its
 /// standard input from the start.
 pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<CreateOptions, Failure> {
     let usage = |message: String| Failure::new(message, 125);
     let mounts = arguments.mounts.mounts().map_err(usage)?;
+    let (network, endpoints) = arguments.networking.networks().map_err(usage)?;
     let host = HostConfig {
         binds: mounts.binds,
         volumes: mounts.volumes,
-        network: arguments.network.as_deref().unwrap_or_default().parse::<NetworkMode>().map_err(usage)?,
+        network,
+        endpoints,
         publish: arguments.publish,
         restart: parse_restart(arguments.restart.as_deref().unwrap_or("no")).map_err(usage)?,
         auto_remove: arguments.rm,

@@ -62,16 +62,17 @@ pub fn containers(engine: &Engine, arguments: &PruneArgs) -> Outcome {
     report(&pruned)
 }
 
-/// Removes containers that do not run, then anonymous volumes if asked to, and images that no container was made of.
+/// Removes containers that do not run, networks that none is on, then anonymous volumes if asked to, and images that no container was made of.
 pub fn system(engine: &Engine, arguments: &SystemPruneArgs) -> Outcome {
     let filter = filter(&arguments.common)?;
-    let mut warning = "WARNING! This will remove:\n  - all stopped containers\n".to_owned();
+    let mut warning = "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n".to_owned();
     if arguments.volumes {
         warning.push_str("  - all anonymous volumes not used by at least one container\n");
     }
     warning.push_str(&format!("  - {}\n", unused_images(arguments.all)));
     confirm(&arguments.common, "system", &warning)?;
     let mut pruned = engine.prune_containers(&filter)?;
+    pruned.networks = engine.prune_networks(&filter)?.networks;
     if arguments.volumes {
         let volumes = engine.prune_volumes(false, &filter)?;
         pruned.volumes = volumes.volumes;
@@ -133,6 +134,11 @@ pub(super) fn report(pruned: &Pruned) -> Outcome {
     if !pruned.volumes.is_empty() {
         output::line("Deleted Volumes:")?;
         pruned.volumes.iter().try_for_each(|name| output::line(name))?;
+        output::line("")?;
+    }
+    if !pruned.networks.is_empty() {
+        output::line("Deleted Networks:")?;
+        pruned.networks.iter().try_for_each(|name| output::line(name))?;
         output::line("")?;
     }
     if !pruned.images.is_empty() {

@@ -95,7 +95,7 @@ fn text(column: &str, container: &ContainerSummary, usage: Option<DiskUsage>, no
             let mounts: Vec<String> = container.mounts.iter().map(|(source, _)| cut(source, 15)).collect();
             mounts.join(",")
         }
-        "Networks" => container.network.clone(),
+        "Networks" => container.networks.join(","),
         // LocalVolumes, of which there are none.
         _ => "0".to_owned(),
     }
@@ -105,6 +105,6 @@ fn size(usage: DiskUsage) -> String {
     format!("{} (virtual {})", units::human_size(usage.writable), units::human_size(usage.total))
 }
 
-fn created_at(nanoseconds: i64) -> String {
+pub(super) fn created_at(nanoseconds: i64) -> String {
     Timestamp::from_nanosecond(nanoseconds.into()).map_or_else(|_| "N/A".to_owned(), output::local_time)
 }

@@ -87,7 +87,7 @@ impl Selection {
             && one_of(&self.since, |moment| container.created > *moment)
             && one_of(&self.publish, |ports| published().any(|port| includes(ports, &port)))
             && one_of(&self.expose, |ports| exposed().chain(published()).any(|port| includes(ports, &port)))
-            && self.filters.any("network", |network| *network == container.network)
+            && self.filters.any("network", |network| container.networks.contains(network) || is_on(container, network))
             && self.filters.any("health", |wanted| wanted == container.state.health.map_or("none", HealthStatus::name))
             && self
                 .filters
@@ -145,6 +145,11 @@ fn descendants(engine: &Engine, names: &[String]) -> Result<Vec<String>, Failure
         })
     };
     Ok(chains.iter().filter(|(id, chain)| descends(id, chain)).map(|(id, _)| id.to_string()).collect())
+}
+
+/// Whether a container is on the network with this id.
+fn is_on(container: &ContainerSummary, network: &str) -> bool {
+    container.endpoints.iter().any(|endpoint| endpoint.network_id == network)
 }
 
 #[cfg(test)]

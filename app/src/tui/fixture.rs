@@ -299,13 +299,13 @@ pub fn containers() -> Vec<Container> {
     let port = |host, container| Port { host, container, udp: false };
     vec![
         Container {
-            address: Some(Ipv4Addr::new(172, 17, 0, 2)),
+            address: Some(Ipv4Addr::new(172, 17, 0, 2).into()),
             interface: Some("veth3a2f".into()),
             ports: vec![port(8088, 80), port(8088, 80)],
             ..container("a", "web", "lab", Phase::Running, 200)
         },
         Container {
-            address: Some(Ipv4Addr::new(172, 17, 0, 3)),
+            address: Some(Ipv4Addr::new(172, 17, 0, 3).into()),
             interface: Some("veth99aa".into()),
             ..container("b", "db", "mariadb:11", Phase::Running, 220)
         },

@@ -4,7 +4,7 @@ use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
 use porthole_engine::{Resources, RunningUsage};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// What a container is doing.
@@ -62,7 +62,7 @@ pub struct Container {
     /// Its network mode.
     pub network: String,
     /// Its address on the bridge, while it runs.
-    pub address: Option<Ipv4Addr>,
+    pub address: Option<IpAddr>,
     /// The host's end of its veth pair, while it runs.
     pub interface: Option<String>,
     /// Its published ports, while it runs.

@@ -135,6 +135,12 @@ pub enum Error {
         /// What went wrong.
         source: io::Error,
     },
+    /// The resolver of a container's own.
+    #[error("cannot open the resolver at 127.0.0.11 in the container: {source}")]
+    Resolver {
+        /// Why not.
+        source: io::Error,
+    },
     /// A network namespace.
     #[error("network namespace {}: {source}", path.display())]
     Namespace {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Google's resolvers, which Docker gives to containers when the host has none that they can reach.
-const PUBLIC_RESOLVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
+pub(crate) const PUBLIC_RESOLVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
 /// Where systemd-resolved is found, and where it tells the resolvers behind it (systemd-resolved.service(8)).
 const STUB_RESOLVER: &str = "127.0.0.53";
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
@@ -58,7 +58,7 @@ pub fn host_resolv_conf() -> io::Result<String> {
     Ok(etc)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     match fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -72,14 +72,18 @@ fn names_only_the_stub(text: &str) -> bool {
 }
 
 /// The address of a `nameserver` line.
-fn resolver(line: &str) -> Option<&str> {
+pub(crate) fn resolver(line: &str) -> Option<&str> {
     let mut words = line.split_ascii_whitespace();
     (words.next()? == "nameserver").then(|| words.next()).flatten()
 }
 
-fn is_loopback(address: &str) -> bool {
-    let address = address.split_once('%').map_or(address, |(address, _zone)| address);
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+pub(crate) fn is_loopback(text: &str) -> bool {
+    address(text).is_some_and(|address| address.is_loopback())
+}
+
+/// An address without the interface that may follow it.
+pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    text.split_once('%').map_or(text, |(address, _zone)| address).parse().ok()
 }
 
 #[cfg(test)]

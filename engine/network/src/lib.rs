@@ -7,6 +7,7 @@ mod bridge;
 pub mod config;
 mod connect;
 mod conntrack;
+pub mod dns;
 mod endpoint;
 mod error;
 pub mod files;

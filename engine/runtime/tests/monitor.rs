@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     if let [face, directory] = arguments.as_slice()
         && face == "monitor"
     {
-        return monitor::main(Path::new(directory));
+        return monitor::main(Path::new(directory), monitor::service::none);
     }
     if let [face, socket] = arguments.as_slice()
         && face == "attach"

@@ -116,7 +116,7 @@ impl Record {
 
     /// Writes its places on networks.
     pub fn write_endpoints(&self, endpoints: &[Endpoint]) -> Result<()> {
-        files::write_json(&self.path(ENDPOINTS), endpoints, Durability::Volatile)
+        files::write_json(&self.path(ENDPOINTS), &endpoints, Durability::Volatile)
     }
 
     /// Forgets its places on networks.

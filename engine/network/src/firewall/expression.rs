@@ -1,12 +1,13 @@
 //! The expressions of nftables rules, as nft(8) itself would write them, so that it prints the rules back in its own words.
 
+use crate::port::Protocol;
 use crate::subnet::Subnet;
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::nftables::{
     Bitwise, Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Meta, MetaKey, Operator,
     Payload, Register, Verdict, VerdictAttribute,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// One expression of a rule.
 pub type Expression = ListAttribute<ExpressionAttribute>;
@@ -153,6 +154,21 @@ fn conntrack_bit(key: u32, bits: u32) -> [Expression; 3] {
     const KEY: u16 = 2;
     let load = other("ct", &[(DREG, Register::Reg1.into()), (KEY, key)]);
     [load, masked(&bits.to_ne_bytes()), compare(Operator::NotEqual, &0u32.to_ne_bytes())]
+}
+
+/// `ip daddr ADDRESS`.
+pub fn to_address(address: Ipv4Addr) -> Vec<Expression> {
+    to(Operator::Equal, Subnet::containing(address, 32))
+}
+
+/// `tcp dport PORT` or `udp dport PORT`.
+pub fn to_port(protocol: Protocol, port: u16) -> [Expression; 4] {
+    [
+        meta(MetaKey::L4Proto),
+        compare(Operator::Equal, &[protocol.number()]),
+        payload(TRANSPORT_HEADER, DESTINATION_PORT, 2),
+        compare(Operator::Equal, &port.to_be_bytes()),
+    ]
 }
 
 /// `counter`.

@@ -13,6 +13,7 @@ mod base;
 mod batch;
 mod dump;
 mod expression;
+pub(crate) mod redirect;
 mod userdata;
 
 use crate::netlink::{self, Protocol, Socket};

@@ -112,7 +112,7 @@ impl MonitorClient {
         self.call(Request::Resume).map(drop)
     }
 
-    /// Tells the monitor that the restart policy or the name in its configuration has changed.
+    /// Tells the monitor that the restart policy or the name in its configuration has changed, or what its service goes by.
     pub fn reload(&mut self) -> Result<(), Error> {
         self.call(Request::Reload).map(drop)
     }

@@ -2,7 +2,7 @@
 
 use super::daemon;
 use super::runtime::{Created, Runtime};
-use super::{Donor, MonitorConfig};
+use super::{Donor, MonitorConfig, service};
 use crate::cgroup::Cgroup;
 use crate::process::{self, ProcessId};
 use crate::sandbox::{self, CreateRequest, Stdio};
@@ -44,6 +44,8 @@ pub(super) struct Running {
     pub(super) streams: Streams,
     pub(super) since: Instant,
     pub(super) cgroup: Cgroup,
+    /// What serves it from outside.
+    pub(super) service: service::Optional,
     runtime: Runtime,
     owns_network: bool,
     maps_users: bool,
@@ -87,13 +89,17 @@ impl Prepared {
         KeptNetwork::of(self.process(), self.owns_network, self.maps_users)
     }
 
-    /// Lets the container's program run.
-    pub(super) fn start(mut self) -> Result<Running, Failure> {
+    /// Lets the container's program run, as soon as what serves it is begun.
+    pub(super) fn start(
+        mut self,
+        begin_service: impl FnOnce(ProcessId) -> io::Result<service::Optional>,
+    ) -> Result<Running, Failure> {
         let streams = match (self.created.ready()?, self.streams.take()) {
             (Some(master), _) => Streams::terminal(master, self.open_stdin)?,
             (None, streams) => streams.unwrap_or_default(),
         };
         let process = self.process();
+        let service = begin_service(process)?;
         let Self { created, runtime, owns_network, maps_users, owns_pids, .. } = self;
         let sandbox::Running { pidfd, cgroup, .. } = created.start()?;
         Ok(Running {
@@ -102,6 +108,7 @@ impl Prepared {
             streams,
             since: Instant::now(),
             cgroup,
+            service,
             runtime,
             owns_network,
             maps_users,

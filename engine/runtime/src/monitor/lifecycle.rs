@@ -37,7 +37,8 @@ impl Supervisor {
         if self.restarts.possible() {
             self.network = prepared.keep_network()?;
         }
-        match prepared.start().and_then(|running| self.now_running(running)) {
+        let started = prepared.start(|init| (self.begin_service)(&self.config, init));
+        match started.and_then(|running| self.now_running(running)) {
             Ok(()) => self.peers[launcher].send(Reply::Started),
             Err(failure) => self.fail_launch(launcher, failure),
         }
@@ -48,7 +49,9 @@ impl Supervisor {
     /// is in its way, such as a container whose namespaces it joins and that is being restarted too, may go away.
     pub(super) fn start_again(&mut self) {
         daemon::expose();
-        let started = Prepared::new(&self.config, self.network.as_ref()).and_then(Prepared::start);
+        let begin_service = |init| (self.begin_service)(&self.config, init);
+        let started =
+            Prepared::new(&self.config, self.network.as_ref()).and_then(|prepared| prepared.start(begin_service));
         let Err(failure) = started.and_then(|running| self.now_running(running)) else {
             self.config.events.record("start", &[]);
             return;

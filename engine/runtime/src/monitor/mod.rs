@@ -14,6 +14,7 @@ mod peer;
 mod requests;
 mod restart;
 mod runtime;
+pub mod service;
 mod supervisor;
 mod turn;
 
@@ -121,8 +122,8 @@ impl MonitorConfig {
 }
 
 /// Runs the monitor of the container in `container_dir` until that has ended for good. Standard input must be the
-/// control socket that [`crate::client::launch`] passes.
-pub fn main(container_dir: &Path) -> ExitCode {
+/// control socket that [`crate::client::launch`] passes. `begin` makes what serves the container meanwhile.
+pub fn main(container_dir: &Path, begin: service::Begin) -> ExitCode {
     let control = match daemon::detach() {
         Ok(control) => control,
         Err(error) => {
@@ -130,7 +131,7 @@ pub fn main(container_dir: &Path) -> ExitCode {
             return ExitCode::from(125);
         }
     };
-    let supervisor = match take_over(container_dir, &control) {
+    let supervisor = match take_over(container_dir, &control, begin) {
         Ok(Some(supervisor)) => supervisor,
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
@@ -147,10 +148,10 @@ pub fn main(container_dir: &Path) -> ExitCode {
 
 /// Becomes the container's one monitor. `None` when the launcher was killed before anything was made; what it left is
 /// cleaned up.
-fn take_over(container_dir: &Path, control: &UnixStream) -> io::Result<Option<Supervisor>> {
+fn take_over(container_dir: &Path, control: &UnixStream, begin: service::Begin) -> io::Result<Option<Supervisor>> {
     let config = MonitorConfig::load(container_dir)?;
     match Turn::wait(container_dir, control.as_fd())? {
-        Some(turn) => Supervisor::new(config, turn).map(Some),
+        Some(turn) => Supervisor::new(config, turn, begin).map(Some),
         None => daemon::spawn_detached(&config.cleanup).map(|()| None),
     }
 }

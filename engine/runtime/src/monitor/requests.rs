@@ -1,5 +1,6 @@
 //! What clients ask for.
 
+use super::container::Running;
 use super::peer::Peer;
 use super::supervisor::{Phase, Supervisor};
 use super::{MonitorConfig, RestartPolicy};
@@ -112,7 +113,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes on the restart policy and the name that the configuration has now. A network that was not to outlive a run is
+    /// Takes on the restart policy and the name that the configuration has now, and what else serves the container. A network that was not to outlive a run is
     /// kept from now on.
     fn reload(&mut self) -> io::Result<()> {
         let MonitorConfig { restart: policy, events, .. } = MonitorConfig::load(&self.config.directory)?;
@@ -121,7 +122,19 @@ impl Supervisor {
             self.network = running.keep_network()?;
         }
         self.restarts.change(policy);
-        Ok(())
+        self.reload_service()
+    }
+
+    fn reload_service(&mut self) -> io::Result<()> {
+        match &mut self.phase {
+            Phase::Running(Running { service: Some(service), .. }) => service.reload(),
+            Phase::Running(running) => {
+                running.service = (self.begin_service)(&self.config, running.process)?;
+                Ok(())
+            }
+            // It is begun with the next run.
+            _ => Ok(()),
+        }
     }
 
     fn control(&mut self, request: Request) -> io::Result<()> {

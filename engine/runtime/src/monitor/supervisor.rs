@@ -5,6 +5,7 @@ use super::health::Health;
 use super::listener::Listener;
 use super::peer::Peer;
 use super::restart::Restarts;
+use super::service;
 use super::turn::Turn;
 use super::{MonitorConfig, memory};
 use crate::cgroup::OomWatch;
@@ -33,6 +34,7 @@ const PARTING: Duration = Duration::from_secs(1);
 /// Everything a monitor keeps.
 pub(super) struct Supervisor {
     pub(super) config: MonitorConfig,
+    pub(super) begin_service: service::Begin,
     pub(super) state: State,
     pub(super) phase: Phase,
     pub(super) restarts: Restarts,
@@ -89,11 +91,12 @@ enum Source {
     Stdin,
     HealthCheck,
     Oom,
+    Service,
     Peer(usize),
 }
 
 impl Supervisor {
-    pub(super) fn new(config: MonitorConfig, turn: Turn) -> io::Result<Self> {
+    pub(super) fn new(config: MonitorConfig, turn: Turn, begin_service: service::Begin) -> io::Result<Self> {
         let dropped = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGPIPE];
         let signals = Signals::catch(&[Signal::SIGTERM], &dropped)?;
         let earlier = State::load(&config.directory)?.unwrap_or_default();
@@ -107,6 +110,7 @@ impl Supervisor {
             ..State::default()
         };
         Ok(Self {
+            begin_service,
             state,
             // Until `run` has made the container, there is none.
             phase: Phase::ended(125),
@@ -165,6 +169,8 @@ impl Supervisor {
             sources.extend(checks.map(|fd| (Source::HealthCheck, PollFd::new(fd, PollFlags::POLLIN))));
             sources
                 .extend(self.oom_watch.iter().map(|watch| (Source::Oom, PollFd::new(watch.as_fd(), watch.interest()))));
+            let service = running.service.iter();
+            sources.extend(service.map(|service| (Source::Service, PollFd::new(service.as_fd(), PollFlags::POLLIN))));
         }
         for (index, peer) in self.peers.iter().enumerate() {
             if let Some(flags) = peer.interest(hold_input && peer.has_stdin()) {
@@ -187,7 +193,8 @@ impl Supervisor {
             _ => None,
         };
         let by_container = self.kill_at.into_iter().chain(self.settle_at).chain(self.oom_look_at);
-        let next = by_phase.into_iter().chain(by_container).chain(self.health_check_due()).min();
+        let next =
+            by_phase.into_iter().chain(by_container).chain(self.health_check_due()).chain(self.service_due()).min();
         match next {
             // Rounded up, or the last millisecond would be spent spinning.
             Some(at) => {
@@ -210,6 +217,7 @@ impl Supervisor {
             Source::Stdin => self.with_streams(|streams| streams.push_input()),
             Source::HealthCheck => self.hear_health_check(),
             Source::Oom => self.hear_oom(),
+            Source::Service => self.serve_container(),
             Source::Peer(index) => {
                 if flags.contains(PollFlags::POLLOUT) {
                     self.peers[index].flush();
@@ -255,9 +263,25 @@ impl Supervisor {
             self.look_for_oom_kills();
         }
         self.act_on_health(now);
+        if self.service_due().is_some_and(|due| due <= now) {
+            self.serve_container();
+        }
         match self.phase {
             Phase::Waiting(at) if at <= now => self.start_again(),
             _ => {}
+        }
+    }
+
+    fn service_due(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Running(running) => running.service.as_ref().and_then(|service| service.due()),
+            _ => None,
+        }
+    }
+
+    fn serve_container(&mut self) {
+        if let Phase::Running(Running { service: Some(service), .. }) = &mut self.phase {
+            service.serve();
         }
     }
 

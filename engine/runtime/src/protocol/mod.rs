@@ -72,7 +72,7 @@ pub enum Request<'a> {
     Status,
     /// The client that attached with `cleanup` has cleaned up.
     CleanedUp,
-    /// Read the restart policy and the name in `monitor.json` again; answered by `Done`.
+    /// Read the restart policy and the name in `monitor.json` again, and what the container's service goes by; answered by `Done`.
     Reload,
 }
 
