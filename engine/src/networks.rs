@@ -145,7 +145,8 @@ impl Engine {
     pub fn networks(&self) -> Result<Vec<NetworkSummary>> {
         let networks = self.network().networks()?;
         let containers = self.containers(true)?;
-        let mut summaries: Vec<NetworkSummary> = networks.into_iter().map(|config| summary(config, &containers)).collect();
+        let mut summaries: Vec<NetworkSummary> =
+            networks.into_iter().map(|config| summary(config, &containers)).collect();
         summaries.sort_by(|one, other| one.config.name.cmp(&other.config.name));
         Ok(summaries)
     }
@@ -160,11 +161,15 @@ impl Engine {
     pub fn remove_network(&self, name: &str) -> Result<()> {
         let network = self.network().find(name)?;
         if network.is_predefined() {
-            return Err(Error::InvalidOption(format!("{} is a pre-defined network and cannot be removed", network.name)));
+            return Err(Error::InvalidOption(format!(
+                "{} is a pre-defined network and cannot be removed",
+                network.name
+            )));
         }
         let on_it = summary(network.clone(), &self.containers(false)?).containers;
         if !on_it.is_empty() {
-            let names: Vec<String> = on_it.iter().map(|one| format!("name:\"{}\" id:\"{}\"", one.name, &one.id[..12])).collect();
+            let names: Vec<String> =
+                on_it.iter().map(|one| format!("name:\"{}\" id:\"{}\"", one.name, &one.id[..12])).collect();
             return Err(Error::InvalidOption(format!(
                 "error while removing network: network {} has active endpoints ({})",
                 network.name,
@@ -205,7 +210,9 @@ impl Engine {
             let record = Record::new(self.paths(), &id);
             let Ok(Some((config, live))) = record.read() else { continue };
             if config.network().is_connected() {
-                endpoints.extend(record.endpoints(&live)?.into_iter().map(|endpoint| (id.clone(), config.name.clone(), endpoint)));
+                endpoints.extend(
+                    record.endpoints(&live)?.into_iter().map(|endpoint| (id.clone(), config.name.clone(), endpoint)),
+                );
             }
         }
         Ok(self.network().reassert(&endpoints)?)
@@ -231,7 +238,9 @@ fn summary(config: NetworkConfig, containers: &[crate::ContainerSummary]) -> Net
         Some(Connected { id: container.id.clone(), name: container.name.clone(), endpoint: endpoint.clone() })
     });
     let connected = connected.collect();
-    let uses = |container: &&crate::ContainerSummary| container.networks.iter().any(|name| *name == config.name || config.id == *name);
+    let uses = |container: &&crate::ContainerSummary| {
+        container.networks.iter().any(|name| *name == config.name || config.id == *name)
+    };
     let used_by = containers.iter().filter(uses).map(|container| container.name.clone()).collect();
     NetworkSummary { config, containers: connected, used_by }
 }
@@ -324,7 +333,9 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        for (name, good) in [("a", true), ("a.b-c_d", true), ("", false), ("-a", false), ("a/b", false), ("host", false)] {
+        for (name, good) in
+            [("a", true), ("a.b-c_d", true), ("", false), ("-a", false), ("a/b", false), ("host", false)]
+        {
             let network = NewNetwork { name: name.into(), ..NewNetwork::default() };
             assert_eq!(network.check().is_ok(), good, "{name}");
         }

@@ -172,10 +172,13 @@ impl Host {
         self.path("containers").join(id)
     }
 
-    /// The address of a container on its bridge.
+    /// The address of a container on its first network.
     #[track_caller]
     pub fn address(&self, name: &str) -> String {
-        self.inspect(name)["NetworkSettings"]["IPAddress"].as_str().expect("a text").to_owned()
+        let networks = &self.inspect(name)["NetworkSettings"]["Networks"];
+        let mut addresses =
+            networks.as_object().expect("a map").values().filter_map(|network| network["IPAddress"].as_str());
+        addresses.next().expect("a network").to_owned()
     }
 
     /// The network namespace of a running container.

@@ -231,8 +231,15 @@ fn the_rules_read_like_the_tutorials() {
     web(&host, "-p 8088:80");
     let rules = host.tool("nft list ruleset");
     let dnat = format!("dnat to {}:80", host.address("web"));
-    for text in ["chain DOCKER", "tcp dport 8088", &dnat, "masquerade", "chain PREROUTING", "chain FORWARD", "counter"]
-    {
+    for text in [
+        "chain DOCKER",
+        "tcp . 8088 : goto tcp-8088",
+        &dnat,
+        "masquerade",
+        "chain PREROUTING",
+        "chain FORWARD",
+        "counter",
+    ] {
         assert!(rules.contains(text), "{text} in {rules}");
     }
 }

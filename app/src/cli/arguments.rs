@@ -10,12 +10,13 @@ use super::limits::{FixedLimitArgs, LimitArgs};
 use super::login::{LoginArgs, LogoutArgs};
 use super::manifest::ManifestArgs;
 use super::mounts::MountArgs;
+use super::network::NetworkArgs;
+use super::networking::NetworkingArgs;
+use super::port::PortArgs;
 use super::pull::{ImageArgs, PullArgs};
 use super::push::PushArgs;
 use super::save::SaveArgs;
 use super::search::SearchArgs;
-use super::network::NetworkArgs;
-use super::networking::NetworkingArgs;
 use super::volume::VolumeArgs;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// Update configuration of one or more containers
     Update(UpdateArgs),
+    /// List port mappings of a container
+    Port(PortArgs),
     /// Display the running processes of a container
     Top(TopArgs),
     /// Start the containers that their restart policies want, after boot

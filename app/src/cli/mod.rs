@@ -32,6 +32,7 @@ mod network;
 mod networking;
 mod options;
 mod output;
+mod port;
 mod progress;
 mod prune;
 mod ps;
@@ -183,6 +184,7 @@ fn execute(command: Command) -> Outcome {
         Command::Stats(options) => stats::stats(&engine, &options),
         Command::Update(options) => update::update(&engine, options),
         Command::Resume => containers::resume(&engine),
+        Command::Port(options) => port::port(&engine, &options),
         Command::Top(options) => top::top(&engine, &options),
         Command::Inspect(options) => inspect::inspect(&engine, &options),
         Command::Images(options) => image_list::list(&engine, &options),
@@ -311,6 +313,7 @@ mod tests {
                 "image",
                 "system",
                 "forensics",
+                "network",
                 "lab",
                 "trace",
                 "version",

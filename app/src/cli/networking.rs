@@ -64,11 +64,16 @@ impl NetworkingArgs {
         if !mode.is_connected() {
             return match asks == plain && named.len() < 2 && named.iter().all(is_plain) {
                 true => Ok((mode, Vec::new())),
-                false => Err(format!("conflicting options: addresses, names and further networks do not go with the network mode {mode}")),
+                false => Err(format!(
+                    "conflicting options: addresses, names and further networks do not go with the network mode {mode}"
+                )),
             };
         }
         if let Some(other) = named.iter().skip(1).find(|other| !is_network(&other.network)) {
-            return Err(format!("conflicting options: cannot attach both user-defined and non-user-defined network-modes: {}", other.network));
+            return Err(format!(
+                "conflicting options: cannot attach both user-defined and non-user-defined network-modes: {}",
+                other.network
+            ));
         }
         let mut endpoints = if named.is_empty() { vec![plain] } else { named };
         for endpoint in &mut endpoints {
@@ -100,10 +105,16 @@ fn is_network(name: &str) -> bool {
 fn check(endpoint: &EndpointConfig) -> Result<(), String> {
     let is_default = endpoint.network == "bridge";
     if is_default && !endpoint.addresses.is_empty() {
-        return Err("invalid config for network bridge: user specified IP address is supported on user defined networks only".into());
+        return Err(
+            "invalid config for network bridge: user specified IP address is supported on user defined networks only"
+                .into(),
+        );
     }
     if is_default && !endpoint.aliases.is_empty() {
-        return Err("invalid config for network bridge: network-scoped aliases are only supported for user-defined networks".into());
+        return Err(
+            "invalid config for network bridge: network-scoped aliases are only supported for user-defined networks"
+                .into(),
+        );
     }
     let of = |ipv6: bool| endpoint.addresses.iter().filter(|address| address.is_ipv6() == ipv6).count();
     if of(false) > 1 || of(true) > 1 {
@@ -119,7 +130,8 @@ fn parse(word: &str) -> Result<EndpointConfig, String> {
     }
     let mut endpoint = EndpointConfig::default();
     for field in word.split(',') {
-        let (key, value) = field.split_once('=').ok_or_else(|| format!("invalid network option \"{field}\": want KEY=VALUE"))?;
+        let (key, value) =
+            field.split_once('=').ok_or_else(|| format!("invalid network option \"{field}\": want KEY=VALUE"))?;
         let address = || value.parse::<IpAddr>().map_err(|_| format!("invalid IP address: {value}"));
         match key.trim().to_ascii_lowercase().as_str() {
             "name" => value.clone_into(&mut endpoint.network),
@@ -127,7 +139,9 @@ fn parse(word: &str) -> Result<EndpointConfig, String> {
             "link" => endpoint.links.push(value.to_owned()),
             "ip" | "ip6" => endpoint.addresses.push(address()?),
             "mac-address" => endpoint.mac = Some(parse_mac(value)?),
-            _ => return Err(format!("invalid network option \"{key}\": want name, ip, ip6, alias, link or mac-address")),
+            _ => {
+                return Err(format!("invalid network option \"{key}\": want name, ip, ip6, alias, link or mac-address"));
+            }
         }
     }
     match endpoint.network.is_empty() {
@@ -144,7 +158,11 @@ fn parse_mac(text: &str) -> Result<[u8; 6], String> {
         .collect::<Result<_, _>>()?;
     let mac: [u8; 6] = bytes.try_into().map_err(|_| invalid())?;
     // An address of a group is nobody's (IEEE 802).
-    if mac[0] & 1 == 1 || mac == [0; 6] { Err(format!("invalid MAC address \"{text}\": it is no address of one interface")) } else { Ok(mac) }
+    if mac[0] & 1 == 1 || mac == [0; 6] {
+        Err(format!("invalid MAC address \"{text}\": it is no address of one interface"))
+    } else {
+        Ok(mac)
+    }
 }
 
 #[cfg(test)]
@@ -167,9 +185,15 @@ mod tests {
     fn one_network_or_several() {
         assert_eq!(networks("").unwrap(), (NetworkMode::Bridge, vec![]));
         assert_eq!(networks("--net web").unwrap(), (NetworkMode::Network("web".into()), vec![]));
-        let (mode, endpoints) = networks("--network web --ip 10.0.0.5 --network-alias w --network name=db,alias=d,mac-address=02:00:00:00:00:09").unwrap();
+        let (mode, endpoints) = networks(
+            "--network web --ip 10.0.0.5 --network-alias w --network name=db,alias=d,mac-address=02:00:00:00:00:09",
+        )
+        .unwrap();
         assert_eq!((mode.to_string().as_str(), endpoints.len()), ("web", 2));
-        assert_eq!((endpoints[0].addresses[0].to_string().as_str(), endpoints[0].aliases[0].as_str()), ("10.0.0.5", "w"));
+        assert_eq!(
+            (endpoints[0].addresses[0].to_string().as_str(), endpoints[0].aliases[0].as_str()),
+            ("10.0.0.5", "w")
+        );
         assert_eq!((endpoints[1].network.as_str(), endpoints[1].mac), ("db", Some([2, 0, 0, 0, 0, 9])));
         let (_, endpoints) = networks("--mac-address 02:00:00:00:00:01").unwrap();
         assert_eq!((endpoints[0].network.as_str(), endpoints[0].mac), ("bridge", Some([2, 0, 0, 0, 0, 1])));

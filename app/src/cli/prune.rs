@@ -65,7 +65,9 @@ pub fn containers(engine: &Engine, arguments: &PruneArgs) -> Outcome {
 /// Removes containers that do not run, networks that none is on, then anonymous volumes if asked to, and images that no container was made of.
 pub fn system(engine: &Engine, arguments: &SystemPruneArgs) -> Outcome {
     let filter = filter(&arguments.common)?;
-    let mut warning = "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n".to_owned();
+    let mut warning =
+        "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n"
+            .to_owned();
     if arguments.volumes {
         warning.push_str("  - all anonymous volumes not used by at least one container\n");
     }

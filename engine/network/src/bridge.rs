@@ -95,7 +95,11 @@ impl Maker<'_> {
             if let Some(foreign) = holder.filter(|link| link.alias != mark) {
                 // The administrator may have made the default network's bridge by hand.
                 network.adopted = network.is_predefined() && is_bridge(socket, foreign.index)?;
-                return if network.adopted { Ok(foreign.clone()) } else { Err(Error::ForeignBridge(foreign.name.clone())) };
+                return if network.adopted {
+                    Ok(foreign.clone())
+                } else {
+                    Err(Error::ForeignBridge(foreign.name.clone()))
+                };
             }
             network.adopted = false;
             let Some(ours) = links.iter().find(|link| link.alias == mark) else {
@@ -159,7 +163,8 @@ impl Maker<'_> {
             network.pools.insert(0, Pool::whole(subnet));
         }
         if network.ipv6 && of(network, true).is_none() {
-            let subnet = subnet::first_free(subnet::unique_local_candidates(self.mark), &used).ok_or(Error::NoSubnet)?;
+            let subnet =
+                subnet::first_free(subnet::unique_local_candidates(self.mark), &used).ok_or(Error::NoSubnet)?;
             network.pools.push(Pool::whole(subnet));
         }
         Ok(())
@@ -202,7 +207,10 @@ fn adopt(network: &mut NetworkConfig, link: &Link) -> Result<(), Error> {
     }
     network.ipv6 = network.pools.iter().any(|pool| pool.subnet.is_ipv6());
     match network.pools.is_empty() {
-        true => Err(Error::InvalidNetwork(format!("bridge {} has no address: give it one, such as ip addr add 192.168.5.1/24 dev {0}", link.name))),
+        true => Err(Error::InvalidNetwork(format!(
+            "bridge {} has no address: give it one, such as ip addr add 192.168.5.1/24 dev {0}",
+            link.name
+        ))),
         false => Ok(()),
     }
 }

@@ -34,7 +34,9 @@ impl Network {
             Driver::Macvlan | Driver::Ipvlan => String::new(),
             Driver::Host | Driver::None => {
                 let name = &request.network.name;
-                return Err(Error::InvalidNetwork(format!("containers are not connected to network {name}: it is a mode of its own")));
+                return Err(Error::InvalidNetwork(format!(
+                    "containers are not connected to network {name}: it is a mode of its own"
+                )));
             }
         };
         let (network, bridge) = self.ready(&mut socket, request.network)?;
@@ -42,7 +44,9 @@ impl Network {
         let leases = self.lease(&request, &host_interface)?;
         self.attach(&mut socket, bridge, &leases, &request, &host_interface).inspect_err(|_| {
             // The first error counts; what cannot be undone now, `reconcile` undoes.
-            let _ = self.unpublish(|publication| publication.container == request.container && is_of(&leases, publication.target.ip()));
+            let _ = self.unpublish(|publication| {
+                publication.container == request.container && is_of(&leases, publication.target.ip())
+            });
             let _ = self.release(&mut socket, &network, &leases, true);
         })
     }
@@ -61,7 +65,8 @@ impl Network {
     fn lease(&self, request: &EndpointRequest<'_>, interface: &str) -> Result<Vec<Lease>, Error> {
         let network = request.network;
         let holder = self.store().leases(network);
-        let foreign = request.addresses.iter().find(|address| !network.pools.iter().any(|p| p.subnet.contains(**address)));
+        let foreign =
+            request.addresses.iter().find(|address| !network.pools.iter().any(|p| p.subnet.contains(**address)));
         if let Some(address) = foreign {
             let subnets = network.subnets().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(Error::ForeignAddress { network: network.name.clone(), address: *address, subnets });
@@ -112,7 +117,8 @@ impl Network {
                 let mut firewall = self.firewall()?;
                 let subnets = network.subnets();
                 let specs = self.bound(network, request.ports);
-                let wanted = Wanted { container: request.container, name: request.name, addresses: &all, ports: &specs };
+                let wanted =
+                    Wanted { container: request.container, name: request.name, addresses: &all, ports: &specs };
                 let ports = firewall.publish(&firewall_bridge(network, &subnets), wanted)?;
                 conntrack::forget_before(&ports)?;
                 (ports, firewall.let_pass(name)?)
@@ -173,15 +179,23 @@ fn mac(addresses: &[Address], request: &EndpointRequest<'_>) -> Option<Mac> {
     request.mac.or(own)
 }
 
-fn set_up(inside: &mut Socket, index: u32, addresses: &[Address], request: &EndpointRequest<'_>) -> netlink::Result<()> {
+fn set_up(
+    inside: &mut Socket,
+    index: u32,
+    addresses: &[Address],
+    request: &EndpointRequest<'_>,
+) -> netlink::Result<()> {
     let own: Vec<(IpAddr, u8)> = addresses.iter().map(|address| (address.address, address.prefix_len)).collect();
     let gateways = addresses.iter().filter_map(|address| address.gateway).filter(|_| request.default_route);
     // Where the host routes, as it does for an ipvlan of layer 3, there is nobody to be asked on the link.
-    let routed = matches!(request.network.driver, Driver::Ipvlan)
-        && request.network.ipvlan_mode().0 != stacked::IpvlanMode::L2;
+    let routed =
+        matches!(request.network.driver, Driver::Ipvlan) && request.network.ipvlan_mode().0 != stacked::IpvlanMode::L2;
     let (gateways, routes): (Vec<IpAddr>, Vec<Route>) = match routed {
         false => (gateways.collect(), Vec::new()),
-        true => (Vec::new(), own.iter().filter(|_| request.default_route).map(|(like, _)| Route::default_on(*like, index)).collect()),
+        true => (
+            Vec::new(),
+            own.iter().filter(|_| request.default_route).map(|(like, _)| Route::default_on(*like, index)).collect(),
+        ),
     };
     link::configure(inside, &Setup { index, addresses: &own, gateways: &gateways, routes: &routes })
 }

@@ -57,8 +57,11 @@ pub(crate) fn forget_before(ports: &[PublishedPort]) -> std::result::Result<(), 
     let udp: Vec<_> = ports.iter().filter(|port| port.protocol == Protocol::Udp).collect();
     let stale = |c: &Connection| {
         let to = c.original.destination;
-        let hit =
-            |p: &&PublishedPort| p.host_port == to.port() && p.host_ip.is_ipv4() == to.is_ipv4() && (p.host_ip.is_unspecified() || p.host_ip == to.ip());
+        let hit = |p: &&PublishedPort| {
+            p.host_port == to.port()
+                && p.host_ip.is_ipv4() == to.is_ipv4()
+                && (p.host_ip.is_unspecified() || p.host_ip == to.ip())
+        };
         c.untranslated() && udp.iter().any(hit)
     };
     if udp.is_empty() { Ok(()) } else { forget(stale).map_err(failed) }

@@ -93,8 +93,7 @@ mod tests {
 
     #[test]
     fn hosts() {
-        let text =
-            hosts_file("web", &["172.17.0.2".parse().unwrap()], &[("db".into(), "10.0.0.1".parse().unwrap())]);
+        let text = hosts_file("web", &["172.17.0.2".parse().unwrap()], &[("db".into(), "10.0.0.1".parse().unwrap())]);
         assert!(text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"));
         assert!(text.ends_with("ff02::2\tip6-allrouters\n10.0.0.1\tdb\n172.17.0.2\tweb\n"));
         assert!(!hosts_file("web", &[], &[]).contains("web"));

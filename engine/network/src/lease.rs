@@ -157,8 +157,10 @@ fn free(pool: &Pool, taken: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
     let mut next_taken = taken.into_iter().peekable();
     let (subnet, whole) = (pool.subnet, range == pool.subnet);
     // A part of a subnet may be given away from its first address to its last.
-    let hosts = if whole { 1..=range.hosts() } else { 0..=range.hosts().saturating_add(if range.is_ipv6() { 0 } else { 1 }) };
-    let is_host = move |address: &IpAddr| *address != subnet.network() && (subnet.is_ipv6() || *address != subnet.broadcast());
+    let hosts =
+        if whole { 1..=range.hosts() } else { 0..=range.hosts().saturating_add(if range.is_ipv6() { 0 } else { 1 }) };
+    let is_host =
+        move |address: &IpAddr| *address != subnet.network() && (subnet.is_ipv6() || *address != subnet.broadcast());
     hosts.map(move |n| range.host(n)).filter(is_host).filter(move |address| {
         while next_taken.next_if(|t| t < address).is_some() {}
         next_taken.next_if_eq(address).is_none()
@@ -168,8 +170,8 @@ fn free(pool: &Pool, taken: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use crate::subnet::Subnet;
+    use proptest::prelude::*;
     use std::collections::HashSet;
     use std::net::Ipv4Addr;
 
@@ -213,8 +215,7 @@ mod tests {
                 let (leases, held) = (&leases, &held);
                 scope.spawn(move || {
                     for round in 0..20 {
-                        let lease =
-                            leases.take(&pool(24), None, &format!("{thread}-{round}"), "v").unwrap();
+                        let lease = leases.take(&pool(24), None, &format!("{thread}-{round}"), "v").unwrap();
                         assert!(held.lock().unwrap().insert(lease.address), "{} leased twice", lease.address);
                         held.lock().unwrap().remove(&lease.address);
                         leases.free(&lease).unwrap();
@@ -236,7 +237,7 @@ mod tests {
         let me = std::process::id().to_string();
         while let Ok(lease) = leases.take(&pool(22), None, &me, "veth0") {
             assert_eq!(leases.all().unwrap().iter().filter(|l| l.address == lease.address).count(), 1);
-            if last(lease.address) % 3 == 0 {
+            if last(lease.address).is_multiple_of(3) {
                 leases.free(&lease).unwrap();
             }
         }

@@ -28,10 +28,10 @@ pub mod sysctl;
 pub mod topology;
 
 pub use config::{Driver, NetworkConfig, Pool};
+pub use endpoint::{Address, Endpoint, EndpointRequest};
 pub use error::Error;
 pub use files::{host_resolv_conf, hosts_file, resolv_conf};
 pub use link::{Mac, mac_of};
-pub use endpoint::{Address, Endpoint, EndpointRequest};
 pub use network::Network;
 pub use outside::Outside;
 pub use port::{PortSpec, PublishedPort};

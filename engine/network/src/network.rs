@@ -86,7 +86,11 @@ impl Network {
         if network.driver == Driver::Bridge {
             self.make_locked(&mut socket, &mut network)
         } else {
-            self.maker(&Settings::read()?, &others_subnets(&others, &network)).choose_subnets(&mut socket, &mut network, None)?;
+            self.maker(&Settings::read()?, &others_subnets(&others, &network)).choose_subnets(
+                &mut socket,
+                &mut network,
+                None,
+            )?;
             self.parent_of(&mut socket, &network)?;
             self.store.write(&network)
         }
@@ -100,11 +104,15 @@ impl Network {
     fn check(&self, network: &NetworkConfig, others: &[NetworkConfig]) -> Result<(), Error> {
         if network.driver != Driver::Bridge && network.parent().is_none() {
             let driver = network.driver;
-            return Err(Error::InvalidNetwork(format!("a {driver} network stands on an interface of this host: say which, with -o parent=INTERFACE")));
+            return Err(Error::InvalidNetwork(format!(
+                "a {driver} network stands on an interface of this host: say which, with -o parent=INTERFACE"
+            )));
         }
         let clash = |pool: &Pool| {
             let mut others = others.iter().flat_map(|other| other.pools.iter().map(move |p| (other, p.subnet)));
-            others.find(|(_, subnet)| subnet.overlaps(&pool.subnet)).map(|(other, with)| (pool.subnet, format!("{with} of network {}", other.name)))
+            others
+                .find(|(_, subnet)| subnet.overlaps(&pool.subnet))
+                .map(|(other, with)| (pool.subnet, format!("{with} of network {}", other.name)))
         };
         if let Some((subnet, with)) = network.pools.iter().find_map(clash) {
             return Err(Error::Overlap { subnet: subnet.to_string(), with });
@@ -113,13 +121,20 @@ impl Network {
             return Ok(());
         }
         // A bridge would take the packets of an interface that has an address of this subnet.
-        let interfaces = crate::topology::links().map_err(|source| Error::Link { what: "list addresses".into(), source })?;
+        let interfaces =
+            crate::topology::links().map_err(|source| Error::Link { what: "list addresses".into(), source })?;
         let connected = interfaces.iter().flat_map(|interface| {
-            interface.addresses.iter().map(move |(address, prefix_len)| (Subnet::containing(*address, *prefix_len), &interface.name))
+            interface
+                .addresses
+                .iter()
+                .map(move |(address, prefix_len)| (Subnet::containing(*address, *prefix_len), &interface.name))
         });
         for (subnet, interface) in connected {
             if let Some(pool) = network.pools.iter().find(|pool| pool.subnet.overlaps(&subnet)) {
-                return Err(Error::Overlap { subnet: pool.subnet.to_string(), with: format!("{subnet} of interface {interface}") });
+                return Err(Error::Overlap {
+                    subnet: pool.subnet.to_string(),
+                    with: format!("{subnet} of interface {interface}"),
+                });
             }
         }
         Ok(())
@@ -190,16 +205,30 @@ impl Network {
     pub fn detach(&self, container: &str, endpoint: &Endpoint, netns: BorrowedFd<'_>) -> Result<(), Error> {
         let network = self.store.find(&endpoint.network_id)?;
         let is_of = |publication: &Publication| {
-            publication.container == container && endpoint.addresses.iter().any(|a| a.address == publication.target.ip())
+            publication.container == container
+                && endpoint.addresses.iter().any(|a| a.address == publication.target.ip())
         };
         self.unpublish(is_of)?;
         if endpoint.host_interface.is_empty() {
-            let failed = |source| Error::Link { what: format!("remove {} from the container", endpoint.interface), source };
+            let failed =
+                |source| Error::Link { what: format!("remove {} from the container", endpoint.interface), source };
             let mut inside = Socket::open_in(netns, Protocol::Route).map_err(failed)?;
             remove_link(&mut inside, &endpoint.interface).map_err(failed)?;
         }
         let leases = self.store.leases(&network).of(container).map_err(|e| self.lease_error(&network, e))?;
         self.release(&mut route_socket()?, &network, &leases, true)
+    }
+
+    /// Whether the rules of all bridges are there.
+    pub fn is_intact(&self) -> Result<bool, Error> {
+        for network in self.store.all()? {
+            let subnets = network.subnets();
+            let has_rules = network.driver == Driver::Bridge && network.bridge.is_some();
+            if has_rules && !self.firewall()?.stands(&firewall_bridge(&network, &subnets))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes again what somebody has removed of the rules for these endpoints, each with the id and the name of its container.
@@ -255,7 +284,11 @@ impl Network {
         Ok(())
     }
 
-    pub(crate) fn make_bridge(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<(NetworkConfig, u32), Error> {
+    pub(crate) fn make_bridge(
+        &self,
+        socket: &mut Socket,
+        network: &NetworkConfig,
+    ) -> Result<(NetworkConfig, u32), Error> {
         let _lock = self.lock()?;
         // Another process may have made it, or removed the network, while we waited.
         let mut network = self.store.find(if network.is_predefined() { &network.name } else { &network.id })?;
@@ -265,7 +298,10 @@ impl Network {
         self.make_locked(socket, &mut network)?;
         match bridge::find(socket, &self.mark, &network)? {
             Some(index) => Ok((network, index)),
-            None => Err(Error::InvalidNetwork(format!("somebody removed the bridge of network {} as soon as it was made", network.name))),
+            None => Err(Error::InvalidNetwork(format!(
+                "somebody removed the bridge of network {} as soon as it was made",
+                network.name
+            ))),
         }
     }
 

@@ -72,18 +72,27 @@ impl Settings {
     }
 
     fn parse(text: &str) -> Result<Settings, String> {
-        let settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
+        let settings: Settings = toml::from_str(text).map_err(|error| {
+            let line = text[..error.span().map_or(0, |span| span.start)].matches('\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        })?;
         if let Some(address) = &settings.bridge.address {
-            interface_address(address)
-                .ok_or_else(|| format!("address = \"{address}\": want an address of a host with its prefix length, such as 192.168.5.1/24"))?;
+            interface_address(address).ok_or_else(|| {
+                format!(
+                    "address = \"{address}\": want an address of a host with its prefix length, such as 192.168.5.1/24"
+                )
+            })?;
         }
         let (range, subnet) = (settings.bridge.range, settings.bridge.address());
         if range.is_some_and(|range| subnet.is_none_or(|(_, subnet)| !subnet.contains(range.network()))) {
             return Err("range: want a part of the subnet of address".into());
         }
-        let too_small = |pool: &&PoolSettings| pool.size < pool.base.prefix_len() || pool.size > 30 || pool.base.is_ipv6();
+        let too_small =
+            |pool: &&PoolSettings| pool.size < pool.base.prefix_len() || pool.size > 30 || pool.base.is_ipv6();
         match settings.pools.iter().find(too_small) {
-            Some(pool) => Err(format!("pool {}: want an IPv4 network, and a size from its own prefix length to 30", pool.base)),
+            Some(pool) => {
+                Err(format!("pool {}: want an IPv4 network, and a size from its own prefix length to 30", pool.base))
+            }
             None => Ok(settings),
         }
     }

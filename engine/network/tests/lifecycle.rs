@@ -33,9 +33,7 @@ fn the_bridge_is_made_once_and_as_docker_does() {
         assert!(inside.contains("172.17.0.2/16 brd 172.17.255.255"), "{inside}");
         let rules = run("nft -a list ruleset");
         assert!(
-            rules.contains(
-                r#"counter packets 0 bytes 0 dnat to 172.17.0.2:80 comment "web 8088→80" # handle"#
-            ),
+            rules.contains(r#"counter packets 0 bytes 0 dnat to 172.17.0.2:80 comment "web 8088→80" # handle"#),
             "{rules}"
         );
         assert!(rules.contains("elements = { tcp . 8088 : goto tcp-8088 }"), "{rules}");

@@ -36,11 +36,7 @@ fn matrix(host: &Host) {
             Some(gateway.to_string()),
             "{protocol} from the host to the bridge's address"
         );
-        assert_eq!(
-            ask(protocol, web.address(), 80),
-            Some(gateway.to_string()),
-            "{protocol} from the host, directly"
-        );
+        assert_eq!(ask(protocol, web.address(), 80), Some(gateway.to_string()), "{protocol} from the host, directly");
         let direct = other.netns.enter(|| ask(protocol, web.address(), 80));
         assert_eq!(direct, Some(other.address().to_string()), "{protocol} from a neighbour, directly");
         for through in [HOST, gateway] {
@@ -62,11 +58,7 @@ fn matrix(host: &Host) {
     // Not even with a route to the bridge's subnet.
     host.outside.enter(|| run("ip route add 172.16.0.0/12 via 10.99.0.1"));
     for protocol in BOTH {
-        assert_eq!(
-            host.outside.enter(|| ask(protocol, web.address(), 80)),
-            None,
-            "{protocol} directly from outside"
-        );
+        assert_eq!(host.outside.enter(|| ask(protocol, web.address(), 80)), None, "{protocol} directly from outside");
     }
     for container in [web, other] {
         network.disconnect(&container.id).unwrap();
@@ -115,11 +107,7 @@ fn published_on_localhost_is_for_this_host_alone() {
                 None,
                 "{protocol} from outside, as 127.0.0.1"
             );
-            assert_eq!(
-                other.netns.enter(|| ask(protocol, web.gateway(), 8088)),
-                None,
-                "{protocol} from a neighbour"
-            );
+            assert_eq!(other.netns.enter(|| ask(protocol, web.gateway(), 8088)), None, "{protocol} from a neighbour");
             assert!(ask(protocol, Ipv4Addr::LOCALHOST, 9000).is_some());
             assert_eq!(attack_loopback(&other, protocol, 8088), None, "{protocol} from a neighbour, as 127.0.0.1");
             assert_eq!(attack_loopback(&other, protocol, 9000), None, "{protocol} to the host's loopback");
@@ -137,10 +125,7 @@ fn attack_loopback(container: &Container, protocol: Protocol, port: u16) -> Opti
     container.netns.enter(|| {
         std::fs::write("/proc/sys/net/ipv4/conf/all/route_localnet", "1").unwrap();
         let gateway = container.gateway();
-        run(&format!(
-            "ip route replace 127.0.0.1/32 via {gateway} dev eth0 src {} table 7",
-            container.address()
-        ));
+        run(&format!("ip route replace 127.0.0.1/32 via {gateway} dev eth0 src {} table 7", container.address()));
         if !run("ip rule").contains("lookup 7") {
             run("ip rule add pref 10 table local");
             run("ip rule add to 127.0.0.1 table 7 pref 0");

@@ -21,6 +21,10 @@ impl Engine {
         netns: BorrowedFd<'_>,
         ports: &[PortSpec],
     ) -> Result<Vec<String>> {
+        // What somebody has flushed, other containers miss too; after this one has come, nobody could tell.
+        if !self.network().is_intact()? {
+            self.reassert_firewall()?;
+        }
         let mut wanted = Vec::new();
         for asked in config.endpoints() {
             wanted.push((self.network().find(&asked.network)?, asked));
@@ -62,7 +66,8 @@ impl Engine {
     /// Tells the container, its resolver and its neighbours on user-defined networks who is where.
     fn tell_names(&self, record: &Record, config: &ContainerConfig, endpoints: &[Endpoint]) -> Result<()> {
         let asked = &config.host.resolution;
-        let own: Vec<IpAddr> = endpoints.iter().flat_map(|endpoint| &endpoint.addresses).map(|own| own.address).collect();
+        let own: Vec<IpAddr> =
+            endpoints.iter().flat_map(|endpoint| &endpoint.addresses).map(|own| own.address).collect();
         let mut further = asked.hosts(endpoints.iter().find_map(Endpoint::gateway));
         let (mut networks, mut links) = (Vec::new(), Vec::new());
         for endpoint in endpoints {
@@ -91,10 +96,14 @@ impl Engine {
 
     /// The containers that a container of a user-defined network knows by further names. They need not run yet.
     fn links(&self, settings: &EndpointConfig) -> Result<Vec<Link>> {
-        settings.links.iter().map(|link| {
-            let (name, alias) = link_parts(link);
-            Ok(Link { alias: alias.to_owned(), container: self.find(name)?.id })
-        }).collect()
+        settings
+            .links
+            .iter()
+            .map(|link| {
+                let (name, alias) = link_parts(link);
+                Ok(Link { alias: alias.to_owned(), container: self.find(name)?.id })
+            })
+            .collect()
     }
 
     /// The addresses of the containers that a container of the default network is linked to: they must run.
@@ -106,7 +115,9 @@ impl Engine {
             let endpoints = other.endpoints(&other.live()?)?;
             let on_bridge = endpoints.iter().find(|endpoint| endpoint.network == "bridge");
             let address = on_bridge.and_then(Endpoint::address).ok_or_else(|| {
-                Error::InvalidOption(format!("Cannot link to a non running container, or one that is not on network bridge: {name}"))
+                Error::InvalidOption(format!(
+                    "Cannot link to a non running container, or one that is not on network bridge: {name}"
+                ))
             })?;
             let other = other.existing_config()?;
             let mut names = vec![alias.to_owned(), other.short_id().to_owned(), other.name];

@@ -1,6 +1,6 @@
 //! All that is known of a container or an image, in the shape of Docker's `inspect`.
 
-use super::config::{EndpointConfig, Bind, ContainerConfig, HostConfig, NetworkMode};
+use super::config::{Bind, ContainerConfig, EndpointConfig, HostConfig, NetworkMode};
 use super::confinement::{Confinement, DeviceMapping};
 use super::record::{Live, Record};
 use super::resolution::HostAddress;
@@ -39,13 +39,7 @@ impl Engine {
     }
 }
 
-fn describe(
-    paths: &Paths,
-    record: &Record,
-    config: &ContainerConfig,
-    live: &Live,
-    endpoints: &[Endpoint],
-) -> Value {
+fn describe(paths: &Paths, record: &Record, config: &ContainerConfig, live: &Live, endpoints: &[Endpoint]) -> Value {
     let argv = config.argv();
     let file = |name: &str| record.path(name).to_string_lossy().into_owned();
     json!({
@@ -308,11 +302,15 @@ fn network_settings(config: &ContainerConfig, endpoints: &[Endpoint]) -> Value {
         push(&mut ports, format!("{}/{}", port.container_port, port.protocol), published(port));
     }
     let asked = match config.host.network {
-        NetworkMode::Host | NetworkMode::None => vec![EndpointConfig { network: config.host.network.to_string(), ..EndpointConfig::default() }],
+        NetworkMode::Host | NetworkMode::None => {
+            vec![EndpointConfig { network: config.host.network.to_string(), ..EndpointConfig::default() }]
+        }
         _ => config.endpoints(),
     };
     let of = |attachment: &EndpointConfig| {
-        let is_it = |endpoint: &&Endpoint| endpoint.network == attachment.network || endpoint.network_id.starts_with(&attachment.network);
+        let is_it = |endpoint: &&Endpoint| {
+            endpoint.network == attachment.network || endpoint.network_id.starts_with(&attachment.network)
+        };
         let endpoint = endpoints.iter().find(is_it);
         let name = endpoint.map_or(&attachment.network, |endpoint| &endpoint.network);
         (name.clone(), endpoint_settings(config, attachment, endpoint))
@@ -338,12 +336,18 @@ fn network_settings(config: &ContainerConfig, endpoints: &[Endpoint]) -> Value {
 
 fn endpoint_settings(config: &ContainerConfig, asked: &EndpointConfig, endpoint: Option<&Endpoint>) -> Value {
     let of_family = |ipv6| asked.addresses.iter().find(|address| address.is_ipv6() == ipv6).map(ToString::to_string);
-    let wanted = (!asked.addresses.is_empty()).then(|| json!({
-        "IPv4Address": of_family(false).unwrap_or_default(),
-        "IPv6Address": of_family(true).unwrap_or_default(),
-    }));
+    let wanted = (!asked.addresses.is_empty()).then(|| {
+        json!({
+            "IPv4Address": of_family(false).unwrap_or_default(),
+            "IPv6Address": of_family(true).unwrap_or_default(),
+        })
+    });
     let by_name = !matches!(asked.network.as_str(), "bridge" | "host" | "none");
-    let names: Vec<&str> = [config.name.as_str()].into_iter().chain(asked.aliases.iter().map(String::as_str)).chain([config.short_id()]).collect();
+    let names: Vec<&str> = [config.name.as_str()]
+        .into_iter()
+        .chain(asked.aliases.iter().map(String::as_str))
+        .chain([config.short_id()])
+        .collect();
     json!({
         "IPAMConfig": wanted,
         "Links": (!asked.links.is_empty()).then_some(&asked.links),

@@ -3,8 +3,8 @@
 use crate::cli::filters::Filters;
 use crate::cli::format::{Format, Row};
 use crate::cli::networking::PlaceArgs;
-use crate::cli::ps::created_at;
 use crate::cli::prune::{self, PruneArgs};
+use crate::cli::ps::created_at;
 use crate::cli::{Failure, Outcome, for_each, inspect, output};
 use clap::Args;
 use porthole_engine::network::{Driver, Subnet};
@@ -140,7 +140,8 @@ pub fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
     let mut auxiliary = BTreeMap::new();
     for word in &arguments.aux_address {
         let parsed = word.split_once('=').and_then(|(name, address)| Some((name.to_owned(), address.parse().ok()?)));
-        let (name, address) = parsed.ok_or_else(|| usage(format!("invalid aux-address \"{word}\": want NAME=ADDRESS")))?;
+        let (name, address) =
+            parsed.ok_or_else(|| usage(format!("invalid aux-address \"{word}\": want NAME=ADDRESS")))?;
         auxiliary.insert(name, address);
     }
     let network = engine.create_network(NewNetwork {
@@ -192,11 +193,15 @@ pub fn list(engine: &Engine, arguments: &LsArgs) -> Outcome {
     let mut networks = engine.networks()?;
     networks.retain(wanted);
     if arguments.quiet {
-        let id = |network: &NetworkSummary| if arguments.no_trunc { network.config.id.clone() } else { network.config.short_id().to_owned() };
+        let id = |network: &NetworkSummary| {
+            if arguments.no_trunc { network.config.id.clone() } else { network.config.short_id().to_owned() }
+        };
         networks.iter().try_for_each(|network| output::line(&id(network)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let rows = networks.iter().map(|network| Row { fields: fields(network, arguments.no_trunc), labels: &network.config.labels });
+    let rows = networks
+        .iter()
+        .map(|network| Row { fields: fields(network, arguments.no_trunc), labels: &network.config.labels });
     format.print(&TITLES, rows.collect())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -239,7 +244,9 @@ pub fn disconnect(engine: &Engine, arguments: &DisconnectArgs) -> Outcome {
 /// Removes networks.
 pub fn remove(engine: &Engine, arguments: &RmArgs) -> Outcome {
     for_each(&arguments.names, |name| match engine.remove_network(name) {
-        Err(porthole_engine::Error::Network(porthole_engine::network::Error::NoSuchNetwork(_))) if arguments.force => Ok(()),
+        Err(porthole_engine::Error::Network(porthole_engine::network::Error::NoSuchNetwork(_))) if arguments.force => {
+            Ok(())
+        }
         removed => removed,
     })
 }
@@ -247,7 +254,11 @@ pub fn remove(engine: &Engine, arguments: &RmArgs) -> Outcome {
 /// Removes the networks that no container uses.
 pub fn prune_unused(engine: &Engine, arguments: &PruneArgs) -> Outcome {
     let filter = prune::filter(arguments)?;
-    prune::confirm(arguments, "network", "WARNING! This will remove all custom networks not used by at least one container.")?;
+    prune::confirm(
+        arguments,
+        "network",
+        "WARNING! This will remove all custom networks not used by at least one container.",
+    )?;
     let pruned = engine.prune_networks(&filter)?;
     if !pruned.networks.is_empty() {
         output::line("Deleted Networks:")?;

@@ -134,10 +134,7 @@ fn rules(family: Family) -> Vec<Rule> {
         (OUTPUT, rule(vec![is::to_this_host().into()], is::jump(DOCKER)), "published ports, from this host"),
         (
             POSTROUTING,
-            rule(
-                vec![is::from(loopback), is::output_in(BRIDGES).into(), is::translated().into()],
-                is::masquerade(),
-            ),
+            rule(vec![is::from(loopback), is::output_in(BRIDGES).into(), is::translated().into()], is::masquerade()),
             "localhost to a published port",
         ),
     ]);

@@ -9,8 +9,8 @@ use netlink_packet_netfilter::nftables::{
     ChainMessage, GenAttribute, GenMessage, NfTablesMessage, RuleAttribute, RuleMessage, SetElementList,
     SetElementMessage, TableMessage,
 };
-use std::fmt;
 use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily};
+use std::fmt;
 
 /// Length of `struct nfgenmsg`, which precedes the attributes.
 const NFGENMSG: usize = 4;

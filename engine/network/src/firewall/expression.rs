@@ -103,7 +103,11 @@ pub fn port_map(map: &str) -> Vec<Expression> {
 
 /// `ip daddr . meta l4proto . th dport vmap @MAP`.
 pub fn address_and_port_map(map: &str, ipv6: bool) -> Vec<Expression> {
-    let (length, after) = if ipv6 { (16, [Register::Reg32_04, Register::Reg32_05]) } else { (4, [Register::Reg32_01, Register::Reg32_02]) };
+    let (length, after) = if ipv6 {
+        (16, [Register::Reg32_04, Register::Reg32_05])
+    } else {
+        (4, [Register::Reg32_01, Register::Reg32_02])
+    };
     vec![
         payload_to(Register::Reg32_00, NETWORK_HEADER, destination_offset(ipv6), length),
         meta_to(after[0], MetaKey::L4Proto),

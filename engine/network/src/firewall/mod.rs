@@ -65,7 +65,9 @@ pub(crate) struct Bridge<'a> {
 impl Bridge<'_> {
     fn families(&self) -> impl Iterator<Item = Family> {
         let has = |ipv6| self.subnets.iter().any(|subnet| subnet.is_ipv6() == ipv6);
-        [(has(false), Family::Ip), (has(true), Family::Ip6)].into_iter().filter_map(|(has, family)| has.then_some(family))
+        [(has(false), Family::Ip), (has(true), Family::Ip6)]
+            .into_iter()
+            .filter_map(|(has, family)| has.then_some(family))
     }
 }
 
@@ -279,8 +281,8 @@ impl<'a> Firewall<'a> {
                 true if names.len() == 1 => batch.delete_table(at),
                 true => {
                     let chain = base::POSTROUTING;
-                    let handles =
-                        dump::rules_of_bridge(&mut self.socket, at, chain, self.table.name, bridge.name).map_err(failed)?;
+                    let handles = dump::rules_of_bridge(&mut self.socket, at, chain, self.table.name, bridge.name)
+                        .map_err(failed)?;
                     base::remove_bridge(&mut batch, at, bridge.name, bridge.internal, &handles);
                 }
                 false => continue,

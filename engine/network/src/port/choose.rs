@@ -218,8 +218,12 @@ mod tests {
     fn a_container_has_its_port() {
         let (listener, host_port) = listener();
         drop(listener);
-        let port =
-            PublishedPort { protocol: Protocol::Tcp, host_ip: Ipv4Addr::LOCALHOST.into(), host_port, container_port: 80 };
+        let port = PublishedPort {
+            protocol: Protocol::Tcp,
+            host_ip: Ipv4Addr::LOCALHOST.into(),
+            host_port,
+            container_port: 80,
+        };
         let claims = [port];
         let error = chosen(&format!("{host_port}:80"), &claims, 1..=1).unwrap_err();
         assert_eq!(error, format!("0.0.0.0:{host_port}->80/tcp is claimed by 127.0.0.1:{host_port}->80/tcp"));

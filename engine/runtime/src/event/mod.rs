@@ -106,8 +106,7 @@ pub fn record_volume(log: &Path, action: &str, name: &str) {
 
 /// Records what happened to a network, which has a name and a driver; and to which container, if to one.
 pub fn record_network(log: &Path, action: &str, id: &str, (name, driver): (&str, &str), container: Option<&str>) {
-    let mut attributes =
-        BTreeMap::from([("name".to_owned(), name.to_owned()), ("type".to_owned(), driver.to_owned())]);
+    let mut attributes = BTreeMap::from([("name".to_owned(), name.to_owned()), ("type".to_owned(), driver.to_owned())]);
     attributes.extend(container.map(|container| ("container".to_owned(), container.to_owned())));
     append(log, &Event::new("network", action, id, attributes));
 }
