@@ -1,5 +1,6 @@
 //! `pull`, and the pulls that `run` and `create` begin with.
 
+use super::image::sweep_replaced;
 use super::progress::Progress;
 use super::{Failure, Outcome, output};
 use clap::{Args, ValueEnum};
@@ -67,6 +68,7 @@ pub fn pull(engine: &Engine, arguments: PullArgs) -> Outcome {
             let pulled = engine.pull(&tagged, &options, &mut |event| progress.pull(event))?;
             progress.line(&format!("Digest: {}", pulled.digest));
         }
+        sweep_replaced(engine)?;
         progress.line(&format!("Status: Downloaded all images of {}", reference.repository()));
         output::line(&format!("{}/{}", reference.domain(), reference.path()))?;
         return Ok(ExitCode::SUCCESS);
@@ -120,6 +122,7 @@ fn fetch(engine: &Engine, name: &str, quiet: bool) -> Result<String, Failure> {
 
 fn pull_one(engine: &Engine, name: &str, options: &PullOptions, progress: &mut Progress) -> Result<Reference, Failure> {
     let pulled = engine.pull_named(name, options, &mut |event| progress.pull(event))?;
+    sweep_replaced(engine)?;
     progress.line(&format!("Digest: {}", pulled.digest));
     let what = if pulled.is_new { "Downloaded newer image" } else { "Image is up to date" };
     progress.line(&format!("Status: {what} for {}", pulled.reference));

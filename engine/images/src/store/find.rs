@@ -116,9 +116,11 @@ impl Store {
         self.find(name, &self.references()?).map(|found| found.id())
     }
 
-    /// What people would call an image: its first name, or else its ID.
+    /// What people would call an image: its first name, rather one by tag than one by digest, or else its ID.
     pub fn name_of(&self, id: &Digest) -> Result<String> {
-        Ok(self.references()?.of(id).first().map_or_else(|| id.short(), Reference::to_string))
+        let names = self.references()?.of(id);
+        let name = names.iter().find(|name| name.tag().is_some()).or(names.first());
+        Ok(name.map_or_else(|| id.short(), Reference::to_string))
     }
 
     /// Keeps the image from being removed until the lease is dropped. An image that is removed already is not found.
