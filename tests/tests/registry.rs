@@ -588,6 +588,47 @@ fn the_image_for_the_platform_is_taken() {
 }
 
 #[test]
+fn a_container_gets_the_image_for_its_platform() {
+    let (host, _registry) = stocked();
+    let name = format!("{REGISTRY}/box:1");
+    // The registry has what this machine runs; here, the name is that of an image for another.
+    let layer = Tree::new().file("hello", b"hello").finish();
+    let config = json!({
+        "architecture": "s390x", "os": "linux", "config": { "Cmd": ["/hello"] },
+        "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
+    });
+    let items = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
+    let archive = Tree::new()
+        .file("config.json", config.to_string().as_bytes())
+        .file("manifest.json", items.to_string().as_bytes())
+        .file("layer.tar", &layer);
+    host.porthole_with("load", &archive.finish()).ok();
+    let foreign = host.inspect(&name)["Id"].clone();
+    assert_eq!(host.inspect(&name)["Architecture"], "s390x");
+    host.ok(&format!("create --platform linux/s390x --name kept {name}"));
+    assert_eq!(host.inspect("kept")["Image"], foreign);
+
+    let own = if cfg!(target_arch = "x86_64") { "linux/amd64" } else { "linux/arm64" };
+    let refused = host.fails(125, &format!("run --rm --pull never --platform {own} {name} true"));
+    assert_eq!(
+        refused,
+        format!(
+            "image with reference {name} was found but does not match the specified platform: wanted {own}, actual: \
+             linux/s390x"
+        )
+    );
+    let ran = host.porthole(&format!("run --rm --platform {own} {name} echo ran"));
+    assert_eq!(ran.ok(), "ran");
+    assert!(ran.stderr.starts_with(&format!("Unable to find image '{name}' locally\n")), "{ran:?}");
+    assert_ne!(host.inspect(&name)["Id"], foreign, "the name is now that of the one that was pulled");
+    assert_eq!(host.porthole(&format!("run --rm --platform {own} {name} true")).stderr, "");
+    let none = host.porthole(&format!("create --platform linux/s390x {name} true"));
+    assert_eq!(none.code, 1);
+    assert!(none.stderr.contains(&format!("is for another platform: wanted linux/s390x, actual: {own}")), "{none:?}");
+    assert!(host.fails(125, &format!("run --platform a/b/c/d {name}")).contains("invalid platform"));
+}
+
+#[test]
 fn mirrors_are_asked_first_and_registries_in_their_order() {
     let (mut host, registry) = stocked();
     let mirror = Proxy::start(5001, registry.address(), |request| match request.path.contains("/manifests/2") {
