@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_images::{
-    Error as ImageError, PullOptions, PullProgress, Pulled, PushProgress, Pushed, Reference, Registries,
+    Error as ImageError, Platform, PullOptions, PullProgress, Pulled, PushProgress, Pushed, Reference, Registries,
     RemoteManifest, Secret,
 };
 use std::path::PathBuf;
@@ -51,18 +51,22 @@ impl Engine {
         }
     }
 
-    /// What the image that a user named is called in the store, if it is there.
-    pub fn find_image(&self, name: &str) -> Result<Option<String>> {
+    /// What the image that a user named is called in the store, if it is there, and for the platform.
+    pub fn find_image(&self, name: &str, platform: Option<&Platform>) -> Result<Option<String>> {
         let store = self.images()?;
-        let absent = match store.resolve(name) {
-            Ok(_) => return Ok(Some(name.to_owned())),
-            Err(ImageError::NotFound(_)) => true,
+        let find = |name: &str| {
+            let image = store.resolve(name)?;
+            platform.map_or(Ok(()), |wanted| image.check_platform(name, wanted))
+        };
+        let absent = match find(name) {
+            Ok(()) => return Ok(Some(name.to_owned())),
+            Err(ImageError::NotFound(_) | ImageError::OtherPlatform { .. }) => true,
             Err(ImageError::Reference(_)) => false,
             Err(error) => return Err(error.into()),
         };
         // What is no reference has no other names.
         for candidate in if absent { Registries::open()?.candidates(name).unwrap_or_default() } else { Vec::new() } {
-            if store.resolve(&candidate.canonical()).is_ok() {
+            if find(&candidate.canonical()).is_ok() {
                 return Ok(Some(candidate.canonical()));
             }
         }

@@ -10,6 +10,7 @@ mod host;
 mod leaks;
 mod neighbour;
 mod numbers;
+pub mod peer;
 pub mod proxy;
 pub mod registry;
 pub mod terminal;

@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -464,7 +465,6 @@ fn lies_are_refused_and_nothing_stays() {
         *manifest.pointer_mut(pointer).unwrap() = value;
         vec![bytes(&manifest)]
     };
-    let prefixed = [&[0x1f][..], &good.layer].concat();
     let forged = parts(Some(&digest(b"something else")));
     let mut both = good.manifest.clone();
     both["manifests"] = json!([]);
@@ -497,7 +497,7 @@ fn lies_are_refused_and_nothing_stays() {
         ("artifact", lying("/config/mediaType", json!("application/x")), blobs(), "artifact"),
         ("nonsense", vec![b"{".to_vec()], blobs(), "malformed"),
     ];
-    let documents = std::sync::Arc::new(std::sync::Mutex::new((Vec::new(), Vec::new())));
+    let documents = Arc::new(Mutex::new((Vec::new(), Vec::new())));
     let known = documents.clone();
     let _proxy = Proxy::alone(5001, move |request| {
         let (documents, blobs): &(Blobs, Blobs) = &known.lock().unwrap();
@@ -516,23 +516,88 @@ fn lies_are_refused_and_nothing_stays() {
     }
     *documents.lock().unwrap() = (vec![bytes(&good.manifest)], blobs());
     host.ok(&format!("pull -q {PROXY}/evil:1"));
-    forget_all(&host);
-    // A blob that is another than its digest says.
-    let manifest = bytes(&good.manifest);
-    let (name, config) = (digest(&good.layer), good.config.clone());
-    let mut second = prefixed;
-    second.truncate(good.layer.len());
-    *documents.lock().unwrap() = (Vec::new(), Vec::new());
-    let lie = Proxy::alone(5002, move |request| match request.path.rsplit('/').next() {
-        Some("1") => Action::Answer(200, Vec::new(), manifest.clone()),
-        Some(digest) if digest == name => Action::Answer(200, Vec::new(), second.clone()),
-        _ => Action::Answer(200, Vec::new(), config.clone()),
+}
+
+#[test]
+fn a_blob_that_is_another_than_its_digest_says_is_refused() {
+    let host = host(Host::empty());
+    let Parts { layer, config, manifest } = parts(None);
+    let (name, manifest) = (digest(&layer), manifest.to_string().into_bytes());
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let lie = Arc::clone(&sent);
+    let _proxy = Proxy::alone(5001, move |request| {
+        let answer = match request.path.rsplit('/').next() {
+            Some("1") => manifest.clone(),
+            Some(digest) if digest == name => lie.lock().unwrap().clone(),
+            _ => config.clone(),
+        };
+        Action::Answer(200, Vec::new(), answer)
     });
-    let mut host = host;
-    configure(&mut host, "[registry.\"127.0.0.1:5002\"]\ninsecure = \"http\"\n");
-    let told = host.fails(1, &format!("pull -q {}/evil:1", lie.host()));
-    assert!(told.starts_with("layer "), "{told}");
+    let tar = Tree::new().file("hello", b"hello").finish();
+    let mut shifted = [&[0x1f][..], &layer].concat();
+    shifted.truncate(layer.len());
+    for (kind, blob) in [
+        ("a byte before it", [&[0x1f][..], &layer].concat()),
+        ("a byte before it, and none more", shifted),
+        ("a NUL after it", [&layer[..], b"\0"].concat()),
+        ("plain", tar.clone()),
+        ("compressed otherwise", zstd(&tar)),
+    ] {
+        *sent.lock().unwrap() = blob;
+        let told = host.fails(1, &format!("pull -q {PROXY}/evil:1"));
+        assert!(told.starts_with("layer "), "{kind}: {told}");
+        assert_eq!(stored(&host), [""; 0], "{kind}");
+    }
+    *sent.lock().unwrap() = layer;
+    host.ok(&format!("pull -q {PROXY}/evil:1"));
+}
+
+#[test]
+fn a_layer_that_is_there_twice_is_so_in_the_configuration_too() {
+    let host = host(Host::empty());
+    let Parts { layer, config, mut manifest } = parts(None);
+    let once = manifest["layers"][0].clone();
+    manifest["layers"] = json!([once, once]);
+    let mut honest: Value = serde_json::from_slice(&config).unwrap();
+    honest["rootfs"]["diff_ids"] = json!([honest["rootfs"]["diff_ids"][0], honest["rootfs"]["diff_ids"][0]]);
+    let honest = honest.to_string().into_bytes();
+    let mut other = manifest.clone();
+    other["config"] = descriptor(CONFIG, &honest);
+    let lie = manifest.to_string().into_bytes();
+    let truth = other.to_string().into_bytes();
+    let pinned = digest(&truth);
+    let _proxy = play(vec![lie, truth], vec![layer, config, honest]);
+    let told = host.fails(1, &format!("pull -q {PROXY}/evil:1"));
+    assert!(told.contains("has 2 layers, but names 1"), "{told}");
     assert_eq!(stored(&host), [""; 0]);
+    let name = format!("{PROXY}/evil@{pinned}");
+    host.ok(&format!("pull -q {name}"));
+    assert_eq!(host.inspect(&name)["RootFS"]["Layers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_artifact_is_told_of_and_can_be_looked_at() {
+    let host = host(Host::empty());
+    let blob = b"a chart".to_vec();
+    let kind = "application/vnd.cncf.helm.config.v1+json";
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(kind, b"{}"),
+        "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", &blob)],
+    });
+    let _proxy = play(vec![manifest.to_string().into_bytes()], vec![blob, b"{}".to_vec()]);
+    let name = format!("{PROXY}/chart:1");
+    for command in ["pull -q", "create -q"] {
+        let told = host.porthole(&format!("{command} {name}"));
+        let line = told.stderr.lines().last().unwrap();
+        assert!(
+            told.code == 1 && line.contains("is no container image, but an artifact (\"application/vnd.cncf"),
+            "{told:?}"
+        );
+        assert!(line.contains(&format!("`porthole manifest inspect {name}` shows it")), "{line}");
+    }
+    assert_eq!(stored(&host), [""; 0]);
+    let shown: Value = serde_json::from_str(&host.ok(&format!("manifest inspect {name}"))).unwrap();
+    assert_eq!(shown, manifest);
 }
 
 #[test]
@@ -588,6 +653,47 @@ fn the_image_for_the_platform_is_taken() {
 }
 
 #[test]
+fn a_container_gets_the_image_for_its_platform() {
+    let (host, _registry) = stocked();
+    let name = format!("{REGISTRY}/box:1");
+    // The registry has what this machine runs; here, the name is that of an image for another.
+    let layer = Tree::new().file("hello", b"hello").finish();
+    let config = json!({
+        "architecture": "s390x", "os": "linux", "config": { "Cmd": ["/hello"] },
+        "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
+    });
+    let items = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
+    let archive = Tree::new()
+        .file("config.json", config.to_string().as_bytes())
+        .file("manifest.json", items.to_string().as_bytes())
+        .file("layer.tar", &layer);
+    host.porthole_with("load", &archive.finish()).ok();
+    let foreign = host.inspect(&name)["Id"].clone();
+    assert_eq!(host.inspect(&name)["Architecture"], "s390x");
+    host.ok(&format!("create --platform linux/s390x --name kept {name}"));
+    assert_eq!(host.inspect("kept")["Image"], foreign);
+
+    let own = if cfg!(target_arch = "x86_64") { "linux/amd64" } else { "linux/arm64" };
+    let refused = host.fails(125, &format!("run --rm --pull never --platform {own} {name} true"));
+    assert_eq!(
+        refused,
+        format!(
+            "image with reference {name} was found but does not match the specified platform: wanted {own}, actual: \
+             linux/s390x"
+        )
+    );
+    let ran = host.porthole(&format!("run --rm --platform {own} {name} echo ran"));
+    assert_eq!(ran.ok(), "ran");
+    assert!(ran.stderr.starts_with(&format!("Unable to find image '{name}' locally\n")), "{ran:?}");
+    assert_ne!(host.inspect(&name)["Id"], foreign, "the name is now that of the one that was pulled");
+    assert_eq!(host.porthole(&format!("run --rm --platform {own} {name} true")).stderr, "");
+    let none = host.porthole(&format!("create --platform linux/s390x {name} true"));
+    assert_eq!(none.code, 1);
+    assert!(none.stderr.contains(&format!("is for another platform: wanted linux/s390x, actual: {own}")), "{none:?}");
+    assert!(host.fails(125, &format!("run --platform a/b/c/d {name}")).contains("invalid platform"));
+}
+
+#[test]
 fn mirrors_are_asked_first_and_registries_in_their_order() {
     let (mut host, registry) = stocked();
     let mirror = Proxy::start(5001, registry.address(), |request| match request.path.contains("/manifests/2") {
@@ -639,6 +745,56 @@ fn long_layers_go_in_pieces_and_lost_pieces_again() {
     forget_all(&host);
     host.ok(&format!("pull -q {REGISTRY}/big:1"));
     assert_eq!(host.ok(&format!("run --rm -u root {REGISTRY}/big:1 wc -c /noise")), "10485760 /noise");
+}
+
+#[test]
+fn layers_go_several_at_a_time() {
+    let host = host(Host::empty());
+    let registry = Registry::start(5000, Door::Open);
+    let layers: Vec<Vec<u8>> = (0..9).map(|number| Tree::new().file(&format!("file{number}"), b"x").finish()).collect();
+    // One of them twice.
+    let layers = [&layers[..], &layers[..1]].concat();
+    let name = format!("{PROXY}/many:1");
+    host.porthole_with("load", &Image::new(layers).docker(&name)).ok();
+    let id = host.inspect(&name)["Id"].clone();
+    let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let peak = Arc::clone(&most);
+    let proxy = Proxy::start(5001, registry.address(), move |request| {
+        if request.is("PUT", "/v2/many/blobs/") {
+            peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            pause(100);
+            now.fetch_sub(1, Ordering::SeqCst);
+        }
+        Action::Forward
+    });
+    let pushed = host.ok(&format!("push {name}"));
+    assert_eq!(pushed.matches(": Pushed").count(), 9, "{pushed}");
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=5).contains(&most), "{most} at a time");
+    let uploads = proxy.requests().iter().filter(|request| request.is("PUT", "/v2/many/blobs/")).count();
+    assert_eq!(uploads, 10, "nine layers and a configuration, each once");
+    forget_all(&host);
+    host.ok(&format!("pull -q {name}"));
+    assert_eq!(host.inspect(&name)["Id"], id);
+}
+
+#[test]
+fn a_push_ends_with_the_first_layer_that_is_refused() {
+    let host = host(Host::empty());
+    let registry = Registry::start(5000, Door::Open);
+    let layers = (0..8).map(|number| Tree::new().file(&format!("file{number}"), b"x").finish()).collect();
+    let name = format!("{PROXY}/many:1");
+    host.porthole_with("load", &Image::new(layers).docker(&name)).ok();
+    let proxy = Proxy::start(5001, registry.address(), |request| match request.is("PUT", "/v2/many/blobs/") {
+        true => Action::status(413, ""),
+        false => Action::Forward,
+    });
+    let told = host.fails(1, &format!("push -q {name}"));
+    assert!(told.contains(&format!("registry {PROXY} answers 413")), "{told}");
+    let requests = proxy.requests();
+    let uploads = requests.iter().filter(|request| request.is("PUT", "/v2/many/blobs/")).count();
+    assert!(uploads <= 5, "{uploads} layers were sent all the same");
+    assert!(!requests.iter().any(|request| request.is("PUT", "/v2/many/manifests/")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The store: what is saved is what was loaded, what is damaged is noticed and mended, what nobody needs goes.
 
 use porthole_tests::archive::{Image, Tree, busybox, gzip};
+use porthole_tests::registry::{Door, Registry};
 use porthole_tests::{Host, eventually};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -163,11 +164,28 @@ fn flip(path: &Path) {
 fn whatever_is_damaged_is_told_and_mended_by_loading_the_image_again() {
     let host = Host::empty();
     let archive = layered().oci("layered:1", TAR_GZIP, gzip);
-    host.porthole_with("load", &archive).ok();
-    assert_eq!(host.ok("image verify --full"), "layered:1: intact");
+    let load = || drop(host.porthole_with("load", &archive).ok().to_owned());
+    load();
+    assert_damage_is_mended(&host, "layered:1", &load);
+}
+
+#[test]
+fn whatever_is_damaged_is_mended_by_pulling_the_image_again() {
+    let mut host = Host::empty();
+    let (_registry, name) = (Registry::start(5000, Door::Open), "127.0.0.1:5000/layered:1");
+    fs::write(host.path("registries.toml"), "[registry.'127.0.0.1:5000']\ninsecure = 'http'\n").unwrap();
+    host.set("PORTHOLE_REGISTRIES", host.path("registries.toml"));
+    host.porthole_with("load", &layered().oci(name, TAR_GZIP, gzip)).ok();
+    host.ok(&format!("push -q {name}"));
+    assert_damage_is_mended(&host, name, &|| drop(host.ok(&format!("pull -q {name}"))));
+}
+
+/// Damages the image of [`layered`] in one way after the other; each is told of, and mended.
+fn assert_damage_is_mended(host: &Host, name: &str, mend: &dyn Fn()) {
+    assert_eq!(host.ok("image verify --full"), format!("{name}: intact"));
     let id = host.ok("images -q --no-trunc");
     let config = host.path("content/sha256").join(&id["sha256:".len()..]);
-    let of = |directory: &str, suffix: &str| stored(&host, directory, suffix).remove(0);
+    let of = |directory: &str, suffix: &str| stored(host, directory, suffix).remove(0);
     let file = |name: &str| of("snapshots", name);
     let damages: [(&str, &str, &dyn Fn()); 10] = [
         ("", "the blob sha256:", &|| flip(&of("content", ""))),
@@ -189,14 +207,14 @@ fn whatever_is_damaged_is_told_and_mended_by_loading_the_image_again() {
     ];
     for (depth, told, damage) in damages {
         damage();
-        let verified = host.porthole(&format!("image verify{depth} layered:1"));
+        let verified = host.porthole(&format!("image verify{depth} {name}"));
         assert_eq!(verified.code, 1, "{told}: {verified:?}");
         assert!(verified.stdout.contains(told) || told == "bytes, not", "{told}: {verified:?}");
         assert_eq!(verified.stdout.lines().count(), 1, "{verified:?}");
-        host.porthole_with("load", &archive).ok();
-        assert_eq!(host.ok("image verify --full"), "layered:1: intact", "after {told}");
+        mend();
+        assert_eq!(host.ok("image verify --full"), format!("{name}: intact"), "after {told}");
     }
-    assert_eq!(host.ok("run --rm layered:1 ls /data"), "new\nold");
+    assert_eq!(host.ok(&format!("run --rm {name} ls /data")), "new\nold");
 }
 
 #[test]

@@ -32,11 +32,16 @@ pub fn load(engine: &Engine, arguments: &LoadArgs) -> Outcome {
             output::line(&format!("Loaded image: {reference}"))?;
         }
     }
-    // What took the place of damaged layers.
-    if store.has_trash().map_err(of_store)? {
+    sweep_replaced(engine)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets damaged layers be deleted, if a load or a pull replaced any.
+pub fn sweep_replaced(engine: &Engine) -> Result<(), Failure> {
+    if engine.images()?.has_trash().map_err(of_store)? {
         super::sweep(engine);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// `import`.

@@ -45,6 +45,7 @@ pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<Cr
     };
     Ok(CreateOptions {
         image: arguments.image,
+        platform: arguments.pull.platform,
         name: arguments.name,
         command: arguments.command,
         entrypoint: arguments.entrypoint,

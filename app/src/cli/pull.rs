@@ -1,5 +1,6 @@
 //! `pull`, and the pulls that `run` and `create` begin with.
 
+use super::image::sweep_replaced;
 use super::progress::Progress;
 use super::{Failure, Outcome, output};
 use clap::{Args, ValueEnum};
@@ -25,8 +26,11 @@ pub struct PullArgs {
 }
 
 /// How `run` and `create` come by their image.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ImageArgs {
+    /// Set platform if server is multi-platform capable
+    #[arg(long, value_name = "OS/ARCHITECTURE[/VARIANT]")]
+    pub platform: Option<Platform>,
     /// Pull image before running
     #[arg(long, value_enum, default_value_t = Policy::Missing, value_name = "missing|always|never", hide_possible_values = true)]
     pull: Policy,
@@ -67,6 +71,7 @@ pub fn pull(engine: &Engine, arguments: PullArgs) -> Outcome {
             let pulled = engine.pull(&tagged, &options, &mut |event| progress.pull(event))?;
             progress.line(&format!("Digest: {}", pulled.digest));
         }
+        sweep_replaced(engine)?;
         progress.line(&format!("Status: Downloaded all images of {}", reference.repository()));
         output::line(&format!("{}/{}", reference.domain(), reference.path()))?;
         return Ok(ExitCode::SUCCESS);
@@ -88,28 +93,32 @@ pub fn with_image<T>(
 ) -> Result<T, Failure> {
     let policy = PullPolicy::from(arguments.pull);
     if policy == PullPolicy::Always {
-        options.image = fetch(engine, &options.image, arguments.quiet)?;
+        options.image = fetch(engine, &options, arguments.quiet)?;
     }
-    let image = options.image.clone();
-    match act(options.clone()) {
-        Err(Error::Image(ImageError::NotFound(_))) if policy == PullPolicy::Missing => {}
+    let found = match act(options.clone()) {
+        Err(Error::Image(ImageError::NotFound(_) | ImageError::OtherPlatform { .. }))
+            if policy == PullPolicy::Missing =>
+        {
+            engine.find_image(&options.image, options.platform.as_ref()).map_err(Failure::of_start)?
+        }
         made => return made.map_err(Failure::of_start),
-    }
-    options.image = match engine.find_image(&image).map_err(Failure::of_start)? {
+    };
+    options.image = match found {
         Some(name) => name,
         None => {
-            let name = parse(&image).map_or_else(|_| image.clone(), |reference| reference.to_string());
+            let name = parse(&options.image).map_or_else(|_| options.image.clone(), |reference| reference.to_string());
             eprintln!("Unable to find image '{name}' locally");
-            fetch(engine, &image, arguments.quiet)?
+            fetch(engine, &options, arguments.quiet)?
         }
     };
     act(options).map_err(Failure::of_start)
 }
 
 /// Pulls a container's image; what it is called now.
-fn fetch(engine: &Engine, name: &str, quiet: bool) -> Result<String, Failure> {
+fn fetch(engine: &Engine, options: &CreateOptions, quiet: bool) -> Result<String, Failure> {
+    let name = &options.image;
     let mut progress = Progress::stderr(quiet);
-    let pulled = pull_one(engine, name, &PullOptions::default(), &mut progress);
+    let pulled = pull_one(engine, name, &PullOptions { platform: options.platform.clone() }, &mut progress);
     let pulled = pulled.map_err(|failure| Failure { exit_code: 125, ..failure })?;
     // What is found by the user's own name goes by that.
     Ok(match parse(name)? == pulled {
@@ -120,6 +129,7 @@ fn fetch(engine: &Engine, name: &str, quiet: bool) -> Result<String, Failure> {
 
 fn pull_one(engine: &Engine, name: &str, options: &PullOptions, progress: &mut Progress) -> Result<Reference, Failure> {
     let pulled = engine.pull_named(name, options, &mut |event| progress.pull(event))?;
+    sweep_replaced(engine)?;
     progress.line(&format!("Digest: {}", pulled.digest));
     let what = if pulled.is_new { "Downloaded newer image" } else { "Image is up to date" };
     progress.line(&format!("Status: {what} for {}", pulled.reference));

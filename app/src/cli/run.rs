@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// Makes a container, starts it, and stays with it unless told not to.
 pub fn run(engine: &Engine, arguments: RunArgs) -> Outcome {
     let RunArgs { detach, attach, detach_keys, sig_proxy, container } = arguments;
-    let (interactive, tty, pull) = (container.interactive, container.tty, container.pull);
+    let (interactive, tty, pull) = (container.interactive, container.tty, container.pull.clone());
     if detach && !attach.is_empty() {
         return Err(Failure::new("conflicting options: cannot specify both --attach and --detach", 125));
     }

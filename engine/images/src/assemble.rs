@@ -5,10 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Read};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
 
 use oci_spec::image::ImageConfiguration;
 
@@ -18,6 +14,7 @@ use crate::error::{Context, Error, Result};
 use crate::layer::{Budget, Expected, LayerError, Unpacked, inherit, unpack};
 use crate::reference::Reference;
 use crate::store::{ImageRecord, Ingest, LayerRecord, Replaced, StagedImage, Store};
+use crate::workers::Workers;
 
 /// What overlayfs can stack (OVL_MAX_STACK).
 pub(crate) const MAX_LAYERS: usize = 500;
@@ -79,9 +76,7 @@ pub(crate) struct Assembled {
 struct Crew<'a> {
     ingest: &'a Ingest,
     budget: Budget,
-    workers: usize,
-    /// Set when one layer has failed, so that nobody goes on reading the others.
-    failed: AtomicBool,
+    workers: Workers,
 }
 
 impl Store {
@@ -95,7 +90,7 @@ impl Store {
     ) -> Result<Vec<Assembled>> {
         let mut unpacked = BTreeMap::new();
         let budget = Budget::of(ingest.directory()).at("examine", ingest.path())?;
-        let crew = Crew { ingest, budget, workers, failed: AtomicBool::new(false) };
+        let crew = Crew { ingest, budget, workers: Workers::new(workers) };
         loop {
             let jobs = self.missing(plans, &unpacked)?;
             let absent: BTreeSet<Digest> = jobs.iter().map(|job| job.chain_id).collect();
@@ -115,11 +110,7 @@ impl Store {
     }
 
     /// The layers that are neither stored nor unpacked.
-    fn missing<L: LayerSource>(
-        &self,
-        plans: &[Plan<L>],
-        unpacked: &BTreeMap<Digest, Unpacked>,
-    ) -> Result<VecDeque<Job<L>>> {
+    fn missing<L: LayerSource>(&self, plans: &[Plan<L>], unpacked: &BTreeMap<Digest, Unpacked>) -> Result<Vec<Job<L>>> {
         let mut jobs = BTreeMap::new();
         for job in plans.iter().flat_map(Plan::jobs) {
             if !unpacked.contains_key(&job.chain_id) && self.layer(&job.chain_id)?.is_none() {
@@ -129,7 +120,7 @@ impl Store {
         let mut jobs: Vec<Job<L>> = jobs.into_values().collect();
         // The longest first, so that none is left to be unpacked alone at the end.
         jobs.sort_by_key(|job| std::cmp::Reverse(job.layer.length()));
-        Ok(jobs.into())
+        Ok(jobs)
     }
 
     /// Completes unpacked layers and prepares the records. `None` when a layer has vanished from the store.
@@ -218,63 +209,41 @@ impl<L: LayerSource> Plan<L> {
 /// What workers tell: how far the layer with this chain ID is, or that it is done.
 enum Report {
     Step(Digest, Step),
-    Done(Digest, Result<Unpacked>),
+    Done(Digest, Unpacked),
 }
 
 impl Crew<'_> {
     /// Unpacks layers until all are done or one fails.
     fn unpack_all<L: LayerSource>(
         &self,
-        jobs: VecDeque<Job<L>>,
+        jobs: Vec<Job<L>>,
         progress: &mut dyn FnMut(Digest, Step),
         unpacked: &mut BTreeMap<Digest, Unpacked>,
     ) -> Result<()> {
-        let workers = self.workers.min(jobs.len());
-        let jobs = Mutex::new(jobs);
-        let next = || jobs.lock().expect("no holder panics").pop_front();
-        let (reports, reported) = channel();
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                let reports = reports.clone();
-                scope.spawn(move || {
-                    while let Some(job) = next() {
-                        let result = self.unpack_one(&job, &reports);
-                        // The receiver lives until all workers are done.
-                        let _ = reports.send(Report::Done(job.chain_id, result));
-                    }
-                });
+        let unpack = |job: Job<L>, report: &dyn Fn(Report)| {
+            let unpacked = self.unpack_one(&job, &|step| report(Report::Step(job.chain_id, step)))?;
+            report(Report::Done(job.chain_id, unpacked));
+            Ok(())
+        };
+        self.workers.each(jobs, unpack, &mut |report| match report {
+            Report::Step(chain_id, step) => progress(chain_id, step),
+            Report::Done(chain_id, layer) => {
+                progress(chain_id, Step::Done);
+                unpacked.insert(chain_id, layer);
             }
-            drop(reports);
-            let mut outcome = Ok(());
-            for report in reported {
-                match report {
-                    Report::Step(chain_id, step) => progress(chain_id, step),
-                    Report::Done(chain_id, Ok(layer)) => {
-                        progress(chain_id, Step::Done);
-                        unpacked.insert(chain_id, layer);
-                    }
-                    Report::Done(_, Err(error)) => {
-                        self.failed.store(true, Ordering::Relaxed);
-                        jobs.lock().expect("no holder panics").clear();
-                        outcome = outcome.and(Err(error));
-                    }
-                }
-            }
-            outcome
         })
     }
 
-    fn unpack_one<L: LayerSource>(&self, job: &Job<L>, reports: &Sender<Report>) -> Result<Unpacked> {
+    fn unpack_one<L: LayerSource>(&self, job: &Job<L>, report: &dyn Fn(Step)) -> Result<Unpacked> {
         let (root, copy) = self.ingest.new_layer(&job.chain_id)?;
         let total = job.layer.length();
         let mut current = 0;
         let mut progress = |count| {
             current += count;
-            // Nobody listens any more only when nobody cares.
-            let _ = reports.send(Report::Step(job.chain_id, Step::Read { current, total }));
+            report(Step::Read { current, total });
         };
         let expected = Expected { diff_id: Some(job.diff_id), ..job.layer.expected() };
-        let source = Stoppable { source: job.layer.open()?, stopped: &self.failed };
+        let source = Stoppable { source: job.layer.open()?, workers: &self.workers };
         unpack(source, expected, root, copy, &self.budget, &mut progress)
             .map_err(|problem| layer_error(job.diff_id, problem, self.ingest))
     }
@@ -283,12 +252,12 @@ impl Crew<'_> {
 /// Reads until somebody says to stop.
 struct Stoppable<'a, R> {
     source: R,
-    stopped: &'a AtomicBool,
+    workers: &'a Workers,
 }
 
 impl<R: Read> Read for Stoppable<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.stopped.load(Ordering::Relaxed) {
+        match self.workers.are_stopped() {
             true => Err(io::Error::other("stopped, since another layer failed")),
             false => self.source.read(buffer),
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, DigestError};
 use crate::layer::LayerError;
+use crate::platform::Platform;
 use crate::reference::ReferenceError;
 use crate::registry::RegistryError;
 
@@ -17,6 +18,18 @@ pub enum Error {
     /// The ID prefix fits several images.
     #[error("the ID prefix {0:?} fits several images: give more of the ID")]
     Ambiguous(String),
+    /// The image that is here by this name is for another machine than was asked for.
+    #[error(
+        "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {actual}"
+    )]
+    OtherPlatform {
+        /// The name.
+        name: String,
+        /// What was asked for.
+        wanted: Box<Platform>,
+        /// What the image is for.
+        actual: Box<Platform>,
+    },
     /// The name is not an image reference.
     #[error(transparent)]
     Reference(#[from] ReferenceError),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::store::{Image, Store, timestamp};
 
@@ -95,7 +96,8 @@ impl Store {
         };
         let mut raw: serde_json::Value = serde_json::from_slice(&self.blob(&image.id)?).map_err(damaged)?;
         let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
-        let (created, author, variant, os) = (text("created"), text("author"), text("variant"), text("os"));
+        let (created, author) = (text("created"), text("author"));
+        let Platform { os, architecture, variant } = image.platform.clone();
         let history = image.config.history().as_deref().unwrap_or_default();
         Ok(Inspection {
             id: image.id,
@@ -106,8 +108,8 @@ impl Store {
             created,
             author,
             config: raw["config"].take(),
-            architecture: image.architecture.clone(),
-            variant,
+            architecture,
+            variant: variant.unwrap_or_default(),
             os,
             size: image.size,
             graph_driver: graph_driver(image),

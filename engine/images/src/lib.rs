@@ -32,6 +32,7 @@ mod save;
 mod section;
 mod store;
 mod tar;
+mod workers;
 
 pub use crate::tar::TarError;
 pub use copy::{CopyError, Counted, copy_tree, unpack_tree};

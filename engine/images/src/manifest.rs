@@ -98,10 +98,15 @@ pub(crate) fn interpret(name: &str, content: &[u8]) -> Result<Parsed, String> {
 }
 
 impl Manifest {
+    /// What else than a container image it is.
+    pub(crate) fn artifact(&self) -> Option<&str> {
+        Some(self.config.media_type.as_str()).filter(|kind| !CONFIGS.contains(kind))
+    }
+
     /// Refuses what is no container image.
     pub(crate) fn check(&self, name: &str) -> Result<(), String> {
-        if !CONFIGS.contains(&self.config.media_type.as_str()) {
-            return Err(format!("{name} is no container image, but an artifact ({:?})", self.config.media_type));
+        if let Some(kind) = self.artifact() {
+            return Err(format!("{name} is no container image, but an artifact ({kind:?})"));
         }
         match self.layers.iter().find(|layer| !LAYERS.contains(&layer.media_type.as_str())) {
             Some(Descriptor { media_type, digest, .. }) => {

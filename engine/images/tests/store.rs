@@ -57,7 +57,7 @@ fn all_forms_of_an_archive_give_the_same_image() {
             assert_eq!((image.id, image.size), (Digest::of(&config(&diff_ids)), 6));
             assert_eq!(fs::read_to_string(image.layers[0].join("d/two")).unwrap(), "two");
             assert_eq!(fs::read_to_string(image.layers[1].join("d/one")).unwrap(), "one");
-            assert_eq!((image.architecture.as_str(), image.chain.len()), ("amd64", 2));
+            assert_eq!((image.platform.architecture.as_str(), image.chain.len()), ("amd64", 2));
             assert_eq!(image.config.config().as_ref().unwrap().cmd().as_deref(), Some(&["sh".to_owned()][..]));
             assert_eq!(count(&fixture, "ingest"), 0);
         }

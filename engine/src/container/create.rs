@@ -84,6 +84,9 @@ impl Engine {
     fn create_checked(&self, options: CreateOptions, next: Next) -> Result<(Created, Record, Lock)> {
         let store = self.images()?;
         let image = store.resolve(&options.image)?;
+        if let Some(wanted) = &options.platform {
+            image.check_platform(&options.image, wanted)?;
+        }
         // From here until the record names it, nobody may remove the image.
         let _lease = store.lease(&image.id)?;
         let record = Record::new(self.paths(), &identity::new_id());

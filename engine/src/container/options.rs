@@ -1,7 +1,7 @@
 //! What `run` and `create` ask for, before the image had its say.
 
 use super::config::HostConfig;
-use porthole_images::Healthcheck;
+use porthole_images::{Healthcheck, Platform};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub struct CreateOptions {
     /// The image, by name or id.
     pub image: String,
+    /// The machine that the image must be for.
+    pub platform: Option<Platform>,
     /// Its name; a generated one when `None`.
     pub name: Option<String>,
     /// Arguments; the image's when empty.

@@ -1,7 +1,7 @@
 //! A blob of a registry as one stream, however often the connection is lost.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::thread;
 use std::time::Duration;
 
@@ -149,15 +149,25 @@ fn range_start(answer: &Answer) -> Option<u64> {
 }
 
 impl Store {
-    /// The blob of a layer as it came, if some image brought it.
+    /// The blob of a layer as it came, if some image brought it. One that is damaged is as good as none.
     fn layer_blob(&self, digest: &Digest) -> Result<Option<Decoder<File>>> {
         let (kept, plain) = self.layer_blob_paths(digest);
         for (path, compression) in [(kept, Compression::None), (plain, Compression::Zstd)] {
-            match File::open(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                file => return Ok(Some(Decoder::new(compression, file.at("open", &path)?).at("read", &path)?)),
+            let mut file = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.at("open", &path)?,
+            };
+            if is_intact(&file, compression, digest) {
+                file.rewind().at("read", &path)?;
+                return Ok(Some(Decoder::new(compression, file).at("read", &path)?));
             }
         }
         Ok(None)
     }
+}
+
+/// Whether the content of a file has a digest. One that cannot be read has none.
+fn is_intact(file: &File, compression: Compression, digest: &Digest) -> bool {
+    let found = Decoder::new(compression, file).and_then(Digest::of_reader);
+    found.is_ok_and(|found| found == *digest)
 }

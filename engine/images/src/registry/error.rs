@@ -69,6 +69,9 @@ pub enum RegistryError {
         /// Its answer.
         status: u16,
     },
+    /// An upload was given up.
+    #[error("stopped, since another layer failed")]
+    Stopped,
     /// It does not have it.
     #[error("{what} not found: {message}")]
     NotFound {
@@ -88,6 +91,14 @@ pub enum RegistryError {
         status: u16,
         /// The registry's words, after a colon.
         message: String,
+    },
+    /// It is there, but not to be run.
+    #[error("{name} is no container image, but an artifact ({kind:?}): `porthole manifest inspect {name}` shows it")]
+    Artifact {
+        /// What was asked for.
+        name: String,
+        /// What its configuration is.
+        kind: String,
     },
     /// What it sent is not what it promised, or leads astray.
     #[error("refused from registry {host}: {problem}")]

@@ -54,7 +54,7 @@ impl Registries {
         let document = session.manifest(path, &name, reference.digest(), &what)?;
         progress(PullProgress::Begun { tag: name, repository: path.to_owned() });
         let digest = document.digest;
-        let (document, manifest) = self.descend(&session, path, document, options)?;
+        let (document, manifest) = self.descend(&session, reference, document, options)?;
         let config = session.document(path, &manifest.config, "the image's configuration")?;
         if let Some(wanted) = &options.platform {
             check_platform(&config, wanted).map_err(|problem| refuse(&session, format!("{reference} {problem}")))?;
@@ -86,7 +86,7 @@ impl Registries {
     fn descend(
         &self,
         session: &Session<'_>,
-        path: &str,
+        reference: &Reference,
         mut document: Document,
         options: &PullOptions,
     ) -> Result<(Document, Manifest)> {
@@ -96,12 +96,16 @@ impl Registries {
             let refuse = |problem| refuse(session, problem);
             match interpret(&name, &document.content).map_err(refuse)? {
                 Parsed::Manifest(manifest) => {
+                    if let Some(kind) = manifest.artifact() {
+                        let (name, kind) = (reference.to_string(), kind.to_owned());
+                        return Err(RegistryError::Artifact { name, kind }.into());
+                    }
                     manifest.check(&name).map_err(refuse)?;
                     return Ok((document, manifest));
                 }
                 Parsed::Index(descriptors) => {
                     let selected = select(&descriptors, &platform).map_err(refuse)?;
-                    document = session.listed(path, selected)?;
+                    document = session.listed(reference.path(), selected)?;
                 }
             }
         }

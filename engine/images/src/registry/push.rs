@@ -3,6 +3,7 @@
 //! An image that came by a manifest goes by the same, bit by bit. One that came otherwise gets a manifest of its own; its
 //! plain layers go compressed by gzip, which all others understand. The same image always gets the same manifest.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
+use super::error::RegistryError;
 use super::repository::{Scope, Session};
 use super::upload::{Content, Found, Upload};
 use super::{PushPhase, PushProgress, Pushed, Registries};
@@ -22,6 +24,10 @@ use crate::manifest::{
 };
 use crate::reference::Reference;
 use crate::store::{ImageRecord, Ingest, LayerRecord, Store};
+use crate::workers::Workers;
+
+/// How many layers are sent at a time, as with Docker.
+const AT_ONCE: usize = 5;
 
 /// A manifest of our own making (OCI image specification, "Image Manifest").
 #[derive(Serialize)]
@@ -71,13 +77,11 @@ impl Registries {
         let ingest = store.ingest()?;
         let parcel = store.pack(&image.id, &record, &ingest)?;
         let elsewhere = store.repositories_beside(reference, &record)?;
-        for layer in &parcel.layers {
-            let phase = self.send_layer(&session, path, layer, &elsewhere, &ingest, progress)?;
-            progress(PushProgress { layer: layer.diff_id, phase });
-        }
+        let courier = Courier { session: &session, path, elsewhere: &elsewhere, ingest: &ingest };
+        courier.send_all(&parcel.layers, progress)?;
         let config = upload(&session, path, &parcel.config, &[]);
         if config.find()?.is_none() {
-            config.send(Content::Bytes(&store.blob(&image.id)?), &mut |_| ())?;
+            config.send(Content::Bytes(&store.blob(&image.id)?), &mut |_| Ok(()))?;
         }
         let tag = reference.tag().expect("a reference without a digest has a tag");
         session.put_manifest(path, tag, &parcel.media_type, &parcel.manifest)?;
@@ -85,27 +89,44 @@ impl Registries {
         store.note_digest(reference, digest, image.id)?;
         Ok(Pushed { tag: tag.to_owned(), id: image.id, digest, size: parcel.manifest.len() as u64 })
     }
+}
 
-    fn send_layer(
-        &self,
-        session: &Session<'_>,
-        path: &str,
-        layer: &Packed,
-        elsewhere: &[String],
-        ingest: &Ingest,
-        progress: &mut dyn FnMut(PushProgress),
-    ) -> Result<PushPhase> {
+/// Brings layers to a repository.
+struct Courier<'a> {
+    session: &'a Session<'a>,
+    path: &'a str,
+    elsewhere: &'a [String],
+    ingest: &'a Ingest,
+}
+
+impl Courier<'_> {
+    /// Sends layers, several at a time, each once.
+    fn send_all(&self, layers: &[Packed], progress: &mut dyn FnMut(PushProgress)) -> Result<()> {
+        let workers = Workers::new(AT_ONCE);
+        let mut seen = HashSet::new();
+        let distinct = layers.iter().filter(|layer| seen.insert(layer.descriptor.digest));
+        let send = |layer: &Packed, report: &dyn Fn(PushProgress)| {
+            let tell = |phase| report(PushProgress { layer: layer.diff_id, phase });
+            let phase = self.send(layer, &|phase| {
+                tell(phase);
+                if workers.are_stopped() { Err(RegistryError::Stopped) } else { Ok(()) }
+            })?;
+            tell(phase);
+            Ok(())
+        };
+        workers.each(distinct, send, progress)
+    }
+
+    fn send(&self, layer: &Packed, tell: &dyn Fn(PushPhase) -> Result<(), RegistryError>) -> Result<PushPhase> {
         let total = layer.descriptor.size;
-        let upload = upload(session, path, &layer.descriptor, elsewhere);
+        let upload = upload(self.session, self.path, &layer.descriptor, self.elsewhere);
         match upload.find()? {
             Some(Found::Here) => return Ok(PushPhase::Exists),
             Some(Found::Elsewhere { from }) => return Ok(PushPhase::Mounted { from }),
             None => {}
         }
-        let file = layer.open(ingest)?;
-        let mut tell =
-            |current| progress(PushProgress { layer: layer.diff_id, phase: PushPhase::Pushing { current, total } });
-        upload.send(Content::File(&file), &mut tell)?;
+        let file = layer.open(self.ingest)?;
+        upload.send(Content::File(&file), &mut |current| tell(PushPhase::Pushing { current, total }))?;
         Ok(PushPhase::Pushed)
     }
 }

@@ -66,8 +66,8 @@ impl Upload<'_> {
         Ok(None)
     }
 
-    /// Sends the blob. `progress` is told how much has been sent.
-    pub(super) fn send(&self, content: Content<'_>, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    /// Sends the blob. `progress` is told how much has been sent, and may put an end to it.
+    pub(super) fn send(&self, content: Content<'_>, progress: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
         let mut attempt = 1;
         loop {
             match self.send_once(content, progress) {
@@ -110,7 +110,7 @@ impl Upload<'_> {
         self.session.url(&format!("{}/blobs/uploads/", self.path))
     }
 
-    fn send_once(&self, content: Content<'_>, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    fn send_once(&self, content: Content<'_>, progress: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
         let url = self.uploads()?;
         let answer = self.session.send(&Request::new(Method::POST, url.clone()).repeatable(), &self.what())?;
         let (least, mut place) = match answer.status().as_u16() {
@@ -130,16 +130,19 @@ impl Upload<'_> {
         let request = Request::new(Method::PUT, place.clone()).header(header::CONTENT_TYPE, OCTETS).payload(last);
         let answer = self.session.send(&request, &self.what())?;
         match answer.status().as_u16() {
-            201 | 204 => {
-                progress(self.size);
-                Ok(())
-            }
+            201 | 204 => progress(self.size),
             _ => Err(self.unexpected(&place, answer)),
         }
     }
 
     /// Sends a file piece by piece; where the upload is to be completed.
-    fn send_pieces(&self, file: &File, chunk: u64, mut place: Url, progress: &mut dyn FnMut(u64)) -> Result<Url> {
+    fn send_pieces(
+        &self,
+        file: &File,
+        chunk: u64,
+        mut place: Url,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Url> {
         let (mut offset, mut lost) = (0, 0);
         while offset < self.size {
             let length = chunk.min(self.size - offset);
@@ -161,7 +164,7 @@ impl Upload<'_> {
                     (offset, place) = self.received(&place)?;
                 }
             }
-            progress(offset);
+            progress(offset)?;
         }
         Ok(place)
     }

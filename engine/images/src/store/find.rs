@@ -12,6 +12,7 @@ use super::{ImageRecord, References, Store};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::healthcheck::{Extended, Extension, Healthcheck};
+use crate::platform::Platform;
 use crate::reference::Reference;
 
 /// An image, with all that is needed to run it.
@@ -25,8 +26,8 @@ pub struct Image {
     pub created: Option<Timestamp>,
     /// The length of all files in all layers.
     pub size: u64,
-    /// The CPU architecture that its programs need.
-    pub architecture: String,
+    /// The machine that its programs need.
+    pub platform: Platform,
     /// Its configuration.
     pub config: ImageConfiguration,
     /// How its containers are checked, if it says.
@@ -38,6 +39,20 @@ pub struct Image {
     /// The directories of its layers, topmost first: overlayfs's lower layers. Below a layer that hides everything there
     /// are none; nor has an image without layers any.
     pub layers: Vec<PathBuf>,
+}
+
+impl Image {
+    /// Refuses an image that a machine of the `wanted` platform cannot run. It goes by `name`.
+    pub fn check_platform(&self, name: &str, wanted: &Platform) -> Result<()> {
+        match wanted.distance(&self.platform) {
+            Some(_) => Ok(()),
+            None => Err(Error::OtherPlatform {
+                name: name.to_owned(),
+                wanted: Box::new(wanted.clone()),
+                actual: Box::new(self.platform.clone()),
+            }),
+        }
+    }
 }
 
 /// An image as lists show it.
@@ -116,9 +131,11 @@ impl Store {
         self.find(name, &self.references()?).map(|found| found.id())
     }
 
-    /// What people would call an image: its first name, or else its ID.
+    /// What people would call an image: its first name, rather one by tag than one by digest, or else its ID.
     pub fn name_of(&self, id: &Digest) -> Result<String> {
-        Ok(self.references()?.of(id).first().map_or_else(|| id.short(), Reference::to_string))
+        let names = self.references()?.of(id);
+        let name = names.iter().find(|name| name.tag().is_some()).or(names.first());
+        Ok(name.map_or_else(|| id.short(), Reference::to_string))
     }
 
     /// Keeps the image from being removed until the lease is dropped. An image that is removed already is not found.
@@ -195,7 +212,7 @@ impl Store {
             references: references.of(&id),
             created: timestamp(record.created.as_deref()),
             size: record.size(),
-            architecture: config.architecture().to_string(),
+            platform: platform(&config),
             chain: record.layers.iter().map(|layer| layer.chain_id).collect(),
             layers: self.lower_layers(&record),
             config,
@@ -209,6 +226,11 @@ impl Store {
         let visible = record.layers.iter().rposition(|layer| layer.opaque).unwrap_or(0);
         record.layers[visible..].iter().rev().map(|layer| self.layer_root(&layer.chain_id)).collect()
     }
+}
+
+fn platform(config: &ImageConfiguration) -> Platform {
+    let (os, architecture) = (config.os().to_string(), config.architecture().to_string());
+    Platform { os, architecture, variant: config.variant().clone() }
 }
 
 /// The time of a configuration. Strangers wrote it: nonsense counts as none.

@@ -1,0 +1,120 @@
+//! Other engines, each with a state of its own, in the namespaces of the calling thread.
+
+use crate::commands;
+use crate::wait::eventually;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// Docker or Podman, as long as this is.
+pub struct Peer {
+    client: &'static str,
+    variables: Vec<(&'static str, String)>,
+    daemon: Option<Child>,
+    directory: TempDir,
+}
+
+impl Peer {
+    /// Docker with a daemon, if it is installed.
+    pub fn docker() -> Option<Peer> {
+        if !are_installed(&["docker", "dockerd", "runc"]) {
+            return None;
+        }
+        let directory = directory();
+        let path = directory.path().display();
+        let host = format!("unix://{path}/socket");
+        let words = format!(
+            "--host {host} --data-root {path}/data --exec-root {path}/exec --pidfile {path}/pid --storage-driver vfs \
+             --iptables=false --bridge=none"
+        );
+        let log = File::create(directory.path().join("log")).expect("a file");
+        let daemon = Command::new("dockerd")
+            .args(commands::words(&words))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("dockerd can be run");
+        let variables = vec![("DOCKER_HOST", host), ("DOCKER_CONFIG", format!("{path}/config"))];
+        let peer = Peer { client: "docker", variables, daemon: Some(daemon), directory };
+        eventually("the daemon answers", || peer.run("version", b"").code == 0);
+        Some(peer)
+    }
+
+    /// Podman, if it is installed. Registries on loopback need no TLS, as with Docker.
+    pub fn podman() -> Option<Peer> {
+        if !are_installed(&["podman", "runc"]) {
+            return None;
+        }
+        let directory = directory();
+        let path = directory.path().display();
+        // Limits as low as nobody has to raise them; runc, since crun refuses hosts with both versions of cgroups.
+        let containers = format!(
+            "[containers]\ndefault_ulimits = ['nofile=1024:1024', 'nproc=1024:1024']\n[engine]\nruntime = 'runc'\n\
+             cgroup_manager = 'cgroupfs'\nevents_logger = 'none'\nlock_type = 'file'\ntmp_dir = '{path}/tmp'\n"
+        );
+        let storage = format!("[storage]\ndriver = 'vfs'\ngraphroot = '{path}/graph'\nrunroot = '{path}/run'\n");
+        let registries = "[[registry]]\nlocation = '127.0.0.1:5000'\ninsecure = true\n".to_owned();
+        let file = |variable, name: &str, text: String| {
+            fs::write(directory.path().join(name), text).expect("a file");
+            (variable, format!("{path}/{name}"))
+        };
+        let variables = vec![
+            file("CONTAINERS_CONF", "containers.conf", containers),
+            file("CONTAINERS_STORAGE_CONF", "storage.conf", storage),
+            file("CONTAINERS_REGISTRIES_CONF", "registries.conf", registries),
+        ];
+        Some(Peer { client: "podman", variables, daemon: None, directory })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        self.client
+    }
+
+    /// A command that must succeed; what it printed.
+    #[track_caller]
+    pub fn ok(&self, line: &str) -> String {
+        self.run(line, b"").ok().to_owned()
+    }
+
+    fn run(&self, line: &str, input: &[u8]) -> commands::Output {
+        let mut command = Command::new(self.client);
+        command.args(commands::words(line)).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        commands::run(command, &format!("{} {line}", self.client), input)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Some(daemon) = &mut self.daemon {
+            // It ends its own children when it is told to end.
+            let _ = kill(Pid::from_raw(daemon.id().cast_signed()), Signal::SIGTERM);
+            let _ = daemon.wait();
+        }
+        unmount(self.directory.path());
+    }
+}
+
+/// Takes away what a peer left mounted below its directory: Podman its storage.
+fn unmount(directory: &Path) {
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
+    let points = mounts.lines().filter_map(|mount| mount.split(' ').nth(4));
+    for point in points.filter(|point| Path::new(point).starts_with(directory)) {
+        let _ = nix::mount::umount(point);
+    }
+}
+
+fn are_installed(programs: &[&str]) -> bool {
+    let missing = programs.iter().find(|program| Command::new(program).arg("--version").output().is_err());
+    if let Some(program) = missing {
+        eprintln!("skipped: {program} is not installed");
+    }
+    missing.is_none()
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("peer-").tempdir().expect("a directory")
+}
