@@ -1,7 +1,7 @@
 //! Networks that were made: of every driver, several at once, by name, apart from one another.
 
 use porthole_tests::{Host, Neighbour, eventually, fetch};
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -235,10 +235,9 @@ fn ipv6_inside_and_published() {
     assert!(host.porthole("exec web timeout 1 wget -qO- http://[fd99::1]:8088").stdout.contains("It works"), "hairpin");
     neighbour.enter(|| host.tool("ip -6 route add fd12::/64 via fd99::1"));
     assert!(!neighbour.enter(|| works("[fd12::80]:80")), "no way in but by the published port");
-    let seen = neighbour.enter(|| UdpSocket::bind("[::]:9").unwrap());
-    host.ok("exec client sh -c 'echo hi | nc -u -w 1 fd99::2 9'");
-    let mut buffer = [0; 8];
-    let (_, from) = seen.recv_from(&mut buffer).unwrap();
+    let server = neighbour.enter(|| TcpListener::bind("[::]:9").unwrap());
+    host.ok("exec client nc -w 1 fd99::2 9");
+    let (_, from) = server.accept().unwrap();
     assert_eq!(from.ip().to_string(), "fd99::1", "masqueraded");
 }
 

@@ -140,7 +140,9 @@ fn parse(word: &str) -> Result<EndpointConfig, String> {
             "ip" | "ip6" => endpoint.addresses.push(address()?),
             "mac-address" => endpoint.mac = Some(parse_mac(value)?),
             _ => {
-                return Err(format!("invalid network option \"{key}\": want name, ip, ip6, alias, link or mac-address"));
+                return Err(format!(
+                    "invalid network option \"{key}\": want name, ip, ip6, alias, link or mac-address"
+                ));
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::link::stacked::{self, Kind, Stacked};
 use crate::link::{self, End, Mac, Port, Setup};
 use crate::netlink::{self, Protocol, Socket};
 use crate::network::{Network, firewall_bridge, route_socket};
+use crate::sysctl;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
@@ -179,6 +180,15 @@ fn mac(addresses: &[Address], request: &EndpointRequest<'_>) -> Option<Mac> {
     request.mac.or(own)
 }
 
+/// Lets an interface with IPv6 addresses use its link-local one at once: until nobody else were found to have it, a second
+/// later, it could not ask for its neighbours.
+fn forgo_duplicate_detection(addresses: &[Address], request: &EndpointRequest<'_>) -> Result<(), Error> {
+    match addresses.iter().any(|address| address.address.is_ipv6()) {
+        true => sysctl::set_in(request.netns, &format!("ipv6/conf/{}/accept_dad", request.interface), "0"),
+        false => Ok(()),
+    }
+}
+
 fn set_up(
     inside: &mut Socket,
     index: u32,
@@ -214,6 +224,7 @@ fn add_bridge_port(
     let peer = End { name: request.interface, netns: request.netns, mac: mac(addresses, request) };
     let mtu = request.network.mtu();
     let link = link::add_veth_with_mtu(socket, host_interface, &peer, Some(port), mtu).map_err(failed)?;
+    forgo_duplicate_detection(addresses, request)?;
     set_up(inside, link.peer.unwrap_or_default(), addresses, request).map_err(failed)?;
     link::settle(socket, &[link.index, bridge]).map_err(failed)?;
     let mac = match peer.mac {
@@ -243,6 +254,7 @@ fn add_stacked(
     let link = Stacked { kind, parent, name: request.interface, mac, mtu: network.mtu() };
     stacked::add(socket, &link, request.netns)?;
     let made = link::find(inside, request.interface).map_err(failed)?;
+    forgo_duplicate_detection(addresses, request)?;
     set_up(inside, made.map_or(0, |link| link.index), addresses, request).map_err(failed)?;
     let mac = link::mac_in(inside, request.interface).map_err(failed)?;
     Ok(Made { bridge: String::new(), host_interface: String::new(), ifindex: parent, mac })

@@ -57,11 +57,15 @@ fn go_on_hearing_routers() -> Result<(), Error> {
 /// What a bridge needs: replies to localhost may come in by it, and no router advertisement of a container is heard.
 pub(crate) fn prepare_bridge(name: &str) -> Result<(), Error> {
     write(&format!("ipv4/conf/{name}/route_localnet"), "1")?;
-    match write(&format!("ipv6/conf/{name}/accept_ra"), "0") {
-        // A kernel without IPv6 hears none anyway.
-        Err(Error::Sysctl { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
+    // Nobody else has its addresses; until that were found out, a second later, it could not ask who has a container's.
+    for (parameter, value) in [("accept_ra", "0"), ("accept_dad", "0")] {
+        match write(&format!("ipv6/conf/{name}/{parameter}"), value) {
+            // A kernel without IPv6.
+            Err(Error::Sysctl { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            other => other?,
+        }
     }
+    Ok(())
 }
 
 /// Writes a parameter, `ipv6/conf/eth0/disable_ipv6`, of another network namespace.

@@ -72,15 +72,20 @@ fn chains() -> [(&'static str, Option<Base>); 6] {
 fn sets(family: Family) -> [(&'static str, SetKind); 5] {
     let (address, address_len) = if family == Family::Ip6 { (IPV6_ADDR, 16) } else { (IPV4_ADDR, 4) };
     let port = INET_PROTO << TYPE_BITS | INET_SERVICE;
-    let name = |verdicts| SetKind { key_type: IFNAME, key_len: 16, verdicts };
+    let name = |verdicts| SetKind { key_type: IFNAME, key_len: 16, verdicts, host_order: true };
     [
         (BRIDGES, name(false)),
         (TO_BRIDGE, name(true)),
         (FROM_INTERNAL, name(true)),
-        (PUBLISHED, SetKind { key_type: port, key_len: 8, verdicts: true }),
+        (PUBLISHED, SetKind { key_type: port, key_len: 8, verdicts: true, host_order: false }),
         (
             PUBLISHED_AT,
-            SetKind { key_type: address << (2 * TYPE_BITS) | port, key_len: address_len + 8, verdicts: true },
+            SetKind {
+                key_type: address << (2 * TYPE_BITS) | port,
+                key_len: address_len + 8,
+                verdicts: true,
+                host_order: false,
+            },
         ),
     ]
 }

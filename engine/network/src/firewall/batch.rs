@@ -47,6 +47,8 @@ pub(super) struct SetKind {
     /// In bytes; each part takes a multiple of four.
     pub key_len: u32,
     pub verdicts: bool,
+    /// Whether nft(8) is to read keys in the host's order of bytes, as names of interfaces, or in the network's.
+    pub host_order: bool,
 }
 
 /// Where packets enter a base chain.
@@ -152,6 +154,7 @@ impl Batch {
             SetAttribute::KeyType(kind.key_type),
             SetAttribute::KeyLen(kind.key_len),
             SetAttribute::Id(self.sets),
+            SetAttribute::UserData(super::userdata::byte_order(kind.host_order)),
         ];
         if kind.verdicts {
             attributes.push(SetAttribute::DataType(DATA_VERDICT));

@@ -28,6 +28,14 @@ pub(crate) struct Publication {
     pub target: SocketAddr,
 }
 
+/// User data of a set: the order of bytes of its keys (NFTNL_UDATA_SET_KEYBYTEORDER), by which nft(8) prints them.
+pub(super) fn byte_order(host: bool) -> Vec<u8> {
+    const KEY_BYTE_ORDER: u8 = 0;
+    // libnftables' enum byteorder.
+    let order: u32 = if host { 1 } else { 2 };
+    item(KEY_BYTE_ORDER, &order.to_ne_bytes())
+}
+
 /// User data with a comment alone.
 pub(super) fn comment(text: &str) -> Vec<u8> {
     let mut value = text.as_bytes().to_vec();
