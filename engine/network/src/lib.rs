@@ -9,6 +9,8 @@ pub mod dns;
 mod error;
 pub mod files;
 mod firewall;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod lease;
 mod link;
 mod mark;
