@@ -12,6 +12,8 @@ mod endpoint;
 mod error;
 pub mod files;
 mod firewall;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod lease;
 pub mod link;
 mod mark;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const HEADER: usize = 12;
+pub(crate) const HEADER: usize = 12;
 /// The longest name (RFC 1035 §2.3.4).
 const LONGEST_NAME: usize = 255;
 /// The fields of a record after its name: type, class, TTL, length.
@@ -11,11 +11,11 @@ const RECORD: usize = 10;
 /// What is sent to one who names no size (RFC 1035 §4.2.1).
 const PLAIN_SIZE: usize = 512;
 /// More than any resolver sends in one datagram.
-pub(super) const LARGEST_DATAGRAM: usize = 4096;
+pub(crate) const LARGEST_DATAGRAM: usize = 4096;
 /// An OPT record without options: the root's name and the fields.
 const OPT_RECORD: usize = 1 + RECORD;
 
-pub(super) const A: u16 = 1;
+pub(crate) const A: u16 = 1;
 const PTR: u16 = 12;
 const AAAA: u16 = 28;
 const OPT: u16 = 41;
@@ -34,7 +34,7 @@ const TTL: u32 = 0;
 
 /// How a question ended (RFC 1035 §4.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
+pub(crate) enum Code {
     Success = 0,
     FormatError = 1,
     ServerFailure = 2,
@@ -44,7 +44,7 @@ pub(super) enum Code {
 
 /// A question, and how long an answer may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Query<'a> {
+pub(crate) struct Query<'a> {
     bytes: &'a [u8],
     /// Where the question ends.
     end: usize,
@@ -58,7 +58,7 @@ pub(super) struct Query<'a> {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked<'a> {
+pub(crate) enum Asked<'a> {
     /// The IPv4 addresses of a name.
     Ipv4(&'a str),
     /// Its IPv6 addresses.
@@ -71,7 +71,7 @@ pub(super) enum Asked<'a> {
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Record {
+pub(crate) enum Record {
     Address(IpAddr),
     Name(String),
 }
@@ -182,7 +182,7 @@ impl Record {
 }
 
 /// What a resolver says to a query that was sent to it with the number `id`; `None` if it is no answer to that.
-pub(super) fn code_of_answer(query: &[u8], answer: &[u8]) -> Option<u8> {
+pub(crate) fn code_of_answer(query: &[u8], answer: &[u8]) -> Option<u8> {
     let end = skip_name(query, HEADER)? + 4;
     let is_response = answer.get(2)? & RESPONSE != 0 && count(answer, 4)? == 1;
     let fits =
@@ -191,24 +191,24 @@ pub(super) fn code_of_answer(query: &[u8], answer: &[u8]) -> Option<u8> {
 }
 
 /// Whether an answer says that it was cut short.
-pub(super) fn is_truncated(answer: &[u8]) -> bool {
+pub(crate) fn is_truncated(answer: &[u8]) -> bool {
     answer.get(2).is_some_and(|flags| flags & TRUNCATED != 0)
 }
 
 /// Gives a message another number.
-pub(super) fn set_id(message: &mut [u8], id: [u8; 2]) {
+pub(crate) fn set_id(message: &mut [u8], id: [u8; 2]) {
     if let Some(own) = message.first_chunk_mut() {
         *own = id;
     }
 }
 
 /// The number of a message.
-pub(super) fn id(message: &[u8]) -> [u8; 2] {
+pub(crate) fn id(message: &[u8]) -> [u8; 2] {
     message.first_chunk().copied().unwrap_or_default()
 }
 
 /// Cuts an answer down to `size` bytes: the answers that fit stay, what is beside them goes (RFC 2181 §9).
-pub(super) fn cut(answer: &mut Vec<u8>, size: usize) {
+pub(crate) fn cut(answer: &mut Vec<u8>, size: usize) {
     if answer.len() <= size || answer.len() < HEADER {
         return;
     }

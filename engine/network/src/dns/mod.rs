@@ -7,7 +7,7 @@ mod config;
 mod epoll;
 mod forward;
 mod framed;
-mod message;
+pub(crate) mod message;
 mod names;
 pub mod resolv_conf;
 mod server;
