@@ -12,6 +12,7 @@ mod forensics;
 mod identity;
 pub mod inside;
 pub mod lab;
+mod map;
 mod parallel;
 mod paths;
 mod registry;

@@ -28,6 +28,7 @@ mod login;
 mod logs;
 mod manifest;
 mod mounts;
+mod network;
 mod options;
 mod output;
 mod progress;
@@ -201,6 +202,7 @@ fn execute(command: Command) -> Outcome {
         Command::Container(options) => groups::container(&engine, options),
         Command::System(options) => groups::system(&engine, options),
         Command::Volume(options) => volume::volume(&engine, options),
+        Command::Network(options) => network::network(&engine, options),
         Command::Cp(options) => cp::cp(&engine, &options),
         Command::Diff(options) => changes::diff(&engine, &options),
         Command::Commit(options) => changes::commit(&engine, options),

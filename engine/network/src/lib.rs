@@ -10,6 +10,7 @@ pub mod files;
 mod firewall;
 mod lease;
 mod link;
+pub mod map;
 mod mark;
 pub mod netlink;
 pub mod netns;

@@ -15,6 +15,7 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attribute::text as printable;
 pub use attribute::{Attributes, Iter};
 pub use dump::ReadError;
 
