@@ -12,7 +12,7 @@ mod forensics;
 mod identity;
 pub mod inside;
 pub mod lab;
-mod map;
+pub mod map;
 mod parallel;
 mod paths;
 mod registry;

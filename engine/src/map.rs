@@ -1,8 +1,10 @@
 //! The network as the kernel has it, with the containers in it: ours, and those of a Docker or Podman beside us.
 
 use crate::engine::Engine;
-use crate::error::Result;
-use porthole_network::map::{self, Known, Map, Owner};
+use crate::error::{Error, Result};
+use porthole_network::map::{self, Known, Map, Namespace, Owner};
+use porthole_network::netlink::{Protocol, Socket};
+use porthole_network::ruleset::{Interest, ReadError, Ruleset};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -25,6 +27,42 @@ impl Engine {
         let known: Vec<Known> = ours.chain(docker(Path::new(DOCKER))).chain(podman(Path::new(PODMAN))).collect();
         Ok(map::read(&known)?)
     }
+}
+
+impl Engine {
+    /// The firewall as the kernel has it: all rules that IP packets through this host may meet, or those of them that
+    /// matter to a container.
+    pub fn network_rules(&self, container: Option<&str>) -> Result<Ruleset> {
+        let Some(name) = container else { return Ok(ruleset()?.of_packets()) };
+        let container = self.container(name)?;
+        let map = self.network_map()?;
+        let owned = |namespace: &&Namespace| namespace.containers.iter().any(|owner| owner.id == container.id);
+        let namespace = map.namespaces.iter().find(owned).ok_or(Error::NotRunning(container.name))?;
+        if namespace.host {
+            return Ok(ruleset()?.of_packets());
+        }
+        Ok(ruleset()?.that_concern(&interest(&map, namespace)))
+    }
+}
+
+fn ruleset() -> Result<Ruleset> {
+    let socket = Socket::open(Protocol::Netfilter).map_err(ReadError::from);
+    Ok(Ruleset::read_whole(&mut socket?)?)
+}
+
+/// By what the host's rules know whoever is in a namespace: its addresses, and the bridges that its links lead to. What does not
+/// come through a link of the host's own, as from a macvlan, the host's rules never see.
+pub fn interest(map: &Map, namespace: &Namespace) -> Interest {
+    let mut interest = Interest::default();
+    for interface in namespace.interfaces.iter().filter(|interface| interface.kind == "veth") {
+        let far = interface.link.as_ref().and_then(|far| map.far(far)).filter(|(there, _)| there.host);
+        let Some((host, end)) = far else { continue };
+        interest.addresses.extend(interface.addresses.iter().map(|address| address.address));
+        let bridge = end.master.and_then(|master| host.interface(master));
+        let names = [Some(end), bridge].into_iter().flatten().map(|interface| interface.ifname.clone());
+        interest.interfaces.extend(names);
+    }
+    interest
 }
 
 /// The part of Docker's `config.v2.json` that is of use here.

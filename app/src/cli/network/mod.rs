@@ -1,6 +1,7 @@
 //! `network`: a group of commands, one file each.
 
 mod map;
+mod rules;
 
 use super::Outcome;
 use clap::{Args, Subcommand};
@@ -18,11 +19,14 @@ pub struct NetworkArgs {
 enum NetworkCommand {
     /// Show every bridge, link, address, MAC table, neighbour and route, and which container each belongs to
     Map(map::MapArgs),
+    /// Print the firewall rules that matter to a container, or all of them, as nft and as iptables would
+    Rules(rules::RulesArgs),
 }
 
 /// Runs a command on networks.
 pub fn network(engine: &Engine, arguments: NetworkArgs) -> Outcome {
     match arguments.command {
         NetworkCommand::Map(options) => map::map(engine, &options),
+        NetworkCommand::Rules(options) => rules::rules(engine, &options),
     }
 }
