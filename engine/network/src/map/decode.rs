@@ -303,6 +303,17 @@ mod tests {
     }
 
     #[test]
+    fn vlans_and_ipvlans_tell_which() {
+        let vlan = [9, 0, 1, 0, b'v', b'l', b'a', b'n', 0, 0, 0, 0, 12, 0, 2, 0, 6, 0, 1, 0, 10, 0, 0, 0];
+        let mut interface = Interface::default();
+        describe(&mut interface, &vlan);
+        assert_eq!((interface.kind.as_str(), interface.vlan), ("vlan", Some(10)));
+        let ipvlan = [10, 0, 1, 0, b'i', b'p', b'v', b'l', b'a', b'n', 0, 0, 12, 0, 2, 0, 6, 0, 1, 0, 1, 0, 0, 0];
+        describe(&mut interface, &ipvlan);
+        assert_eq!((interface.kind.as_str(), interface.mode.as_deref()), ("ipvlan", Some("l3")));
+    }
+
+    #[test]
     fn unknown_numbers_are_told_as_numbers() {
         assert_eq!(named(254, TABLES), "main");
         assert_eq!(named(1000, TABLES), "1000");
