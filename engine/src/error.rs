@@ -74,6 +74,12 @@ pub enum Error {
         /// What the client met.
         source: porthole_runtime::client::Error,
     },
+    /// The rules of the firewall cannot be read.
+    #[error(transparent)]
+    Rules(#[from] porthole_network::ruleset::ReadError),
+    /// The map of the network cannot be drawn.
+    #[error(transparent)]
+    Map(#[from] porthole_network::map::Error),
     /// No volume has this name.
     #[error("get {0}: no such volume")]
     NoSuchVolume(String),

@@ -13,6 +13,7 @@ mod identity;
 pub mod inside;
 pub mod lab;
 mod networks;
+pub mod map;
 mod parallel;
 mod paths;
 mod registry;

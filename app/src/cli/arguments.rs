@@ -124,10 +124,10 @@ pub enum Command {
     Commit(CommitArgs),
     /// Export the files of a container as a tar archive
     Export(ExportArgs),
-    /// Manage networks
-    Network(NetworkArgs),
     /// Manage volumes
     Volume(VolumeArgs),
+    /// Manage networks, and look at what the host really has
+    Network(NetworkArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
     /// Follow packets through address translation, hop by hop

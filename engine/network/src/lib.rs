@@ -16,6 +16,7 @@ mod firewall;
 pub mod fuzzing;
 mod lease;
 pub mod link;
+pub mod map;
 mod mark;
 pub mod netlink;
 pub mod netns;

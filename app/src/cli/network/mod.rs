@@ -1,6 +1,8 @@
 //! `network`: a group of commands.
 
 mod manage;
+mod map;
+mod rules;
 
 use super::Outcome;
 use super::prune::PruneArgs;
@@ -34,6 +36,10 @@ enum NetworkCommand {
     /// Remove one or more networks
     #[command(visible_alias = "remove")]
     Rm(RmArgs),
+    /// Show every bridge, link, address, MAC table, neighbour and route, and which container each belongs to
+    Map(map::MapArgs),
+    /// Print the firewall rules that matter to a container, or all of them, as nft and as iptables would
+    Rules(rules::RulesArgs),
 }
 
 /// Runs a command on networks.
@@ -46,5 +52,7 @@ pub fn network(engine: &Engine, arguments: NetworkArgs) -> Outcome {
         NetworkCommand::Ls(options) => manage::list(engine, &options),
         NetworkCommand::Prune(options) => manage::prune_unused(engine, &options),
         NetworkCommand::Rm(options) => manage::remove(engine, &options),
+        NetworkCommand::Map(options) => map::map(engine, &options),
+        NetworkCommand::Rules(options) => rules::rules(engine, &options),
     }
 }

@@ -8,7 +8,7 @@ use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessa
 
 use super::attribute::text;
 use super::sets::{Set, Sets};
-use super::{Attributes, Base, Chain, Family, Policy, Rule, Ruleset, Table, render};
+use super::{Attributes, Base, Chain, Counter, Family, Policy, Rule, Ruleset, Table, render};
 use crate::netlink::{Error, Socket};
 
 /// NFT_MSG_* of `linux/netfilter/nf_tables.h`.
@@ -35,29 +35,46 @@ pub enum ReadError {
 }
 
 impl Ruleset {
-    /// Reads the ruleset of the socket's network namespace: a state that the kernel really had, not a mixture.
+    /// Reads the ruleset of the socket's network namespace: a state that the kernel really had, not a mixture. Sets with
+    /// names of their own, which may be large, are not read.
     pub fn read(socket: &mut Socket) -> Result<Ruleset, ReadError> {
-        for _ in 0..ATTEMPTS {
-            let before = generation(socket)?;
-            match contents(socket, before) {
-                // An object went between two of the dumps.
-                Err(error) if error.is(libc::ENOENT) => continue,
-                result => {
-                    let ruleset = result?;
-                    if generation(socket)? == before {
-                        return Ok(ruleset);
-                    }
-                }
-            }
-        }
-        Err(ReadError::Unstable)
+        read(socket, Depth::Rules)
+    }
+
+    /// As [`Ruleset::read`], with all sets and what is in them.
+    pub fn read_whole(socket: &mut Socket) -> Result<Ruleset, ReadError> {
+        read(socket, Depth::Sets)
     }
 }
 
-fn contents(socket: &mut Socket, generation: u32) -> Result<Ruleset, Error> {
+/// How much is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Rules,
+    Sets,
+}
+
+fn read(socket: &mut Socket, depth: Depth) -> Result<Ruleset, ReadError> {
+    for _ in 0..ATTEMPTS {
+        let before = generation(socket)?;
+        match contents(socket, before, depth) {
+            // An object went between two of the dumps.
+            Err(error) if error.is(libc::ENOENT) => continue,
+            result => {
+                let ruleset = result?;
+                if generation(socket)? == before {
+                    return Ok(ruleset);
+                }
+            }
+        }
+    }
+    Err(ReadError::Unstable)
+}
+
+fn contents(socket: &mut Socket, generation: u32, depth: Depth) -> Result<Ruleset, Error> {
     let mut tables = tables(socket)?;
     let mut chains = chains(socket)?;
-    let sets = sets(socket)?;
+    let sets = sets(socket, depth)?;
     for (family, table, chain, rule) in rules(socket, &sets)? {
         if let Some(chain) = chains
             .get_mut(&(family, table))
@@ -68,6 +85,14 @@ fn contents(socket: &mut Socket, generation: u32) -> Result<Ruleset, Error> {
     }
     for table in &mut tables {
         table.chains = chains.remove(&(table.family, table.name.clone())).unwrap_or_default();
+    }
+    if depth == Depth::Sets {
+        for ((family, table, name), set) in sets.iter().filter(|(_, set)| !set.is_anonymous()) {
+            if let Some(table) = tables.iter_mut().find(|t| t.family == *family && t.name == *table) {
+                table.sets.push(set.named(name));
+            }
+        }
+        tables.iter_mut().for_each(|table| table.sets.sort_by_key(|set| set.handle));
     }
     Ok(Ruleset { generation, tables })
 }
@@ -125,7 +150,7 @@ fn tables(socket: &mut Socket) -> Result<Vec<Table>, Error> {
         let (Some(name), Some(handle)) = (table.text(NAME), table.u64(HANDLE)) else {
             return;
         };
-        tables.push(Table { family, name, handle, chains: Vec::new() });
+        tables.push(Table { family, name, handle, sets: Vec::new(), chains: Vec::new() });
     })?;
     Ok(tables)
 }
@@ -151,6 +176,10 @@ fn base(family: Family, chain: Attributes<'_>) -> Option<Base> {
     const TYPE: u16 = 7;
     const HOOK_NUMBER: u16 = 1;
     const HOOK_PRIORITY: u16 = 2;
+    const COUNTERS: u16 = 8;
+    const BYTES: u16 = 1;
+    const PACKETS: u16 = 2;
+    let counters = chain.nested(COUNTERS);
     let hook = chain.nested(HOOK);
     let names: &[&str] = match family {
         Family::Arp => &["input", "output", "forward"],
@@ -162,22 +191,23 @@ fn base(family: Family, chain: Attributes<'_>) -> Option<Base> {
         hook: names.get(hook.u32(HOOK_NUMBER)? as usize)?,
         priority: hook.u32(HOOK_PRIORITY)? as i32,
         policy: if chain.u32(POLICY) == Some(0) { Policy::Drop } else { Policy::Accept },
+        counter: counters.u64(PACKETS).zip(counters.u64(BYTES)).map(|(packets, bytes)| Counter { packets, bytes }),
     })
 }
 
-fn sets(socket: &mut Socket) -> Result<Sets, Error> {
+fn sets(socket: &mut Socket, depth: Depth) -> Result<Sets, Error> {
     const TABLE: u16 = 1;
     const NAME: u16 = 2;
-    const FLAGS: u16 = 3;
     const ELEMENTS: u16 = 3;
     let mut sets = Sets::new();
     dump(socket, message(GET_SET, None, vec![]), |family, set| {
         if let (Some(table), Some(name)) = (set.text(TABLE), set.text(NAME)) {
-            sets.insert((family, table, name), Set::new(set.u32(FLAGS).unwrap_or(0)));
+            sets.insert((family, table, name), Set::new(set));
         }
     })?;
-    // Only sets without a name of their own are shown by content.
-    for ((family, table, name), set) in sets.iter_mut().filter(|(_, set)| set.is_anonymous()) {
+    // In a rule only sets without a name of their own are shown by content.
+    let wanted = |set: &Set| depth == Depth::Sets || set.is_anonymous();
+    for ((family, table, name), set) in sets.iter_mut().filter(|(_, set)| wanted(set)) {
         let request = message(GET_ELEMENTS, Some(*family), vec![nul(TABLE, table), nul(NAME, name)]);
         dump(socket, request, |_, elements| set.add(elements.nested(ELEMENTS)))?;
     }

@@ -10,13 +10,20 @@
 
 mod attribute;
 mod dump;
+mod iptables;
+mod nft;
+mod part;
 mod render;
+mod select;
 mod sets;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attribute::text as printable;
 pub use attribute::{Attributes, Iter};
 pub use dump::ReadError;
+pub use iptables::Listing;
+pub use select::Interest;
 
 use std::fmt;
 
@@ -38,8 +45,36 @@ pub struct Table {
     pub name: String,
     /// The kernel's number for it.
     pub handle: u64,
+    /// Its sets and maps with names, if they were read ([`Ruleset::read_whole`]).
+    pub sets: Vec<NamedSet>,
     /// Its chains in the kernel's order.
     pub chains: Vec<Chain>,
+}
+
+/// A set, or a map, that rules refer to by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSet {
+    /// Its name, unique in its table.
+    pub name: String,
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// The type of its keys: `ipv4_addr . inet_service`.
+    pub key: String,
+    /// The type of what keys are mapped to, `verdict` for one; `None` for a set.
+    pub data: Option<String>,
+    /// Whether its elements are ranges.
+    pub has_ranges: bool,
+    /// What is in it, in order of the keys.
+    pub elements: Vec<Element>,
+}
+
+/// An element of a set or map, in nft's syntax.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// `172.17.0.1 . tcp . 8088`.
+    pub key: String,
+    /// What a map has for it: `goto web`.
+    pub value: Option<String>,
 }
 
 /// A chain of rules.
@@ -66,6 +101,8 @@ pub struct Base {
     pub priority: i32,
     /// What happens to packets that reach the end.
     pub policy: Policy,
+    /// What the policy has decided on; iptables keeps count of that, nft does not.
+    pub counter: Option<Counter>,
 }
 
 /// The fate of a packet that no rule of a base chain decided on.
@@ -175,6 +212,11 @@ impl Ruleset {
 }
 
 impl Table {
+    /// A set or map by name.
+    pub fn set(&self, name: &str) -> Option<&NamedSet> {
+        self.sets.iter().find(|set| set.name == name)
+    }
+
     /// A chain by name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)

@@ -2,14 +2,31 @@
 
 use std::collections::HashMap;
 
-use super::{Attributes, Family};
+use super::render::Datatype;
+use super::{Attributes, Family, NamedSet};
 
 /// NFT_SET_ANONYMOUS: written in place, within braces.
 const ANONYMOUS: u32 = 1;
 /// NFT_SET_INTERVAL: elements are the starts and ends of ranges.
 const INTERVAL: u32 = 4;
+/// NFT_SET_MAP: elements have data.
+const MAP: u32 = 8;
 /// NFT_SET_ELEM_INTERVAL_END: the key is the first one after the range.
 const INTERVAL_END: u32 = 1;
+
+/// nft's number for the type of data of a map whose elements are verdicts (NFT_DATA_VERDICT).
+const VERDICT: u32 = 0xffff_ff00;
+
+/// The numbers of the types in that of a concatenation, six bits each.
+fn types(mut number: u32) -> Vec<u32> {
+    const BITS: u32 = 6;
+    let mut types = vec![number & ((1 << BITS) - 1)];
+    while number >> BITS != 0 {
+        number >>= BITS;
+        types.insert(0, number & ((1 << BITS) - 1));
+    }
+    types
+}
 
 /// All sets, by table and name.
 pub(super) type Sets = HashMap<(Family, String, String), Set>;
@@ -18,6 +35,11 @@ pub(super) type Sets = HashMap<(Family, String, String), Set>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Set {
     flags: u32,
+    /// The kernel's number for it.
+    handle: u64,
+    /// nft's numbers for the types of its keys and data; 0 where nft was not told.
+    key_type: u32,
+    data_type: u32,
     elements: Vec<Element>,
 }
 
@@ -48,8 +70,38 @@ pub(super) struct Entry {
 }
 
 impl Set {
-    pub(super) fn new(flags: u32) -> Self {
-        Set { flags, elements: Vec::new() }
+    /// A set as the kernel describes it, without elements.
+    pub(super) fn new(attributes: Attributes<'_>) -> Self {
+        const FLAGS: u16 = 3;
+        const KEY_TYPE: u16 = 4;
+        const DATA_TYPE: u16 = 6;
+        const HANDLE: u16 = 16;
+        let number = |kind| attributes.u32(kind).unwrap_or(0);
+        let handle = attributes.u64(HANDLE).unwrap_or(0);
+        let (key_type, data_type) = (number(KEY_TYPE), number(DATA_TYPE));
+        Set { flags: number(FLAGS), handle, key_type, data_type, elements: Vec::new() }
+    }
+
+    /// As it is shown by itself, under its name.
+    pub(super) fn named(&self, name: &str) -> NamedSet {
+        let (kinds, names): (Vec<_>, Vec<_>) = types(self.key_type).into_iter().map(Datatype::of_set).unzip();
+        let data = (self.flags & MAP != 0).then(|| match self.data_type {
+            VERDICT => (None, "verdict"),
+            number => {
+                let (kind, name) = Datatype::of_set(number);
+                (Some(kind), name)
+            }
+        });
+        let raw = || super::render::elements(self, &[Datatype::Raw], Some(Datatype::Raw)).unwrap_or_default();
+        let elements = super::render::elements(self, &kinds, data.and_then(|(kind, _)| kind)).unwrap_or_else(raw);
+        NamedSet {
+            name: name.to_owned(),
+            handle: self.handle,
+            key: names.join(" . "),
+            data: data.map(|(_, name)| name.to_owned()),
+            has_ranges: self.flags & INTERVAL != 0,
+            elements: elements.into_iter().map(|(key, value)| super::Element { key, value }).collect(),
+        }
     }
 
     pub(super) fn is_anonymous(&self) -> bool {
@@ -142,9 +194,15 @@ mod tests {
             element(21, false),
             element(25, true),
         ];
-        let set = Set { flags: INTERVAL, elements };
+        let set = Set { flags: INTERVAL, elements, ..Set::default() };
         let ranges: Vec<_> = set.entries().into_iter().map(|entry| (entry.first, entry.last)).collect();
         assert_eq!(ranges, [(vec![0, 10], vec![0, 20]), (vec![0, 21], vec![0, 24]), (vec![0, 30], vec![0xff, 0xff])]);
+    }
+
+    #[test]
+    fn types_of_a_concatenation() {
+        assert_eq!(types(13), [13]);
+        assert_eq!(types(7 << 12 | 12 << 6 | 13), [7, 12, 13]);
     }
 
     #[test]

@@ -253,3 +253,167 @@ fn renders_what_iptables_stored() {
         assert_eq!(publish.nat, Some(Nat::Destination));
     });
 }
+
+/// The chains of a listing of iptables: the title, and each rule as words with its protocol by name.
+fn iptables_chains(listing: &str) -> Vec<(String, Vec<String>)> {
+    let mut chains: Vec<(String, Vec<String>)> = Vec::new();
+    for line in listing.lines().filter(|line| !line.is_empty() && !line.starts_with(" pkts")) {
+        match chains.last_mut().filter(|_| !line.starts_with("Chain ")) {
+            Some((_, rules)) => {
+                let names = [("0", "all"), ("6", "tcp"), ("17", "udp"), ("1", "icmp")];
+                let mut words: Vec<&str> = line.split_whitespace().collect();
+                if let Some((_, name)) = names.iter().find(|(number, _)| words[3] == *number) {
+                    words[3] = name;
+                }
+                rules.push(words.join(" "));
+            }
+            // Where nobody counts what a policy decided, iptables tells a count of 0.
+            None => chains.push((line.replace(" 0 packets, 0 bytes", ""), Vec::new())),
+        }
+    }
+    chains.retain(|(_, rules)| !rules.is_empty());
+    chains.sort();
+    chains
+}
+
+#[test]
+fn lists_as_iptables_does() {
+    in_new_netns(|| {
+        let iptables = |arguments: &str| run("iptables-nft", &arguments.split(' ').collect::<Vec<_>>(), "");
+        for arguments in [
+            "-t nat -N DOCKER",
+            "-t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+            "-t nat -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER",
+            "-t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+            "-t nat -A DOCKER -i docker0 -j RETURN",
+            "-t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.17.0.2:80",
+            "-t nat -A DOCKER -p udp --dport 53:54 -j REDIRECT --to-ports 5353",
+            "-P FORWARD DROP",
+            "-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "-A FORWARD -p tcp -m multiport --dports 80,443,8000:8010 -m comment --comment web -j ACCEPT",
+            "-A FORWARD -p tcp --tcp-flags SYN,ACK SYN -j DROP",
+            "-A FORWARD -p icmp -j REJECT",
+            "-A FORWARD -m mark --mark 0x1 -j ACCEPT",
+            "-A FORWARD -j LOG --log-prefix x:",
+            "-A FORWARD ! -s 10.0.0.1 -d 10.0.0.0/24 -i br+ -p tcp ! --sport 22 -j DROP",
+        ] {
+            iptables(arguments);
+        }
+        let listings = read().iptables();
+        for table in ["nat", "filter"] {
+            let command = format!("iptables -t {table} -nvL");
+            let ours = listings.iter().find(|listing| listing.command == command).unwrap();
+            let theirs = iptables_chains(&iptables(&format!("-t {table} -nvL")));
+            assert_eq!(iptables_chains(&ours.text), theirs);
+            assert!(theirs.iter().map(|(_, rules)| rules.len()).sum::<usize>() > 5);
+        }
+        let dnat = "    0     0 DNAT       tcp  --  !docker0 *       0.0.0.0/0            0.0.0.0/0            tcp dpt:8088 to:172.17.0.2:80";
+        let nat = &listings.iter().find(|listing| listing.command.contains("nat")).unwrap().text;
+        assert!(nat.lines().any(|line| line == dnat), "{nat}");
+    });
+}
+
+const PUBLISHED: &str = r#"
+table ip porthole {
+  map published {
+    type ipv4_addr . inet_proto . inet_service : verdict;
+    elements = { 10.0.0.1 . tcp . 8088 : goto web, 10.0.0.1 . udp . 53 : goto dns, 10.0.0.1 . tcp . 9 : drop }
+  }
+  set blocked { type ipv4_addr; flags interval; elements = { 192.0.2.0/24, 198.51.100.7 } }
+  chain web { meta l4proto tcp counter dnat to 172.17.0.2:80 comment "web 8088"; }
+  chain dns { meta l4proto udp counter dnat to 172.17.0.3:53; }
+  chain DOCKER {
+    iifname != "docker0" ip daddr . meta l4proto . th dport vmap @published
+  }
+  chain PREROUTING {
+    type nat hook prerouting priority dstnat + 5; policy accept;
+    fib daddr type local counter jump DOCKER
+  }
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop;
+    ip saddr @blocked drop
+    oifname "docker0" ct status dnat counter accept
+    iifname "other0" oifname "other0" accept
+    ip saddr 10.9.0.0/16 ip daddr 10.8.0.0/16 drop
+    ct state invalid drop
+  }
+  chain POSTROUTING {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 172.17.0.0/16 oifname != "docker0" counter masquerade
+    ip saddr 172.18.0.0/16 oifname != "other0" counter masquerade
+  }
+}
+table arp a {
+  chain input {
+    type filter hook input priority filter; policy accept;
+    counter
+  }
+}
+"#;
+
+fn read_whole() -> Ruleset {
+    Ruleset::read_whole(&mut Socket::open(Protocol::Netfilter).unwrap()).unwrap()
+}
+
+/// A listing without what differs between versions of nft: how elements are spread over lines, and their order.
+fn squeezed(listing: &str) -> Vec<String> {
+    let mut words: Vec<String> = listing.split_whitespace().map(|word| word.trim_end_matches(',').to_owned()).collect();
+    words.sort();
+    words
+}
+
+#[test]
+fn the_whole_is_printed_as_by_nft() {
+    in_new_netns(|| {
+        run("nft", &["-f", "-"], PUBLISHED);
+        let (ours, theirs) = (read_whole().to_string(), run("nft", &["list", "ruleset"], ""));
+        assert_eq!(squeezed(&ours), squeezed(&theirs), "{ours}\n{theirs}");
+        run("nft", &["flush", "ruleset"], "");
+        run("nft", &["-f", "-"], &ours);
+        assert_eq!(squeezed(&run("nft", &["list", "ruleset"], "")), squeezed(&theirs), "nft reads what is printed");
+    });
+}
+
+#[test]
+fn published_ports_behind_a_map_are_lines_of_their_chain() {
+    in_new_netns(|| {
+        run("nft", &["-f", "-"], PUBLISHED);
+        let listings = read_whole().iptables();
+        let nat = listings.iter().find(|listing| listing.command == "iptables -t nat -nvL").unwrap();
+        assert_eq!(nat.table, "ip porthole");
+        let chains = iptables_chains(&nat.text);
+        let docker = chains.iter().find(|(title, _)| title == "Chain DOCKER (1 references)").unwrap();
+        assert_eq!(
+            docker.1,
+            [
+                "- - DROP tcp -- !docker0 * 0.0.0.0/0 10.0.0.1 tcp dpt:9",
+                "0 0 DNAT tcp -- !docker0 * 0.0.0.0/0 10.0.0.1 tcp dpt:8088 /* web 8088 */ to:172.17.0.2:80",
+                "0 0 DNAT udp -- !docker0 * 0.0.0.0/0 10.0.0.1 udp dpt:53 to:172.17.0.3:53",
+            ]
+        );
+        let titles: Vec<&str> = chains.iter().map(|(title, _)| title.as_str()).collect();
+        assert!(!titles.iter().any(|title| title.contains("web")), "{titles:?}");
+    });
+}
+
+#[test]
+fn the_rules_that_matter_to_a_container() {
+    in_new_netns(|| {
+        run("nft", &["-f", "-"], PUBLISHED);
+        let web = Interest { addresses: vec!["172.17.0.2".parse().unwrap()], interfaces: vec!["docker0".into()] };
+        let ruleset = read_whole().that_concern(&web);
+        assert_eq!(ruleset.tables.len(), 1);
+        let table = &ruleset.tables[0];
+        let texts =
+            |chain: &str| table.chain(chain).map(|chain| chain.rules.iter().map(Rule::text).collect::<Vec<_>>());
+        assert_eq!(texts("web").unwrap(), ["meta l4proto tcp dnat to 172.17.0.2:80"]);
+        assert_eq!(texts("dns"), None);
+        let keys: Vec<&str> = table.set("published").unwrap().elements.iter().map(|e| e.key.as_str()).collect();
+        assert_eq!(keys, ["10.0.0.1 . tcp . 8088"]);
+        let forward = ["ip saddr @blocked drop", "oifname \"docker0\" ct status dnat accept", "ct state invalid drop"];
+        assert_eq!(texts("FORWARD").unwrap(), forward);
+        assert_eq!(table.set("blocked").unwrap().elements.len(), 2);
+        assert_eq!(texts("POSTROUTING").unwrap(), ["ip saddr 172.17.0.0/16 oifname != \"docker0\" masquerade"]);
+        assert!(texts("PREROUTING").is_some());
+    });
+}

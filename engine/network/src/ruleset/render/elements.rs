@@ -7,31 +7,40 @@ use crate::ruleset::sets::{Data, Entry, Set};
 
 /// The elements of a set whose keys have these parts; of a map, with values of this type.
 pub(super) fn braces(set: &Set, keys: &[Load], value: Option<Datatype>) -> Option<String> {
-    let entries: Option<Vec<String>> = set.entries().iter().map(|entry| element(entry, keys, value)).collect();
-    Some(format!("{{ {} }}", entries?.join(", ")))
+    let kinds: Vec<Datatype> = keys.iter().map(|key| key.kind).collect();
+    let text = |(key, value): (String, Option<String>)| value.map_or(key.clone(), |value| format!("{key} : {value}"));
+    Some(format!("{{ {} }}", elements(set, &kinds, value)?.into_iter().map(text).collect::<Vec<_>>().join(", ")))
 }
 
-fn element(entry: &Entry, keys: &[Load], value: Option<Datatype>) -> Option<String> {
-    let key = match keys {
-        [key] => key.kind.format_range(&entry.first, &entry.last),
-        _ => concatenation(entry, keys)?,
+/// The keys of a set and, of a map, what each maps to.
+pub(in crate::ruleset) fn elements(
+    set: &Set,
+    kinds: &[Datatype],
+    value: Option<Datatype>,
+) -> Option<Vec<(String, Option<String>)>> {
+    set.entries().iter().map(|entry| element(entry, kinds, value)).collect()
+}
+
+fn element(entry: &Entry, kinds: &[Datatype], value: Option<Datatype>) -> Option<(String, Option<String>)> {
+    let key = match kinds {
+        [kind] => kind.format_range(&entry.first, &entry.last),
+        _ => concatenation(entry, kinds)?,
     };
-    Some(match (&entry.data, value) {
-        (None, _) => key,
-        (Some(Data::Verdict(code, chain)), _) => {
-            format!("{key} : {}", verdict(*code, chain.as_deref())?)
-        }
-        (Some(Data::Value(bytes)), Some(kind)) => format!("{key} : {}", kind.format(bytes)),
+    let value = match (&entry.data, value) {
+        (None, _) => None,
+        (Some(Data::Verdict(code, chain)), _) => Some(verdict(*code, chain.as_deref())?),
+        (Some(Data::Value(bytes)), Some(kind)) => Some(kind.format(bytes)),
         (Some(Data::Value(_)), None) => return None,
-    })
+    };
+    Some((key, value))
 }
 
 /// A key of several parts, each of which fills whole registers of four bytes.
-fn concatenation(entry: &Entry, keys: &[Load]) -> Option<String> {
+fn concatenation(entry: &Entry, kinds: &[Datatype]) -> Option<String> {
     let mut at = 0;
     let mut parts = Vec::new();
-    for key in keys {
-        let width = match key.kind {
+    for kind in kinds {
+        let width = match kind {
             Datatype::Ipv4 | Datatype::Mark | Datatype::CtState | Datatype::CtStatus => 4,
             Datatype::Ipv6 | Datatype::Name => 16,
             Datatype::Mac => 6,
@@ -40,7 +49,7 @@ fn concatenation(entry: &Entry, keys: &[Load]) -> Option<String> {
             _ => return None,
         };
         let bytes = |key: &'_ [u8]| key.get(at..at + width).map(<[u8]>::to_vec);
-        parts.push(key.kind.format_range(&bytes(&entry.first)?, &bytes(&entry.last)?));
+        parts.push(kind.format_range(&bytes(&entry.first)?, &bytes(&entry.last)?));
         at += usize::next_multiple_of(width, 4);
     }
     (at == entry.first.len()).then(|| parts.join(" . "))

@@ -17,8 +17,9 @@ use super::sets::{Data, Set, Sets, data};
 use super::{Attributes, Counter, Family, Nat, Statement};
 use compare::{Settled, comparison, masked_comparison, settles};
 use elements::braces;
+pub(super) use elements::elements;
 use load::{Base, Load};
-use value::Datatype;
+pub(super) use value::Datatype;
 
 const ICMP: u8 = libc::IPPROTO_ICMP as u8;
 const ICMPV6: u8 = libc::IPPROTO_ICMPV6 as u8;

@@ -7,7 +7,7 @@ use crate::ruleset::attribute::text;
 
 /// What the bytes of a constant mean: decided by the load that they are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Datatype {
+pub(in crate::ruleset) enum Datatype {
     Ipv4,
     Ipv6,
     Mac,
@@ -43,6 +43,25 @@ pub(super) enum Datatype {
 }
 
 impl Datatype {
+    /// From nft's own number for a type, which it leaves with each set (`enum datatypes` in nftables' `datatype.h`), and
+    /// nft's name for it. An integer of a type that is not known here is shown as bytes.
+    pub(in crate::ruleset) fn of_set(number: u32) -> (Datatype, &'static str) {
+        match number {
+            7 => (Datatype::Ipv4, "ipv4_addr"),
+            8 => (Datatype::Ipv6, "ipv6_addr"),
+            9 => (Datatype::Mac, "ether_addr"),
+            10 => (Datatype::EtherType, "ether_type"),
+            12 => (Datatype::Protocol, "inet_proto"),
+            13 => (Datatype::Port, "inet_service"),
+            14 => (Datatype::IcmpKind, "icmp_type"),
+            19 => (Datatype::Mark, "mark"),
+            26 => (Datatype::CtState, "ct_state"),
+            28 => (Datatype::CtStatus, "ct_status"),
+            41 => (Datatype::Name, "ifname"),
+            _ => (Datatype::Raw, "integer"),
+        }
+    }
+
     /// A set of flags, which nft joins by commas.
     pub(super) fn is_flags(self) -> bool {
         matches!(self, Datatype::CtState | Datatype::CtStatus | Datatype::TcpFlags)
