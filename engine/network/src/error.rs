@@ -17,6 +17,16 @@ pub enum Error {
         /// Why not.
         source: netlink::Error,
     },
+    /// The kernel cannot make what is asked for.
+    #[error("the kernel has no {what} ({source}): load the module {module}, or use a kernel that has it")]
+    KernelLacks {
+        /// What it has not.
+        what: String,
+        /// The module that would bring it.
+        module: &'static str,
+        /// What it said.
+        source: netlink::Error,
+    },
     /// The ruleset could not be read or changed.
     #[error("cannot change the firewall: {source}")]
     Firewall {

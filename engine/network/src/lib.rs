@@ -9,7 +9,7 @@ mod error;
 pub mod files;
 mod firewall;
 mod lease;
-mod link;
+pub mod link;
 mod mark;
 pub mod netlink;
 pub mod netns;
@@ -18,7 +18,7 @@ pub mod outside;
 pub mod port;
 pub mod ruleset;
 mod subnet;
-mod sysctl;
+pub mod sysctl;
 pub mod topology;
 
 pub use error::Error;

@@ -1,8 +1,9 @@
 //! Kernel parameters of the calling thread's network namespace, under `/proc/sys/net`.
 
-use crate::Error;
+use crate::{Error, netns};
 use std::fs;
 use std::ops::RangeInclusive;
+use std::os::fd::BorrowedFd;
 
 /// Linux's own choice for ip_local_port_range, and what Docker falls back to.
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
@@ -38,6 +39,13 @@ pub(crate) fn prepare_bridge(name: &str) -> Result<(), Error> {
         Err(Error::Sysctl { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Writes a parameter, `ipv6/conf/eth0/disable_ipv6`, of another network namespace.
+pub fn set_in(netns: BorrowedFd<'_>, name: &str, value: &str) -> Result<(), Error> {
+    // Below /proc/sys/net each thread finds the parameters of the namespace in which it is.
+    let written = netns::visit(netns, || write(name, value));
+    written.map_err(|source| Error::Sysctl { path: path(name), source })?
 }
 
 fn path(name: &str) -> String {

@@ -1,5 +1,9 @@
 //! Making links, addresses and routes: the rtnetlink requests that the rest is built of (rtnetlink(7)).
 
+pub mod address;
+pub mod route;
+pub mod stacked;
+
 use crate::netlink::{Error, Requests, Result, Socket};
 use crate::subnet::Subnet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
@@ -130,10 +134,23 @@ pub(crate) struct End<'a> {
 /// Makes a veth pair: the host's end up and a port of the bridge `master`, the peer born inside its namespace, where
 /// [`configure`] takes it up (it cannot be born so: until the pair is whole, veth refuses). Returns the host's end.
 pub(crate) fn add_veth(socket: &mut Socket, host: &str, peer: &End<'_>, master: Option<Port>) -> Result<Link> {
+    add_veth_with_mtu(socket, host, peer, master, None)
+}
+
+/// As [`add_veth`], with both ends of this MTU.
+pub(crate) fn add_veth_with_mtu(
+    socket: &mut Socket,
+    host: &str,
+    peer: &End<'_>,
+    master: Option<Port>,
+    mtu: Option<u32>,
+) -> Result<Link> {
     let mut inner = named(peer.name);
     inner.attributes.push(LinkAttribute::NetNsFd(peer.netns.as_raw_fd()));
     inner.attributes.extend(peer.mac.map(|mac| LinkAttribute::Address(mac.into())));
+    inner.attributes.extend(mtu.map(LinkAttribute::Mtu));
     let mut outer = up(of_kind(named(host), InfoKind::Veth, Some(InfoData::Veth(InfoVeth::Peer(inner)))));
+    outer.attributes.extend(mtu.map(LinkAttribute::Mtu));
     outer.attributes.extend(master.map(|port| LinkAttribute::Controller(port.bridge)));
     let mut requests = Requests::new();
     requests.push(NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, RouteNetlinkMessage::NewLink(outer));
@@ -202,8 +219,20 @@ pub(crate) fn rename(socket: &mut Socket, index: u32, name: &str) -> Result<()> 
 }
 
 /// Takes a link up.
-pub(crate) fn set_up(socket: &mut Socket, index: u32) -> Result<()> {
+pub fn set_up(socket: &mut Socket, index: u32) -> Result<()> {
     one(socket, 0, RouteNetlinkMessage::SetLink(up(indexed(index))))
+}
+
+/// Takes the loopback of a fresh namespace up, through a socket in it.
+pub fn set_loopback_up(socket: &mut Socket) -> Result<()> {
+    set_up(socket, LOOPBACK)
+}
+
+/// Sets the MTU of a link.
+pub fn set_mtu(socket: &mut Socket, index: u32, mtu: u32) -> Result<()> {
+    let mut message = indexed(index);
+    message.attributes.push(LinkAttribute::Mtu(mtu));
+    one(socket, 0, RouteNetlinkMessage::SetLink(message))
 }
 
 /// Writes a mark into a link's alias.
