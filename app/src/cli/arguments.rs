@@ -10,6 +10,7 @@ use super::limits::{FixedLimitArgs, LimitArgs};
 use super::login::{LoginArgs, LogoutArgs};
 use super::manifest::ManifestArgs;
 use super::mounts::MountArgs;
+use super::network::NetworkArgs;
 use super::pull::{ImageArgs, PullArgs};
 use super::push::PushArgs;
 use super::save::SaveArgs;
@@ -121,6 +122,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Manage volumes
     Volume(VolumeArgs),
+    /// Manage networks
+    Network(NetworkArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
     /// Follow packets through address translation, hop by hop

@@ -28,6 +28,7 @@ mod login;
 mod logs;
 mod manifest;
 mod mounts;
+mod network;
 mod options;
 mod output;
 mod progress;
@@ -147,7 +148,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let missing: Vec<&str> = lines.take_while(|line| line.starts_with('<')).collect();
+    let missing: Vec<&str> = lines.take_while(|line| line.starts_with(['<', '-'])).collect();
     let help = match std::env::args().nth(1).filter(|word| !word.starts_with('-')) {
         Some(word) if command().find_subcommand(&word).is_some() => format!("porthole {word} --help"),
         _ => "porthole --help".to_owned(),
@@ -201,6 +202,7 @@ fn execute(command: Command) -> Outcome {
         Command::Container(options) => groups::container(&engine, options),
         Command::System(options) => groups::system(&engine, options),
         Command::Volume(options) => volume::volume(&engine, options),
+        Command::Network(options) => network::network(&engine, options),
         Command::Cp(options) => cp::cp(&engine, &options),
         Command::Diff(options) => changes::diff(&engine, &options),
         Command::Commit(options) => changes::commit(&engine, options),
@@ -310,6 +312,7 @@ mod tests {
                 "forensics",
                 "lab",
                 "trace",
+                "network",
                 "version",
             ]
             .contains(&subcommand.as_str());

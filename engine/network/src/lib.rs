@@ -3,6 +3,7 @@
 //! [`Network`] is the way in: it connects a container's network namespace to a bridge and publishes its ports. All calls act on the
 //! network namespace of the calling thread, which is the host's.
 
+pub mod attach;
 mod bridge;
 mod conntrack;
 mod error;

@@ -1,6 +1,7 @@
 //! The default network: containers on a bridge behind NAT.
 
-use crate::bridge::{Bridge, Owner};
+use crate::attach::OwnNetwork;
+use crate::bridge::{Bridge, Owner, Record};
 use crate::error::Error;
 use crate::firewall::{self, Firewall, Table, Wanted};
 use crate::lease::{Lease, Leases};
@@ -242,6 +243,12 @@ impl Network {
         lock().map_err(|source| Error::File { path: path.clone(), source })
     }
 
+    /// The addresses of our own network of which this is the bridge.
+    pub(crate) fn own(&self, bridge: &str) -> Result<Option<OwnNetwork>, Error> {
+        let record = Record::read(&self.owner().record)?.filter(|record| record.bridge == bridge);
+        Ok(record.map(|Record { subnet, gateway, .. }| OwnNetwork { subnet, gateway, leases: self.leases.clone() }))
+    }
+
     /// The state root, absolute.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -274,6 +281,6 @@ pub(crate) fn route_socket() -> Result<Socket, Error> {
 
 /// `veth` and seven random hexadecimal digits, as Docker names them. A container that starts again must not clash with its own former
 /// link, which the kernel may not have removed yet.
-fn interface_name() -> String {
+pub(crate) fn interface_name() -> String {
     format!("veth{:07x}", RandomState::new().build_hasher().finish() >> 36)
 }
