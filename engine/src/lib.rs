@@ -3,6 +3,7 @@
 //! [`Engine`] is what the command line and the workstation see. It holds no state of its own: what exists is what the
 //! state directory and the kernel say, so any number of porthole processes may work side by side.
 
+mod attach;
 mod container;
 mod engine;
 mod error;

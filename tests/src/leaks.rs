@@ -28,13 +28,16 @@ pub fn assert_none(when: &str, look: impl Fn() -> Vec<String>) {
 /// All that containers of a state root hold, of the kernel's and on disk.
 pub fn of_containers(root: &Path) -> Vec<String> {
     let mut left = Vec::new();
-    for directory in ["containers", "names", "active", "networks/bridge/leases", "removed", "trash"] {
+    for directory in ["containers", "names", "active", "networks/bridge/leases", "attached", "removed", "trash"] {
         left.extend(entries(&root.join(directory)));
     }
     left.extend(entries(&root.join("run")).into_iter().filter(|path| path.ends_with(".sock")));
     left.extend(cgroups(root));
     left.extend(processes(root));
     left.extend(links().into_iter().filter(|link| link.starts_with("veth")));
+    // Bridges and VLANs that were made for attached interfaces.
+    let marked = format!("alias attached by porthole {}", root.display());
+    left.extend(tool("ip -o link").lines().filter(|line| line.contains(&marked)).map(str::to_owned));
     left.extend(tool("nft list ruleset").lines().filter(|line| line.contains("dnat to")).map(str::to_owned));
     left
 }

@@ -127,6 +127,7 @@ pub enum Command {
     /// Manage volumes
     Volume(VolumeArgs),
     /// Manage networks, and look at what the host really has
+    /// Manage networks
     Network(NetworkArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),

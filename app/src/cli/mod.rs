@@ -150,7 +150,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let missing: Vec<&str> = lines.take_while(|line| line.starts_with('<')).collect();
+    let missing: Vec<&str> = lines.take_while(|line| line.starts_with(['<', '-'])).collect();
     let help = match std::env::args().nth(1).filter(|word| !word.starts_with('-')) {
         Some(word) if command().find_subcommand(&word).is_some() => format!("porthole {word} --help"),
         _ => "porthole --help".to_owned(),
@@ -316,6 +316,7 @@ mod tests {
                 "network",
                 "lab",
                 "trace",
+                "network",
                 "version",
             ]
             .contains(&subcommand.as_str());

@@ -262,6 +262,6 @@ fn add_stacked(
 
 /// `veth` and seven random hexadecimal digits, as Docker names them. A container that starts again must not clash with its own former
 /// link, which the kernel may not have removed yet.
-fn interface_name() -> String {
+pub(crate) fn interface_name() -> String {
     format!("veth{:07x}", RandomState::new().build_hasher().finish() >> 36)
 }

@@ -19,6 +19,9 @@ pub enum Error {
         /// Why not.
         source: netlink::Error,
     },
+    /// An interface is not attached or detached.
+    #[error(transparent)]
+    Refused(#[from] crate::attach::Refused),
     /// The kernel cannot make what is asked for.
     #[error("the kernel has no {what} ({source}): load the module {module}, or use a kernel that has it")]
     KernelLacks {

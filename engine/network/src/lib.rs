@@ -3,6 +3,7 @@
 //! [`Network`] is the way in: it makes networks, connects a container's network namespace to them and publishes its ports. All calls
 //! act on the network namespace of the calling thread, which is the host's.
 
+pub mod attach;
 mod bridge;
 pub mod config;
 mod connect;

@@ -1,5 +1,6 @@
 //! The networks of a state root.
 
+use crate::attach::OwnNetwork;
 use crate::bridge::{self, Maker};
 use crate::config::{Driver, NetworkConfig, Pool};
 use crate::conntrack;
@@ -410,6 +411,14 @@ impl Network {
             Ok(file)
         };
         lock().map_err(|source| Error::File { path: path.clone(), source })
+    }
+
+    /// The addresses of our own network of which this is the bridge.
+    pub(crate) fn own(&self, bridge: &str) -> Result<Option<OwnNetwork>, Error> {
+        let networks = self.store.all()?;
+        let own = networks.iter().find(|network| network.bridge.as_deref() == Some(bridge));
+        let of_ipv4 = |network: &NetworkConfig| network.pools.iter().find(|pool| !pool.subnet.is_ipv6()).cloned();
+        Ok(own.and_then(|network| Some(OwnNetwork { pool: of_ipv4(network)?, leases: self.store.leases(network) })))
     }
 
     /// The state root, absolute.

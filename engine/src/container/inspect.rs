@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::volume::VolumeMount;
+use porthole_network::attach::{Attachment, Means};
 use porthole_network::{Endpoint, PublishedPort};
 use porthole_runtime::health::{HealthRecord, Probe};
 use porthole_runtime::monitor::RestartPolicy;
@@ -27,7 +28,12 @@ impl Engine {
         let config = record.existing_config()?;
         let live = record.live()?;
         let endpoints = record.endpoints(&live)?;
-        Ok(describe(self.paths(), &record, &config, &live, &endpoints))
+        let mut value = describe(self.paths(), &record, &config, &live, &endpoints);
+        if super::record::is_active(live.state.status) && config.host.network != NetworkMode::Host {
+            let attached = self.attachments(&record, &config)?;
+            value["NetworkSettings"]["Attached"] = attached.iter().map(attached_interface).collect();
+        }
+        Ok(value)
     }
 
     /// An image, as Docker's `inspect` shows it.
@@ -376,6 +382,27 @@ fn prefix_len(endpoint: Option<&Endpoint>, ipv6: bool) -> u8 {
 fn gateway_text(endpoint: Option<&Endpoint>, ipv6: bool) -> String {
     let gateway = endpoint.and_then(|endpoint| endpoint.of_family(ipv6)?.gateway);
     gateway.map_or(String::new(), |gateway| gateway.to_string())
+}
+
+/// An interface that was attached by hand, of which Docker knows nothing.
+fn attached_interface(attachment: &Attachment) -> Value {
+    let (kind, host_interface, mode) = match &attachment.means {
+        Means::Veth { port } => ("veth", port.as_str(), String::new()),
+        Means::Macvlan { mode } => ("macvlan", "", mode.to_string()),
+    };
+    json!({
+        "Interface": attachment.interface,
+        "Link": attachment.link,
+        "Kind": kind,
+        "HostInterface": host_interface,
+        "Mode": mode,
+        "Vlan": attachment.vlan,
+        "IPAddress": attachment.address,
+        "IPPrefixLen": attachment.prefix_len,
+        "Gateway": attachment.gateway.map_or(String::new(), |gateway| gateway.to_string()),
+        "MacAddress": mac_text(&attachment.mac),
+        "Routes": attachment.routes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 fn published(port: &PublishedPort) -> Value {

@@ -151,6 +151,7 @@ impl Engine {
     /// Gives back network, ports and cgroup of a container without processes. The caller holds its lock. Harmless when
     /// there is nothing to give back.
     pub(super) fn release(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
+        self.release_interfaces(&record.id)?;
         if config.is_none_or(|config| config.network().is_connected()) {
             self.leave_networks(record, config)?;
         }

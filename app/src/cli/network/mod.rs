@@ -1,12 +1,16 @@
 //! `network`: a group of commands.
 
+mod attach;
+mod detach;
 mod manage;
 mod map;
 mod rules;
 
 use super::Outcome;
 use super::prune::PruneArgs;
+use attach::AttachArgs;
 use clap::{Args, Subcommand};
+use detach::DetachArgs;
 use manage::{ConnectArgs, CreateArgs, DisconnectArgs, InspectArgs, LsArgs, RmArgs};
 use porthole_engine::Engine;
 
@@ -40,6 +44,10 @@ enum NetworkCommand {
     Map(map::MapArgs),
     /// Print the firewall rules that matter to a container, or all of them, as nft and as iptables would
     Rules(rules::RulesArgs),
+    /// Attach a further interface to a running container, on a bridge or an interface of the host
+    Attach(AttachArgs),
+    /// Detach interfaces that were attached to a running container
+    Detach(DetachArgs),
 }
 
 /// Runs a command on networks.
@@ -54,5 +62,24 @@ pub fn network(engine: &Engine, arguments: NetworkArgs) -> Outcome {
         NetworkCommand::Rm(options) => manage::remove(engine, &options),
         NetworkCommand::Map(options) => map::map(engine, &options),
         NetworkCommand::Rules(options) => rules::rules(engine, &options),
+        NetworkCommand::Attach(options) => attach::attach(engine, options),
+        NetworkCommand::Detach(options) => detach::detach(engine, &options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_on_attaching_tells_of_every_flag() {
+        let page = include_str!("../../../../docs/attach.md");
+        let words: Vec<&str> = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+        let command = crate::cli::command();
+        let network = command.find_subcommand("network").expect("a group");
+        for name in ["attach", "detach"] {
+            let flags = network.find_subcommand(name).expect("a command").get_arguments();
+            for flag in flags.filter_map(|flag| flag.get_long()).filter(|flag| *flag != "help") {
+                assert!(words.contains(&format!("--{flag}").as_str()), "{name} --{flag}");
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Making links, addresses and routes: the rtnetlink requests that the rest is built of (rtnetlink(7)).
 
 pub mod address;
+pub(crate) mod filtering;
 pub mod route;
 pub mod stacked;
 
@@ -8,8 +9,8 @@ use crate::netlink::{Error, Requests, Result, Socket};
 use crate::subnet::Subnet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags,
-    LinkInfo, LinkMessage,
+    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, InfoVlan, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -36,10 +37,20 @@ pub(crate) struct Link {
     pub name: String,
     pub alias: String,
     pub up: bool,
-    /// The index of the other end of a veth pair, in its namespace.
+    /// The index of the other end of a veth pair, in its namespace; or of the parent of a VLAN or macvlan.
     pub peer: Option<u32>,
     /// The bridge that it is a port of.
     pub master: Option<u32>,
+    /// What the kernel calls its kind: `bridge`, `veth`; empty for a physical one.
+    pub kind: String,
+    pub mac: Option<Mac>,
+    pub mtu: Option<u32>,
+    /// The number of a VLAN.
+    pub vlan: Option<u16>,
+    /// Whether a bridge tells VLANs apart.
+    pub filters_vlans: Option<bool>,
+    /// The VLAN of ports of a bridge that are in no other.
+    pub default_vlan: Option<u16>,
 }
 
 impl From<LinkMessage> for Link {
@@ -52,10 +63,34 @@ impl From<LinkMessage> for Link {
                 LinkAttribute::IfAlias(alias) => link.alias = alias,
                 LinkAttribute::Link(peer) => link.peer = Some(peer),
                 LinkAttribute::Controller(master) => link.master = Some(master),
+                LinkAttribute::Address(mac) => link.mac = mac.try_into().ok(),
+                LinkAttribute::Mtu(mtu) => link.mtu = Some(mtu),
+                LinkAttribute::LinkInfo(infos) => infos.into_iter().for_each(|info| link.describe(info)),
                 _ => {}
             }
         }
         link
+    }
+}
+
+impl Link {
+    fn describe(&mut self, info: LinkInfo) {
+        match info {
+            LinkInfo::Kind(kind) => self.kind = kind.to_string(),
+            LinkInfo::Data(InfoData::Vlan(data)) => {
+                self.vlan = data.iter().find_map(|info| if let InfoVlan::Id(id) = info { Some(*id) } else { None });
+            }
+            LinkInfo::Data(InfoData::Bridge(data)) => {
+                for info in data {
+                    match info {
+                        InfoBridge::VlanFiltering(on) => self.filters_vlans = Some(on),
+                        InfoBridge::VlanDefaultPvid(id) => self.default_vlan = Some(id).filter(|id| *id > 0),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -249,6 +284,14 @@ pub fn set_loopback_up(socket: &mut Socket) -> Result<()> {
 pub fn set_mtu(socket: &mut Socket, index: u32, mtu: u32) -> Result<()> {
     let mut message = indexed(index);
     message.attributes.push(LinkAttribute::Mtu(mtu));
+    one(socket, 0, RouteNetlinkMessage::SetLink(message))
+}
+
+/// Sets the hardware address of a link. Also if it is the same as before, the kernel tells the neighbours of it where the parameters
+/// `arp_notify` and `ndisc_notify` of the link ask for that (ip-sysctl).
+pub(crate) fn set_mac(socket: &mut Socket, index: u32, mac: Mac) -> Result<()> {
+    let mut message = indexed(index);
+    message.attributes.push(LinkAttribute::Address(mac.into()));
     one(socket, 0, RouteNetlinkMessage::SetLink(message))
 }
 
