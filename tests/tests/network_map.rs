@@ -331,7 +331,8 @@ fn over_a_real_docker() {
     assert_eq!(end["master"], interface(host_namespace(&map), "docker0")["ifindex"]);
     assert!(Path::new(Docker::STATE).join("containers").exists());
     // iptables itself lists what Docker wrote; some versions give protocols by number.
-    let theirs = host.tool("iptables-nft -t nat -nvL DOCKER").replace(" 6    --", " tcp  --").replace(" 0    --", " all  --");
+    let theirs =
+        host.tool("iptables-nft -t nat -nvL DOCKER").replace(" 6    --", " tcp  --").replace(" 0    --", " all  --");
     let ours = host.ok("network rules --iptables");
     let lines: Vec<&str> = theirs.lines().map(str::trim_end).collect();
     assert!(lines.len() >= 4 && lines.iter().all(|line| ours.lines().any(|ours| ours == *line)), "{theirs}{ours}");

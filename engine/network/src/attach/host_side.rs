@@ -4,14 +4,14 @@ use super::inside::Inside;
 use super::record::{Attachment, Means, Records};
 use super::request::is_interface_name;
 use super::{InterfaceRequest, Refused, Target, failed, mac_of};
-use crate::error::Error;
 use crate::config::Pool;
+use crate::connect::interface_name;
+use crate::error::Error;
 use crate::lease::{Lease, Leases};
 use crate::link::stacked::{self, Kind, MacvlanMode, Stacked, VlanId};
 use crate::link::{self, End, Link, Mac, Port, filtering};
 use crate::mark;
 use crate::netlink::Socket;
-use crate::connect::interface_name;
 use crate::network::{Network, route_socket};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -117,7 +117,8 @@ impl HostSide<'_> {
     fn check_subnet(&self, request: &InterfaceRequest, link: Option<&Link>) -> Result<(), Error> {
         let Some(own) = self.own_network(link)? else { return Ok(()) };
         let address = request.address.address;
-        let fits = |v4: &Ipv4Addr| own.pool.subnet.contains(*v4) && request.address.prefix_len == own.pool.subnet.prefix_len();
+        let fits =
+            |v4: &Ipv4Addr| own.pool.subnet.contains(*v4) && request.address.prefix_len == own.pool.subnet.prefix_len();
         let Some(v4) = as_v4(address).filter(fits) else {
             let (subnet, link) = (own.pool.subnet.to_string(), request.link.clone());
             return Err(Refused::NotOfSubnet { address, subnet, link }.into());
@@ -125,7 +126,9 @@ impl HostSide<'_> {
         let leases = own.leases.all().map_err(|source| self.lease_error(source))?;
         match leases.iter().find(|lease| lease.address == v4) {
             Some(lease) => Err(taken_by(address.to_string(), &request.link, &lease.container)),
-            None if own.pool.reserved().any(|reserved| reserved == v4) => Err(Refused::AddressOfBridge { address, link: request.link.clone() }.into()),
+            None if own.pool.reserved().any(|reserved| reserved == v4) => {
+                Err(Refused::AddressOfBridge { address, link: request.link.clone() }.into())
+            }
             None => Ok(()),
         }
     }
