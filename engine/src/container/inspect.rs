@@ -386,14 +386,14 @@ fn gateway_text(endpoint: Option<&Endpoint>, ipv6: bool) -> String {
 
 /// An interface that was attached by hand, of which Docker knows nothing.
 fn attached_interface(attachment: &Attachment) -> Value {
-    let (kind, host_interface, mode) = match &attachment.means {
-        Means::Veth { port } => ("veth", port.as_str(), String::new()),
-        Means::Macvlan { mode } => ("macvlan", "", mode.to_string()),
+    let (host_interface, mode) = match &attachment.means {
+        Means::Veth { port } => (port.as_str(), String::new()),
+        Means::Macvlan { mode } => ("", mode.to_string()),
     };
     json!({
         "Interface": attachment.interface,
         "Link": attachment.link,
-        "Kind": kind,
+        "Kind": attachment.means.kind(),
         "HostInterface": host_interface,
         "Mode": mode,
         "Vlan": attachment.vlan,

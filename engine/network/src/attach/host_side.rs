@@ -276,9 +276,8 @@ impl HostSide<'_> {
         if is_ours { own.leases.free(&lease).map_err(|source| self.lease_error(source)) } else { Ok(()) }
     }
 
-    /// Removes the bridges and VLANs that were made for attached interfaces, and on which none is left.
-    pub fn prune(&mut self) -> Result<(), Error> {
-        let attached = Records::new(self.network.root()).all()?;
+    /// Removes the bridges and VLANs that were made for attached interfaces, and on which none is left of those that stay.
+    pub fn prune(&mut self, staying: &[Attachment]) -> Result<(), Error> {
         let links = self.links()?;
         for link in &links {
             let parent = links.iter().find(|parent| Some(parent.index) == link.peer);
@@ -289,8 +288,7 @@ impl HostSide<'_> {
                 }
                 None => attachment.link == link.name,
             };
-            let is_used = attached.iter().any(|(_, attachment)| hangs_on_it(attachment))
-                || links.iter().any(|port| port.master == Some(link.index));
+            let is_used = staying.iter().any(hangs_on_it) || links.iter().any(|port| port.master == Some(link.index));
             if link.alias == self.mark && !is_used {
                 self.delete(link)?;
             }

@@ -108,8 +108,8 @@ impl Inside {
     fn find(&mut self, attachment: &Attachment) -> Result<Option<Link>, Error> {
         let name = &attachment.interface;
         let found = link::find(&mut self.socket, name).map_err(|e| failed("look for", name, e))?;
-        // Somebody inside may have renamed it, and given its name to another.
-        Ok(found.filter(|link| link.mac == Some(attachment.mac)))
+        // Somebody inside may have removed it, and given its name to another.
+        Ok(found.filter(|link| link.kind == attachment.means.kind()))
     }
 
     fn index(&mut self, attachment: &Attachment) -> Result<u32, Error> {

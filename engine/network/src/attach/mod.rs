@@ -124,14 +124,13 @@ impl<'a> Kept<'a> {
         Ok(last)
     }
 
-    /// Removes those that are meant, the youngest first, and then what nobody needs any more.
+    /// Removes those that are meant, the youngest first, each with what only it needed. It is forgotten last.
     fn undo(
         &mut self,
         host: &mut HostSide<'_>,
         mut inside: Option<&mut Inside>,
         is_meant: impl Fn(&Attachment) -> bool,
     ) -> Result<(), Error> {
-        let mut undone = false;
         while let Some(at) = self.attachments.iter().rposition(&is_meant) {
             let mut rest = self.attachments.clone();
             let attachment = rest.remove(at);
@@ -140,11 +139,17 @@ impl<'a> Kept<'a> {
             }
             host.remove(&attachment)?;
             host.free(self.container, &attachment)?;
+            host.prune(&self.needed(&rest)?)?;
             self.records.write(self.container, &rest)?;
             self.attachments = rest;
-            undone = true;
         }
-        if undone { host.prune() } else { Ok(()) }
+        Ok(())
+    }
+
+    /// What was attached to any container, where this one keeps `rest`.
+    fn needed(&self, rest: &[Attachment]) -> Result<Vec<Attachment>, Error> {
+        let others = self.records.all()?.into_iter().filter(|(container, _)| container != self.container);
+        Ok(others.map(|(_, attachment)| attachment).chain(rest.iter().cloned()).collect())
     }
 }
 

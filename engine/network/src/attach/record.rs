@@ -53,6 +53,16 @@ pub enum Means {
     },
 }
 
+impl Means {
+    /// What the kernel calls such a link.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Means::Veth { .. } => "veth",
+            Means::Macvlan { .. } => "macvlan",
+        }
+    }
+}
+
 /// The directory of those files.
 #[derive(Debug)]
 pub(super) struct Records {
