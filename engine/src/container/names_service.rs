@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Tells the monitor of the container in `directory` which names the container can ask for, and the container where to ask. `networks` are its user-defined ones,
-/// in the order in which they count, `links` the names that others have for it alone; without a network it has the resolvers of the host, and `resolv.conf` is left alone.
+/// Tells the monitor of the container in `directory` which names the container can ask for, and the container where to ask.
+/// `networks` are its user-defined ones, in the order in which they count, `links` the names that others have for it alone;
+/// without a network it has the resolvers of the host, and `resolv.conf` is left alone.
 ///
 /// To be called before the container's program runs; or later, before [`MonitorClient::reload`].
 ///
