@@ -1,9 +1,10 @@
 //! Volumes: made, filled, shared, kept and removed.
 
+use nix::sys::signal::Signal;
 use porthole_tests::archive::{Image, Tree, busybox};
 use porthole_tests::{Host, eventually};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -204,7 +205,85 @@ fn a_copy_that_is_killed_is_begun_again() {
         assert_eq!(host.ok("run --rm -v store:/data box sh -c 'ls /data | wc -l'"), "500", "killed after {delay} ms");
         host.remove_all();
         host.ok("volume rm -f store");
+        // A container that was made before sees all of it or nothing.
+        host.ok("create --name early -v store:/data:nocopy box sh -c 'ls /data | wc -l'");
+        let mut create = host.start("create -v store:/data box true");
+        thread::sleep(Duration::from_millis(delay));
+        create.signal(Signal::SIGKILL);
+        create.wait();
+        let seen = host.ok("start -a early");
+        assert!(["0", "500"].contains(&seen.as_str()), "killed after {delay} ms: {seen}");
+        host.remove_all();
+        host.ok("volume rm store");
     }
     let left: Vec<_> = fs::read_dir(host.path("volumes")).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, [".lock"]);
+}
+
+#[test]
+fn files_that_somebody_was_killed_at_moving_are_moved_by_the_next_one() {
+    let host = host();
+    host.ok("create --name user -v store:/data:nocopy box sh -c 'cat /data/here /data/moved; stat -c %a%u /data'");
+    let volume = host.path("volumes/store");
+    fs::create_dir(volume.join("filled")).unwrap();
+    fs::set_permissions(volume.join("filled"), PermissionsExt::from_mode(0o751)).unwrap();
+    chown(volume.join("filled"), Some(7), None).unwrap();
+    for (name, content) in [("_data/here", "the user's, "), ("filled/here", "copied"), ("filled/moved", "copied")] {
+        fs::write(volume.join(name), content).unwrap();
+    }
+    assert_eq!(host.ok("start -a user"), "the user's, copied7517");
+    assert!(!volume.join("filled").exists());
+}
+
+#[test]
+fn all_that_there_is_to_a_file_is_copied() {
+    let host = host();
+    let make = "mkdir /all; cd /all; echo x > file; ln file again; ln -s none soft; mkfifo pipe; chown 7:8 file; chmod 4711 file; touch -d @1 file; mkdir -m 1777 d; chmod 750 .";
+    host.ok(&format!("run --name maker -u 0 box sh -c '{make}'"));
+    host.ok("commit maker made:1");
+    let look = r#"stat -c "%n %f %u %g %h %Y" /all/file /all/again; stat -c "%n %f" /all /all/d /all/pipe; readlink /all/soft"#;
+    let look = |volume: &str| host.ok(&format!("run --rm -u 0 {volume} made:1 sh -c '{look}'"));
+    let expected = look("");
+    assert!(expected.contains("/all/again 89c9 7 8 2 1") && expected.contains("/all 41e8"), "{expected}");
+    assert_eq!(look("-v all:/all"), expected);
+}
+
+#[test]
+fn a_volume_is_not_mounted_over_a_file() {
+    let host = host();
+    for (line, file) in [
+        ("-v /etc/passwd", "/etc/passwd"),
+        ("-v store:/etc/passwd", "/etc/passwd"),
+        ("-v store:/etc/passwd:nocopy", "/etc/passwd"),
+        ("-v store:/way/new", "/way/new"),
+    ] {
+        let told = format!("cannot mount volume over existing file, file exists {file}");
+        assert!(host.fails(1, &format!("create {line} box true")).contains(&told), "{line}");
+        assert!(host.fails(125, &format!("run {line} box true")).contains(&told), "{line}");
+    }
+    assert!(names(&host).is_empty(), "nothing is half made");
+    assert_eq!(host.ok("ps -aq"), "");
+}
+
+/// A container that shares the volume swaps the part of it that another one mounts for a link to the host's files, as fast as
+/// it can (attack 7: the part is looked at, and mounted later).
+#[test]
+fn a_part_that_is_swapped_for_a_link_is_never_left() {
+    let host = host();
+    let outside = host.path("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("whose"), "the host").unwrap();
+    let swap = format!(
+        "mkdir /v/d /v/f; echo own > /v/d/whose; cp /v/d/whose /v/f; echo made; cd /v; while true; do mv d e; ln -s {0} d; rm d; mv e d; mv f/whose f/old; ln -s {0}/whose f/whose; rm f/whose; mv f/old f/whose; done",
+        outside.display()
+    );
+    host.ok(&format!("run -d --name racer -u 0 -v store:/v box sh -c '{swap}'"));
+    host.wait_for_log("racer", "made");
+    let mut seen = Vec::new();
+    for _ in 0..15 {
+        seen.push(host.porthole("run --rm --mount src=store,dst=/p,volume-subpath=d box cat /p/whose").stdout);
+        seen.push(host.porthole("run --rm --mount src=store,dst=/p,volume-subpath=f/whose box cat /p").stdout);
+    }
+    assert!(seen.iter().all(|seen| ["own\n", ""].contains(&seen.as_str())), "{seen:?}");
+    assert!(seen.iter().any(|seen| seen == "own\n"), "some find what they were sent for");
 }

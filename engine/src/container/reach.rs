@@ -4,9 +4,11 @@
 use super::config::ContainerConfig;
 use super::record::{self, Record};
 use super::spec;
+use super::user_namespace::UserNamespace;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::Lock;
+use oci_spec::runtime::Mount;
 use porthole_runtime::client::MonitorClient;
 use porthole_runtime::mount::Root;
 use porthole_runtime::sandbox::View;
@@ -70,17 +72,24 @@ impl Engine {
             return Ok(Reached { config, root: Root::new(root), _view: None, _lock: None, _frozen: frozen });
         }
         let lock = record.lock()?;
-        if config.host.user_namespace.is_some() {
-            return Err(Error::InvalidOption(format!(
-                "container {}: the files of one with a user namespace can be reached only while it runs: start it first",
-                config.name
-            )));
-        }
         let mounts = spec::data(&config.host, &self.volume_mounts(&config)?);
-        let view = View::assemble(&self.root_source(&record, &config)?, &mounts, config.host.read_only)?;
+        let view = self.view(&record, &config, &mounts, config.host.read_only)?;
         let root =
             view.root.as_fd().try_clone_to_owned().map_err(|source| Error::file("the container's root", source))?;
         Ok(Reached { config, root: Root::new(root), _view: Some(view), _lock: Some(lock), _frozen: None })
+    }
+
+    /// The root of a container that does not run, owned by the ids that it has on the host.
+    pub(super) fn view(
+        &self,
+        record: &Record,
+        config: &ContainerConfig,
+        mounts: &[Mount],
+        read_only: bool,
+    ) -> Result<View> {
+        let users = config.host.user_namespace.as_ref().map(UserNamespace::mappings).transpose()?;
+        let users = users.as_ref().map(|mappings| mappings.each_ref().map(Vec::as_slice));
+        Ok(View::assemble(&self.root_source(record, config)?, users, mounts, read_only)?)
     }
 
     /// Freezes a container that runs; nothing happens to one that does not, or whose monitor was killed.
@@ -100,7 +109,7 @@ impl Engine {
             Some(init) => Ok((View::of_process(init.pid)?, None)),
             None => {
                 let lock = record.lock()?;
-                Ok((View::assemble(&self.root_source(record, config)?, &[], true)?, Some(lock)))
+                Ok((self.view(record, config, &[], true)?, Some(lock)))
             }
         }
     }

@@ -311,15 +311,18 @@ impl Engine {
     pub(super) fn volume_mounts(&self, config: &ContainerConfig) -> Result<Vec<Mount>> {
         let mount = |mount: &VolumeMount| {
             let volume = self.volume(mount.name.as_deref().unwrap_or_default())?;
+            self.settle_volume(&volume.name)?;
             if let Some(mounted) = volume.options.mount(&mount.target, mount.read_only) {
                 return Ok(mounted);
             }
             let data = self.volume_data(&volume.name);
-            let source = match &mount.subpath {
-                None => data,
-                Some(subpath) => crate::volume::part(&data, subpath)?,
-            };
-            Ok(spec::volume(&source, &mount.target, mount.read_only))
+            match &mount.subpath {
+                None => Ok(spec::volume(&data, &mount.target, mount.read_only)),
+                Some(subpath) => {
+                    let part = crate::volume::part(&data, subpath)?;
+                    Ok(spec::volume_part(&data, &part, &mount.target, mount.read_only))
+                }
+            }
         };
         config.host.volumes.iter().map(mount).collect()
     }

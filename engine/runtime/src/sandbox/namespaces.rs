@@ -120,12 +120,19 @@ pub(super) fn unshare(flags: libc::c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::unshare(flags) }).map(drop)
 }
 
-/// Writes the id mappings of a child that has a new user namespace.
-pub(super) fn map_ids(spec: &Spec, pid: i32) -> Result<()> {
-    let Some(linux) = spec.linux() else { return Ok(()) };
-    for (file, mappings) in [("uid_map", linux.uid_mappings()), ("gid_map", linux.gid_mappings())] {
+/// What a spec says about the ids of users and of groups.
+pub(super) fn id_mappings(spec: &Spec) -> [&[LinuxIdMapping]; 2] {
+    let of = |mappings: fn(&Linux) -> &Option<Vec<LinuxIdMapping>>| {
+        spec.linux().as_ref().and_then(|linux| mappings(linux).as_deref()).unwrap_or_default()
+    };
+    [of(Linux::uid_mappings), of(Linux::gid_mappings)]
+}
+
+/// Writes the mappings of users and of groups for a child that has a new user namespace.
+pub(super) fn map_ids([users, groups]: [&[LinuxIdMapping]; 2], pid: i32) -> Result<()> {
+    for (file, mappings) in [("uid_map", users), ("gid_map", groups)] {
         let path = format!("/proc/{pid}/{file}");
-        fs::write(&path, lines(mappings.as_deref().unwrap_or_default())).during(|| format!("write {path}"))?;
+        fs::write(&path, lines(mappings)).during(|| format!("write {path}"))?;
     }
     Ok(())
 }
