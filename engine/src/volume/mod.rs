@@ -13,6 +13,7 @@
 
 mod fill;
 mod local;
+mod mounted;
 mod name;
 mod store;
 
