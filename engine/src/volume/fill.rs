@@ -97,7 +97,10 @@ fn move_filled(place: &Path) -> Result<()> {
 
 /// All that there is to a directory.
 fn copy(from: &OwnedFd, to: &Path) -> Result<()> {
-    let copied = copy_tree(Packing::default(), |packer| packer.object(from.as_fd(), b"."), open(to)?.into(), None);
+    let copied =
+        copy_tree(Packing::default(), |packer| packer.object(from.as_fd(), b"."), open(to)?.into(), &|user, group| {
+            (user, group)
+        });
     copied.map(drop).map_err(|source| Error::Copy { path: to.to_owned(), source })
 }
 

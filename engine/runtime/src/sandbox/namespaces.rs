@@ -81,13 +81,13 @@ impl Namespaces {
 pub(super) struct Visit(Vec<(libc::c_int, File)>);
 
 impl Visit {
-    /// Joins one, having noted the way back.
+    /// Joins one, having noted the way back. Namespaces are the thread's, not the process'.
     pub(super) fn enter(
         &mut self,
         flag: libc::c_int,
         join: impl FnOnce(libc::c_int) -> nix::Result<()>,
     ) -> std::io::Result<()> {
-        let own = File::open(format!("/proc/self/ns/{}", file_name(flag)))?;
+        let own = File::open(format!("/proc/thread-self/ns/{}", file_name(flag)))?;
         join(flag)?;
         self.0.push((flag, own));
         Ok(())
