@@ -24,6 +24,14 @@ pub enum Error {
         /// Whose it is.
         id: String,
     },
+    /// What a volume is made of cannot be mounted.
+    #[error("failed to mount local volume {name}: {source}: check its options by volume inspect")]
+    VolumeMount {
+        /// The volume.
+        name: String,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
     /// Files could not be copied.
     #[error("copy {}: {source}", path.display())]
     Copy {

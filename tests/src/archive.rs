@@ -127,6 +127,12 @@ impl Image {
         Image { layers, config }
     }
 
+    /// With one more word on how it runs.
+    pub fn with(mut self, key: &str, value: serde_json::Value) -> Image {
+        self.config["config"][key] = value;
+        self
+    }
+
     /// As `docker save` writes it.
     pub fn docker(&self, tag: &str) -> Vec<u8> {
         let config = self.config.to_string().into_bytes();

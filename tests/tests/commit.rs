@@ -1,6 +1,7 @@
 //! What a container changed: `diff`, `commit`, `export`.
 
 use nix::sys::signal::Signal;
+use porthole_tests::archive::{Image, busybox};
 use porthole_tests::{BOX, Host};
 use serde_json::json;
 use std::fs;
@@ -121,4 +122,20 @@ fn an_export_is_all_files_without_what_is_mounted() {
     assert_eq!(host.ok("run --rm exported:1 cat /srv/file"), "x");
     host.terminal("export web").expect("cowardly refusing");
     assert_eq!(host.fails(1, "export nobody"), "No such container: nobody");
+}
+
+#[test]
+fn what_the_image_says_that_nobody_here_knows_stays() {
+    let host = Host::empty();
+    let image = Image::new(vec![busybox().to_vec()]);
+    let image = image.with("OnBuild", json!(["RUN make"])).with("com.example", json!({ "n": [1, null, "x"] }));
+    host.porthole_with("load", &image.docker("box")).ok();
+    host.ok("run --name web -u 0 box sh -c 'echo x > /new'");
+    let id = host.ok("commit -c 'CMD [\"cat\", \"/new\"]' web made:1");
+    let blob = host.path("content/sha256").join(id.strip_prefix("sha256:").unwrap());
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(blob).unwrap()).unwrap();
+    let config = &config["config"];
+    assert_eq!(config["OnBuild"], json!(["RUN make"]));
+    assert_eq!(config["com.example"], json!({ "n": [1, null, "x"] }));
+    assert_eq!((&config["Cmd"], &config["StopSignal"]), (&json!(["cat", "/new"]), &json!("SIGINT")));
 }

@@ -177,3 +177,31 @@ fn nothing_of_the_container_is_run() {
     assert_ne!(host.porthole("exec web test -e /used").code, 0);
     eventually("it runs on", || host.status("web") == "running");
 }
+
+#[test]
+fn what_is_copied_to_a_link_goes_where_it_leads() {
+    let host = Host::new();
+    let from = sources(&host);
+    let links = "ln -s /srv/target /dangling; ln -s ../srv/other /www/relative; ln -s dangling /twice; echo old > /srv/other; ln -s loop /loop; echo done";
+    host.ok(&format!("run -d --name web {BOX} sh -c '{links}; sleep 1000'"));
+    host.wait_for_log("web", "done");
+    for state in ["running", "exited"] {
+        for (to, target) in [("/dangling", "target"), ("/www/relative", "other"), ("/twice", "target")] {
+            host.ok(&format!("cp {from}/file web:{to}"));
+            let there = host.container("web").join("upper/srv").join(target);
+            assert_eq!(fs::read_to_string(&there).unwrap(), "content", "{state} {to}");
+            fs::write(&there, "changed").unwrap();
+            assert!(host.container("web").join("upper").join(&to[1..]).is_symlink(), "{state} {to}");
+        }
+        assert!(host.fails(1, &format!("cp {from}/file web:/loop")).contains("symbolic links"));
+        if state == "running" {
+            host.ok("kill web");
+            host.ok("wait web");
+            fs::remove_file(host.container("web").join("upper/srv/target")).unwrap();
+        }
+    }
+    symlink("nothing-yet", format!("{from}/dangling")).unwrap();
+    host.ok(&format!("cp web:/srv/other {from}/dangling"));
+    assert_eq!(fs::read_to_string(format!("{from}/nothing-yet")).unwrap(), "changed");
+    assert!(fs::symlink_metadata(format!("{from}/dangling")).unwrap().is_symlink());
+}

@@ -2,10 +2,12 @@
 
 use nix::mount::{MsFlags, mount, umount};
 use nix::sys::signal::{Signal, kill};
+use porthole_tests::archive::Tree;
 use porthole_tests::{Host, eventually};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The namespace of a process that a command in the container sees as its own.
 fn inside(host: &Host, options: &str, kind: &str) -> String {
@@ -117,8 +119,71 @@ impl Drop for SubordinateIds {
     }
 }
 
+/// There is one /etc for all.
+static SUBORDINATES: Mutex<()> = Mutex::new(());
+
+#[test]
+fn files_come_and_go_with_their_owners_mapped() {
+    let _alone = SUBORDINATES.lock().unwrap_or_else(PoisonError::into_inner);
+    let host = Host::new();
+    let _ids = ["subuid", "subgid"].map(|name| SubordinateIds::new(&host, name));
+    let file = host.path("file");
+    fs::write(&file, "content").unwrap();
+    chown(&file, Some(7), Some(8)).unwrap();
+    let (from, out) = (file.display(), host.path("out"));
+    host.ok("create --name web --userns remap -u 0 -v data:/www box sleep 1000");
+    let upper = |name: &str| {
+        let file = fs::metadata(host.container("web").join("upper").join(name)).unwrap();
+        (file.uid(), file.gid())
+    };
+    let index = fs::metadata(host.path("volumes/data/_data/index.html")).unwrap();
+    assert_eq!(index.uid(), 200_000, "an image's files are the container's");
+    for state in ["created", "running"] {
+        if state == "running" {
+            host.ok("start web");
+        }
+        host.ok(&format!("cp {from} web:/{state}-new"));
+        host.ok(&format!("cp -a {from} web:/{state}-kept"));
+        let archive = Tree::new().file(&format!("{state}/file"), b"1").finish();
+        host.porthole_with("cp - web:/", &archive).ok();
+        assert_eq!(upper(&format!("{state}-new")), (200_000, 200_000), "{state}");
+        assert_eq!(upper(&format!("{state}-kept")), (200_007, 200_008), "{state}");
+        assert_eq!(upper(state), (200_000, 200_000), "{state}");
+        assert_eq!(upper(&format!("{state}/file")), (200_000, 200_000), "{state}");
+        host.ok(&format!("cp -a web:/{state}-kept {}", out.display()));
+        assert_eq!(fs::metadata(&out).unwrap().uid(), 7, "{state}");
+        host.ok(&format!("cp web:/bin/busybox {}", out.display()));
+        assert_eq!(fs::metadata(&out).unwrap().uid(), 0, "{state}");
+    }
+    let look = "stat -c %u:%g /created-new /created-kept /running/file /bin/busybox";
+    let expected = "0:0\n7:8\n0:0\n0:0";
+    assert_eq!(host.ok(&format!("exec web {look}")), expected);
+    for state in ["running", "exited"] {
+        host.ok("commit web made:1");
+        assert_eq!(host.ok(&format!("run --rm made:1 {look}")), expected, "{state}");
+        assert_eq!(host.ok(&format!("run --rm --userns remap:other made:1 {look}")), expected, "{state}");
+        host.ok(&format!("export -o {} web", out.display()));
+        let listed = host.tool(&format!("tar --numeric-owner -tvf {}", out.display()));
+        let owner = |name: &str| {
+            let line =
+                listed.lines().find(|line| line.ends_with(&format!(" {name}"))).unwrap_or_else(|| panic!("{listed}"));
+            line.split_whitespace().nth(1).unwrap().to_owned()
+        };
+        assert_eq!(
+            [owner("created-kept"), owner("running/file"), owner("bin/busybox")],
+            ["7/8", "0/0", "0/0"],
+            "{state}"
+        );
+        if state == "running" {
+            host.ok("kill web");
+            host.ok("wait web");
+        }
+    }
+}
+
 #[test]
 fn ids_are_mapped_into_a_user_namespace() {
+    let _alone = SUBORDINATES.lock().unwrap_or_else(PoisonError::into_inner);
     let host = Host::new();
     let _ids = ["subuid", "subgid"].map(|name| SubordinateIds::new(&host, name));
     let script = "id -u; cat /proc/self/uid_map; stat -c %u:%g /bin/busybox / /etc/hosts; touch /made; ping -c 1 127.0.0.1 >/dev/null && echo raw";

@@ -1,9 +1,10 @@
 //! Volumes: made, filled, shared, kept and removed.
 
+use nix::sys::signal::{Signal, kill};
 use porthole_tests::archive::{Image, Tree, busybox};
 use porthole_tests::{Host, eventually};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -59,6 +60,13 @@ fn what_the_user_does_not_want_is_not_copied() {
     assert_eq!(
         host.ok("run --rm --mount src=through,dst=/part,volume-subpath=sub box cat /part/file"),
         "from the image"
+    );
+    // Another runtime finds a part of a volume, too, and a file as well as a directory.
+    let parts =
+        "--mount src=through,dst=/part,volume-subpath=sub --mount src=through,dst=/srv/file,volume-subpath=new,ro";
+    assert_eq!(
+        host.ok(&format!("run --rm --runtime runc {parts} box cat /part/file /srv/file")),
+        "from the imageon top"
     );
     let message = host.fails(125, "run --rm --mount src=through,dst=/part,volume-subpath=../../store box true");
     assert!(message.contains("../../store"), "{message}");
@@ -195,7 +203,7 @@ fn a_copy_that_is_killed_is_begun_again() {
     let host = Host::empty();
     let many = (0..500).fold(Tree::new().directory("data"), |tree, n| tree.file(&format!("data/{n}"), &[b'x'; 100]));
     host.porthole_with("load", &Image::new(vec![busybox().to_vec(), many.finish()]).docker("box")).ok();
-    for delay in [4, 8, 12, 20, 30] {
+    for delay in [4, 12, 30] {
         let mut create = host.command("create -v store:/data box true");
         let mut create = create.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_millis(delay));
@@ -204,7 +212,157 @@ fn a_copy_that_is_killed_is_begun_again() {
         assert_eq!(host.ok("run --rm -v store:/data box sh -c 'ls /data | wc -l'"), "500", "killed after {delay} ms");
         host.remove_all();
         host.ok("volume rm -f store");
+        // A container that was made before sees all of it or nothing.
+        host.ok("create --name early -v store:/data:nocopy box sh -c 'ls /data | wc -l'");
+        let mut create = host.start("create -v store:/data box true");
+        thread::sleep(Duration::from_millis(delay));
+        create.signal(Signal::SIGKILL);
+        create.wait();
+        let seen = host.ok("start -a early");
+        assert!(["0", "500"].contains(&seen.as_str()), "killed after {delay} ms: {seen}");
+        host.remove_all();
+        host.ok("volume rm store");
     }
     let left: Vec<_> = fs::read_dir(host.path("volumes")).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, [".lock"]);
+}
+
+#[test]
+fn files_that_somebody_was_killed_at_moving_are_moved_by_the_next_one() {
+    let host = host();
+    host.ok("create --name user -v store:/data:nocopy box sh -c 'cat /data/here /data/moved; stat -c %a%u /data'");
+    let volume = host.path("volumes/store");
+    fs::create_dir(volume.join("filled")).unwrap();
+    fs::set_permissions(volume.join("filled"), PermissionsExt::from_mode(0o751)).unwrap();
+    chown(volume.join("filled"), Some(7), None).unwrap();
+    for (name, content) in [("_data/here", "the user's, "), ("filled/here", "copied"), ("filled/moved", "copied")] {
+        fs::write(volume.join(name), content).unwrap();
+    }
+    assert_eq!(host.ok("start -a user"), "the user's, copied7517");
+    assert!(!volume.join("filled").exists());
+}
+
+#[test]
+fn all_that_there_is_to_a_file_is_copied() {
+    let host = host();
+    let make = "mkdir /all; cd /all; echo x > file; ln file again; ln -s none soft; mkfifo pipe; chown 7:8 file; chmod 4711 file; touch -d @1 file; mkdir -m 1777 d; chmod 750 .";
+    host.ok(&format!("run --name maker -u 0 box sh -c '{make}'"));
+    host.ok("commit maker made:1");
+    let look = r#"stat -c "%n %f %u %g %h %Y" /all/file /all/again; stat -c "%n %f" /all /all/d /all/pipe; readlink /all/soft"#;
+    let look = |volume: &str| host.ok(&format!("run --rm -u 0 {volume} made:1 sh -c '{look}'"));
+    let expected = look("");
+    assert!(expected.contains("/all/again 89c9 7 8 2 1") && expected.contains("/all 41e8"), "{expected}");
+    assert_eq!(look("-v all:/all"), expected);
+}
+
+#[test]
+fn a_volume_is_not_mounted_over_a_file() {
+    let host = host();
+    for (line, file) in [
+        ("-v /etc/passwd", "/etc/passwd"),
+        ("-v store:/etc/passwd", "/etc/passwd"),
+        ("-v store:/etc/passwd:nocopy", "/etc/passwd"),
+        ("-v store:/way/new", "/way/new"),
+    ] {
+        let told = format!("cannot mount volume over existing file, file exists {file}");
+        assert!(host.fails(1, &format!("create {line} box true")).contains(&told), "{line}");
+        assert!(host.fails(125, &format!("run {line} box true")).contains(&told), "{line}");
+    }
+    assert!(names(&host).is_empty(), "nothing is half made");
+    assert_eq!(host.ok("ps -aq"), "");
+}
+
+/// A container that shares the volume swaps the part of it that another one mounts for a link to the host's files, as fast as
+/// it can (attack 7: the part is looked at, and mounted later).
+#[test]
+fn a_part_that_is_swapped_for_a_link_is_never_left() {
+    let host = host();
+    let outside = host.path("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("whose"), "the host").unwrap();
+    let swap = format!(
+        "mkdir /v/d /v/f; echo own > /v/d/whose; cp /v/d/whose /v/f; echo made; cd /v; while true; do mv d e; ln -s {0} d; rm d; mv e d; mv f/whose f/old; ln -s {0}/whose f/whose; rm f/whose; mv f/old f/whose; done",
+        outside.display()
+    );
+    host.ok(&format!("run -d --name racer -u 0 -v store:/v box sh -c '{swap}'"));
+    host.wait_for_log("racer", "made");
+    let mut seen = Vec::new();
+    while seen.len() < 12 || !seen.iter().any(|seen| seen == "own\n") && seen.len() < 100 {
+        seen.push(host.porthole("run --rm --mount src=store,dst=/p,volume-subpath=d box cat /p/whose").stdout);
+        seen.push(host.porthole("run --rm --mount src=store,dst=/p,volume-subpath=f/whose box cat /p").stdout);
+    }
+    assert!(seen.iter().all(|seen| ["own\n", ""].contains(&seen.as_str())), "{seen:?}");
+    assert!(seen.iter().any(|seen| seen == "own\n"), "some find what they were sent for");
+}
+
+#[test]
+fn containers_share_a_file_system_that_goes_with_the_last_of_them() {
+    let host = host();
+    host.ok("volume create -o type=tmpfs -o device=tmpfs -o o=size=1m memory");
+    let is_mounted = || {
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        mounts.lines().any(|line| line.contains(&format!("{}/volumes/memory/_data ", host.root().display())))
+    };
+    for (name, options) in [("one", "-v memory:/m"), ("two", "-v memory:/m:ro"), ("part", "--mount src=memory,dst=/m")]
+    {
+        host.ok(&format!("create --name {name} -u 0 {options} box sleep 1000"));
+    }
+    assert!(!is_mounted());
+    host.ok("start one");
+    host.ok("exec one sh -c 'echo shared > /m/file; mkdir /m/sub'");
+    host.ok("start two");
+    assert_eq!(host.ok("exec two cat /m/file"), "shared");
+    assert!(host.porthole("exec two touch /m/x").stderr.contains("Read-only"));
+    host.ok("run --rm --mount src=memory,dst=/p,volume-subpath=sub box ls /p");
+    host.ok("rm -f one");
+    host.ok("start part");
+    assert_eq!(host.ok("exec part cat /m/file"), "shared", "somebody used it all the time");
+    host.ok("kill two part");
+    eventually("it goes with its last user", || !is_mounted());
+    host.ok("start two");
+    assert_eq!(host.ok("exec two ls /m"), "", "it is new");
+    // Nobody of those who would unmount it is left.
+    kill(host.monitor("two"), Signal::SIGKILL).unwrap();
+    kill(host.init("two"), Signal::SIGKILL).unwrap();
+    eventually("it ends", || host.status("two") == "exited");
+    host.ok("run --rm box true");
+    eventually("who comes next unmounts it", || !is_mounted());
+    assert_eq!(fs::read_dir(host.path("volumes/memory/_data")).unwrap().count(), 0);
+    for delay in [5, 15, 30, 60] {
+        let mut start = host.start("run -d --name killed -v memory:/m box sleep 1000");
+        thread::sleep(Duration::from_millis(delay));
+        start.signal(Signal::SIGKILL);
+        start.wait();
+        host.porthole("rm -f killed");
+        host.ok("run --rm box true");
+        eventually("nothing of it is left", || !is_mounted());
+    }
+    // Many at once agree on who mounts and who unmounts it.
+    let all: Vec<_> = (0..8).map(|_| host.start("run --rm -v memory:/m box stat -f -c %T /m")).collect();
+    for mut one in all {
+        assert_eq!(one.rest().trim(), "tmpfs");
+        assert_eq!(one.wait(), 0);
+    }
+    assert!(!is_mounted());
+    let message = host.fails(
+        125,
+        "run --rm --volume-driver local --mount src=none,dst=/m,volume-opt=type=nosuchfs,volume-opt=device=x box true",
+    );
+    assert!(message.contains("failed to mount local volume none"), "{message}");
+}
+
+#[test]
+fn what_is_copied_to_a_container_that_is_stopped_comes_to_where_its_volume_is() {
+    let host = host();
+    let place = host.path("place");
+    fs::create_dir(&place).unwrap();
+    host.ok(&format!("volume create -o type=none -o device={} -o o=bind bound", place.display()));
+    host.ok("create --name idle -v bound:/b box true");
+    let file = host.path("file");
+    fs::write(&file, "content").unwrap();
+    host.ok(&format!("cp {} idle:/b/copied", file.display()));
+    assert_eq!(fs::read_to_string(place.join("copied")).unwrap(), "content");
+    host.ok("rm idle");
+    host.ok("volume rm bound");
+    assert!(place.join("copied").exists(), "a volume's files are not those of what is mounted there");
 }

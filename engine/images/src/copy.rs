@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
-use crate::layer::{Budget, LayerError, PackError, Packer, Packing, unpack_onto};
+use crate::layer::{Budget, LayerError, Owner, PackError, Packer, Packing, unpack_onto};
 
 /// Why a tree cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +23,8 @@ pub enum CopyError {
 }
 
 /// Unpacks an archive, plain or compressed, onto a directory: what is there stays unless the archive has something of its
-/// name. No link leads out of the directory. With `owner`, all is this user's and group's.
-pub fn unpack_tree(archive: impl Read + Send, directory: OwnedFd, owner: Option<(u32, u32)>) -> Result<(), CopyError> {
+/// name. No link leads out of the directory.
+pub fn unpack_tree(archive: impl Read + Send, directory: OwnedFd, owner: Owner<'_>) -> Result<(), CopyError> {
     let budget = Budget::of(&directory).map_err(|error| CopyError::Pipe(error.into()))?;
     Ok(unpack_onto(archive, directory, owner, &budget)?)
 }
@@ -34,7 +34,7 @@ pub fn copy_tree(
     packing: Packing<'_>,
     pack: impl FnOnce(&mut Packer<'_, Counted<BufWriter<PipeWriter>>>) -> Result<(), PackError>,
     directory: OwnedFd,
-    owner: Option<(u32, u32)>,
+    owner: Owner<'_>,
 ) -> Result<u64, CopyError> {
     let (reader, writer) = io::pipe().map_err(CopyError::Pipe)?;
     thread::scope(|scope| {

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, PipeWriter};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::assemble::MAX_LAYERS;
 use crate::chain::chain_ids;
 use crate::copy::packed;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
-use crate::import::{ImportConfig, execution};
+use crate::import::{EXECUTION_KEYS, ImportConfig};
 use crate::layer::{Budget, Expected, PackError, inherit, unpack};
 use crate::reference::Reference;
 use crate::store::{Image, ImageRecord, LayerRecord, StagedImage, Store};
@@ -76,7 +78,7 @@ impl Store {
         }
     }
 
-    /// The parent's configuration with all that is new in it. What we do not know of stays.
+    /// The parent's configuration with all that is new in it. What we do not know of stays as it is written.
     fn derived_configuration(
         &self,
         parent: &Image,
@@ -84,28 +86,41 @@ impl Store {
         created: &str,
         diff_id: Digest,
     ) -> Result<Vec<u8>> {
-        let damaged = |problem: String| Error::Record { path: self.blob_path(&parent.id), problem };
-        let mut all: BTreeMap<String, Value> =
-            serde_json::from_slice(&self.blob(&parent.id)?).map_err(|error| damaged(error.to_string()))?;
-        let Derivation { author, created_by, config } = derivation;
-        let mut step = json!({ "created": created, "created_by": created_by, "comment": config.message });
-        if !author.is_empty() {
-            step["author"] = json!(author);
-        }
-        all.insert("created".to_owned(), json!(created));
-        all.insert("author".to_owned(), json!(author));
-        all.insert("config".to_owned(), execution(config));
-        let push = |list: Option<&mut Value>, value: Value| match list {
-            Some(Value::Array(list)) => {
-                list.push(value);
-                Ok(())
-            }
-            _ => Err(damaged("it has no list of layers".to_owned())),
-        };
-        push(all.get_mut("rootfs").and_then(|rootfs| rootfs.get_mut("diff_ids")), json!(diff_id))?;
-        push(Some(all.entry("history".to_owned()).or_insert_with(|| json!([]))), step)?;
-        serde_json::to_vec(&all).map_err(|error| damaged(error.to_string()))
+        derived(&self.blob(&parent.id)?, derivation, created, diff_id)
+            .map_err(|problem| Error::Record { path: self.blob_path(&parent.id), problem: problem.to_string() })
     }
+}
+
+/// An object of which only some keys are looked at.
+type Object = BTreeMap<String, Box<RawValue>>;
+
+fn derived(parent: &[u8], derivation: &Derivation, created: &str, diff_id: Digest) -> serde_json::Result<Vec<u8>> {
+    let Derivation { author, created_by, config } = derivation;
+    let mut all: Object = serde_json::from_slice(parent)?;
+    let mut step = json!({ "created": created, "created_by": created_by, "comment": config.message });
+    if !author.is_empty() {
+        step["author"] = json!(author);
+    }
+    let mut rootfs: Object = read(&all, "rootfs")?;
+    let mut diff_ids: Vec<Box<RawValue>> = read(&rootfs, "diff_ids")?;
+    diff_ids.push(to_raw_value(&diff_id)?);
+    rootfs.insert("diff_ids".to_owned(), to_raw_value(&diff_ids)?);
+    let mut history: Vec<Box<RawValue>> = read::<Option<_>>(&all, "history")?.unwrap_or_default();
+    history.push(to_raw_value(&step)?);
+    let mut execution: Object = read::<Option<_>>(&all, "config")?.unwrap_or_default();
+    execution.retain(|key, _| !EXECUTION_KEYS.contains(&key.as_str()));
+    execution.extend(serde_json::from_value::<Object>(crate::import::execution(config))?);
+    all.insert("created".to_owned(), to_raw_value(created)?);
+    all.insert("author".to_owned(), to_raw_value(author)?);
+    all.insert("config".to_owned(), to_raw_value(&execution)?);
+    all.insert("rootfs".to_owned(), to_raw_value(&rootfs)?);
+    all.insert("history".to_owned(), to_raw_value(&history)?);
+    serde_json::to_vec(&all)
+}
+
+/// What an object has under a key; null if there is nothing.
+fn read<T: DeserializeOwned>(object: &Object, key: &str) -> serde_json::Result<T> {
+    serde_json::from_str(object.get(key).map_or("null", |value| value.get()))
 }
 
 /// For who writes an archive that nobody waits for.
@@ -115,5 +130,53 @@ impl From<PackError> for io::Error {
             PackError::Write(error) => error,
             error => Self::other(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_stays_and_what_is_known_is_decided_anew() {
+        let parent =
+            br#"{"config":{"Cmd":["old"],"OnBuild":["RUN make"],"Own":{"n":1.10,"big":123456789012345678901234567890}},
+            "rootfs":{"type":"layers","diff_ids":["sha256:aa"]},"os.features":["x"],"variant":"v8"}"#;
+        let config = ImportConfig { user: "app".into(), ..ImportConfig::default() };
+        let derivation = Derivation { author: "me".into(), created_by: "sh".into(), config };
+        let made = derived(parent, &derivation, "now", Digest::of(b"layer")).unwrap();
+        let text = String::from_utf8(made).unwrap();
+        for kept in
+            [r#"{"n":1.10,"big":123456789012345678901234567890}"#, r#""OnBuild":["RUN make"]"#, r#""variant":"v8""#]
+        {
+            assert!(text.contains(kept), "{text}");
+        }
+        assert!(text.contains(r#""User":"app""#) && !text.contains("Cmd"), "{text}");
+        assert!(text.contains(&format!(r#"["sha256:aa","{}"]"#, Digest::of(b"layer"))), "{text}");
+        let made: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(made["history"][0]["created_by"], "sh");
+        assert!(derived(br#"{"config":{}}"#, &derivation, "now", Digest::of(b"")).is_err(), "it has no layers");
+    }
+
+    #[test]
+    fn the_keys_that_are_known_are_those_that_are_written() {
+        let config = ImportConfig {
+            command: vec!["c".into()],
+            entrypoint: vec!["e".into()],
+            env: vec!["A=1".into()],
+            working_dir: "/w".into(),
+            user: "u".into(),
+            exposed_ports: vec!["80/tcp".into()],
+            volumes: vec!["/v".into()],
+            labels: [("l".into(), "1".into())].into(),
+            stop_signal: "TERM".into(),
+            healthcheck: Some(Default::default()),
+            shell: vec!["sh".into()],
+            ..ImportConfig::default()
+        };
+        let written: Object = serde_json::from_value(crate::import::execution(&config)).unwrap();
+        let mut known = EXECUTION_KEYS.to_vec();
+        known.sort_unstable();
+        assert_eq!(written.keys().map(String::as_str).collect::<Vec<_>>(), known);
     }
 }

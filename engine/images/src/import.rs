@@ -157,6 +157,21 @@ fn executed(config: &ImportConfig) -> Execution<'_> {
     }
 }
 
+/// The keys that are decided by an [`ImportConfig`], whether it leaves them out or not.
+pub(crate) const EXECUTION_KEYS: [&str; 11] = [
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "Healthcheck",
+    "Shell",
+];
+
 /// The part of a configuration that tells how the image runs.
 pub(crate) fn execution(config: &ImportConfig) -> serde_json::Value {
     serde_json::to_value(executed(config)).expect("it has only string keys and whole numbers")

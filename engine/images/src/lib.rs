@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 pub use healthcheck::Healthcheck;
 pub use import::ImportConfig;
 pub use inspect::{GraphDriver, HistoryEntry, Inspection, RootFs};
-pub use layer::{LayerError, PackError, Packer, Packing};
+pub use layer::{LayerError, Owner, PackError, Packer, Packing};
 pub use load::{LoadProgress, LoadedImage};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};

@@ -2,7 +2,6 @@
 
 use super::config::ContainerConfig;
 use super::record::{self, Record};
-use super::spec;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::inside::{Change, NodeId, Stack, View};
@@ -33,7 +32,7 @@ impl Engine {
     /// What a container added, changed and removed, by path.
     pub fn diff(&self, name: &str) -> Result<Vec<(Change, PathBuf)>> {
         let record = self.find(name)?;
-        let made = self.mount_points(&record, &record.existing_config()?)?;
+        let made = Self::mount_points(&record, &record.existing_config()?)?;
         let stack = self.inside(name)?;
         let mut changes = Vec::new();
         collect(&stack, Stack::ROOT, &made, &mut changes);
@@ -74,7 +73,7 @@ impl Engine {
         let is_active = record::is_active(record.live()?.state.status);
         let _lock = if is_active { None } else { Some(record.lock()?) };
         let _frozen = if options.goes_on { None } else { self.freeze(&record, &config)? };
-        let made = self.mount_points(&record, &config)?;
+        let made = Self::mount_points(&record, &config)?;
         let upper = record.path("upper");
         let directory = openat(CWD, &upper, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| Error::file(&upper, error))?;
@@ -94,11 +93,12 @@ impl Engine {
 
     /// Files and directories in a container's layer that are there only for something to be mounted on them, as paths from its
     /// root.
-    fn mount_points(&self, record: &Record, config: &ContainerConfig) -> Result<BTreeSet<Vec<u8>>> {
+    fn mount_points(record: &Record, config: &ContainerConfig) -> Result<BTreeSet<Vec<u8>>> {
         let started = if record.path("spec.json").exists() { Some(record.spec()?) } else { None };
         let started = started.iter().flat_map(|spec| spec.mounts().iter().flatten());
-        let data = spec::data(&config.host, &self.volume_mounts(config)?);
-        let targets = started.chain(&data).map(|mount| mount.destination().clone());
+        let binds = config.host.binds.iter().map(|bind| &bind.target);
+        let data = binds.chain(config.host.volumes.iter().map(|volume| &volume.target));
+        let targets = started.map(|mount| mount.destination().clone()).chain(data.map(PathBuf::from));
         Ok(empty_at(&record.path("upper"), targets.collect()))
     }
 }

@@ -4,12 +4,17 @@ use super::reach::{Meanwhile, Reached};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_images::{CopyError, PackError, Packer, Packing, copy_tree, unpack_tree};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
-use std::ffi::OsStr;
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
+use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// How many links the kernel follows on a path (path_resolution(7)).
+const MAX_LINKS: usize = 40;
 
 /// How it is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,12 +62,12 @@ impl Engine {
         let source = reached.source(path, options)?;
         let open = |path: &Path, flags| Ok(openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty())?);
         let (directory, target) = target(to, &source, &open)?;
-        let owner =
-            (!options.archive).then(|| (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
+        let own = (geteuid().as_raw(), getegid().as_raw());
+        let owner = |user, group| if options.archive { (user, group) } else { own };
         let users = reached.config.host.user_namespace.clone();
         let inside = |user, group| users.as_ref().map_or((user, group), |users| users.inside(user, group));
         let packing = Packing { owner: &inside, ..Packing::default() };
-        let copied = copy_tree(packing, |packer| pack(packer, &source, &target), directory, owner);
+        let copied = copy_tree(packing, |packer| pack(packer, &source, &target), directory, &owner);
         let bytes = copied.map_err(|error| failed(to, error))?;
         self.record_event(&reached.config, "archive-path", &[("path", &path.to_string_lossy())]);
         Ok(bytes)
@@ -88,10 +93,11 @@ impl Engine {
         let reached = self.reach(name, Meanwhile::Frozen)?;
         let (directory, target) = target(path, &source, &|path, flags| reached.root.open(path, flags))?;
         let users = reached.config.host.user_namespace.clone();
-        let owner = (!options.archive).then(|| users.as_ref().map_or((0, 0), |users| users.root()));
-        let on_host = |user, group| users.as_ref().map_or((user, group), |users| users.on_host(user, group));
-        let packing = Packing { owner: &on_host, ..Packing::default() };
-        let copied = copy_tree(packing, |packer| pack(packer, &source, &target), directory, owner);
+        let owner = |user, group| {
+            let (user, group) = if options.archive { (user, group) } else { (0, 0) };
+            users.as_ref().map_or((user, group), |users| users.on_host(user, group))
+        };
+        let copied = copy_tree(Packing::default(), |packer| pack(packer, &source, &target), directory, &owner);
         let bytes = copied.map_err(|error| failed(path, error))?;
         self.record_event(&reached.config, "extract-to-dir", &[("path", &path.to_string_lossy())]);
         Ok(bytes)
@@ -101,11 +107,6 @@ impl Engine {
     /// goes on: it may be where the archive comes from.
     pub fn copy_in_archive(&self, archive: impl Read + Send, name: &str, path: &Path) -> Result<()> {
         let reached = self.reach(name, Meanwhile::GoesOn)?;
-        if reached.config.host.user_namespace.is_some() {
-            return Err(Error::InvalidOption(format!(
-                "container {name}: an archive cannot be unpacked in a user namespace: copy its files one by one"
-            )));
-        }
         let directory =
             reached.root.open(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|error| match error.kind() {
                 ErrorKind::NotADirectory => {
@@ -114,7 +115,9 @@ impl Engine {
                 ErrorKind::NotFound => no_such_file(path, name),
                 _ => Error::file(path, error),
             })?;
-        unpack_tree(archive, directory, None).map_err(|error| failed(path, error))?;
+        let users = reached.config.host.user_namespace.clone();
+        let owner = |user, group| users.as_ref().map_or((user, group), |users| users.on_host(user, group));
+        unpack_tree(archive, directory, &owner).map_err(|error| failed(path, error))?;
         self.record_event(&reached.config, "extract-to-dir", &[("path", &path.to_string_lossy())]);
         Ok(())
     }
@@ -162,6 +165,8 @@ enum Target {
 
 fn target(path: &Path, source: &Source, open: Open<'_>) -> Result<(OwnedFd, Target)> {
     let directory = OFlags::RDONLY | OFlags::DIRECTORY;
+    let ends_in_slash = path.as_os_str().as_bytes().ends_with(b"/");
+    let path = &without_link(path, open).map_err(|error| Error::file(path, error))?;
     let at = |path: &Path| open(path, directory).map_err(|error| Error::file(path, error));
     let there = match open(path, OFlags::PATH) {
         Err(error) if error.kind() == ErrorKind::NotFound => There::Nothing,
@@ -170,7 +175,6 @@ fn target(path: &Path, source: &Source, open: Open<'_>) -> Result<(OwnedFd, Targ
             false => There::File,
         },
     };
-    let ends_in_slash = path.as_os_str().as_bytes().ends_with(b"/");
     let placing = placing(source.is_directory, source.contents, there, ends_in_slash)
         .map_err(|why| Error::InvalidOption(format!("{}: {why}", path.display())))?;
     match placing {
@@ -183,6 +187,23 @@ fn target(path: &Path, source: &Source, open: Open<'_>) -> Result<(OwnedFd, Targ
             Ok((at(parent.unwrap_or(Path::new(".")))?, Target::Under(name.as_bytes().to_vec())))
         }
     }
+}
+
+/// Where the links that a path ends in lead to, be there something or not: what is copied there leaves the links as they are.
+fn without_link(path: &Path, open: Open<'_>) -> std::io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let object = match open(&path, OFlags::PATH | OFlags::NOFOLLOW) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path),
+            object => object?,
+        };
+        if FileType::from_raw_mode(fstat(&object)?.st_mode) != FileType::Symlink {
+            return Ok(path);
+        }
+        let link = readlinkat(&object, c"", Vec::new())?.into_bytes();
+        path = path.parent().unwrap_or(Path::new("")).join(OsString::from_vec(link));
+    }
+    Err(Errno::LOOP.into())
 }
 
 /// docker-cp(1), "DESCRIPTION".

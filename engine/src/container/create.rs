@@ -148,17 +148,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes the volumes that are not there yet, and fills those that are used for the first time. They stay while the guard
-    /// does.
-    fn prepare_volumes(&self, config: &mut ContainerConfig, image: &Image) -> Result<Option<VolumesInUse>> {
+    /// Makes the volumes that are not there yet, and fills those that are used for the first time with what the container,
+    /// which has changed nothing yet, has of its image. They stay while the guard does.
+    fn prepare_volumes(&self, record: &Record, config: &mut ContainerConfig) -> Result<Option<VolumesInUse>> {
         if config.host.volumes.is_empty() {
             return Ok(None);
         }
         let in_use = self.use_volumes()?;
-        let sources = self.sources_of_image(image)?;
+        let image = self.view(record, config, &[], true)?;
+        config.host.volumes.iter().try_for_each(|mount| mount.check_place(&image.root))?;
         for mount in &mut config.host.volumes {
             let volume = self.volume_for(&in_use, mount)?;
-            self.fill_volume(&volume, mount, &sources)?;
+            self.fill_volume(&volume, mount, &image.root)?;
             mount.name = Some(volume.name);
         }
         Ok(Some(in_use))
@@ -187,7 +188,6 @@ impl Engine {
         self.inherit_volumes(&mut config)?;
         declare_volumes(&mut config, image)?;
         config.host.binds.iter().try_for_each(create_bind_source)?;
-        let _in_use = self.prepare_volumes(&mut config, image)?;
         for directory in ["upper", "work", "log"] {
             files::create_private_directory(&record.path(directory))?;
         }
@@ -199,6 +199,7 @@ impl Engine {
             chown(record.path("upper"), Some(user), Some(group))
                 .map_err(|source| Error::file(record.path("upper"), source))?;
         }
+        let _in_use = self.prepare_volumes(record, &mut config)?;
         record.write_config(&config)?;
         self.record_event(&config, "create", &[]);
         Ok(warnings)

@@ -4,9 +4,12 @@
 use super::config::ContainerConfig;
 use super::record::{self, Record};
 use super::spec;
+use super::user_namespace::UserNamespace;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::Lock;
+use crate::volume::VolumeMount;
+use oci_spec::runtime::Mount;
 use porthole_runtime::client::MonitorClient;
 use porthole_runtime::mount::Root;
 use porthole_runtime::sandbox::View;
@@ -29,8 +32,22 @@ pub(super) struct Reached<'a> {
     pub config: ContainerConfig,
     pub root: Root,
     _view: Option<View>,
+    _volumes: Option<HeldVolumes<'a>>,
     _lock: Option<Lock>,
     _frozen: Option<Frozen<'a>>,
+}
+
+/// Volumes of a container that does not run, mounted until this is dropped.
+struct HeldVolumes<'a> {
+    engine: &'a Engine,
+    id: String,
+}
+
+impl Drop for HeldVolumes<'_> {
+    fn drop(&mut self) {
+        // The mark stays if it fails, and with it somebody else's reason to try again.
+        let _ = self.engine.unmount_volumes(&self.id).and_then(|()| self.engine.unmark(&self.id));
+    }
 }
 
 /// A container that is frozen until this is dropped.
@@ -67,20 +84,49 @@ impl Engine {
             if !init.is_alive() {
                 return Err(Error::NotRunning(config.name));
             }
-            return Ok(Reached { config, root: Root::new(root), _view: None, _lock: None, _frozen: frozen });
+            return Ok(Reached {
+                config,
+                root: Root::new(root),
+                _view: None,
+                _volumes: None,
+                _lock: None,
+                _frozen: frozen,
+            });
         }
         let lock = record.lock()?;
-        if config.host.user_namespace.is_some() {
-            return Err(Error::InvalidOption(format!(
-                "container {}: the files of one with a user namespace can be reached only while it runs: start it first",
-                config.name
-            )));
-        }
+        let volumes = self.hold_volumes(&record, &config)?;
         let mounts = spec::data(&config.host, &self.volume_mounts(&config)?);
-        let view = View::assemble(&self.root_source(&record, &config)?, &mounts, config.host.read_only)?;
+        let view = self.view(&record, &config, &mounts, config.host.read_only)?;
         let root =
             view.root.as_fd().try_clone_to_owned().map_err(|source| Error::file("the container's root", source))?;
-        Ok(Reached { config, root: Root::new(root), _view: Some(view), _lock: Some(lock), _frozen: None })
+        let root = Root::new(root);
+        Ok(Reached { config, root, _view: Some(view), _volumes: volumes, _lock: Some(lock), _frozen: None })
+    }
+
+    /// Mounts those volumes of a container that does not run which are mounted only while one does. The caller holds its lock.
+    fn hold_volumes(&self, record: &Record, config: &ContainerConfig) -> Result<Option<HeldVolumes<'_>>> {
+        let is_mounted =
+            |mount: &VolumeMount| Ok(!self.volume(mount.name.as_deref().unwrap_or_default())?.options.is_empty());
+        if !config.host.volumes.iter().map(is_mounted).collect::<Result<Vec<_>>>()?.contains(&true) {
+            return Ok(None);
+        }
+        // What a run that was killed left is given back first, since the mark is ours from now on.
+        self.mark_active(record, config)?;
+        let held = HeldVolumes { engine: self, id: record.id.clone() };
+        self.mount_volumes(config).map(|()| Some(held))
+    }
+
+    /// The root of a container that does not run, owned by the ids that it has on the host.
+    pub(super) fn view(
+        &self,
+        record: &Record,
+        config: &ContainerConfig,
+        mounts: &[Mount],
+        read_only: bool,
+    ) -> Result<View> {
+        let users = config.host.user_namespace.as_ref().map(UserNamespace::mappings).transpose()?;
+        let users = users.as_ref().map(|mappings| mappings.each_ref().map(Vec::as_slice));
+        Ok(View::assemble(&self.root_source(record, config)?, users, mounts, read_only)?)
     }
 
     /// Freezes a container that runs; nothing happens to one that does not, or whose monitor was killed.
@@ -100,7 +146,7 @@ impl Engine {
             Some(init) => Ok((View::of_process(init.pid)?, None)),
             None => {
                 let lock = record.lock()?;
-                Ok((View::assemble(&self.root_source(record, config)?, &[], true)?, Some(lock)))
+                Ok((self.view(record, config, &[], true)?, Some(lock)))
             }
         }
     }

@@ -148,7 +148,7 @@ impl Engine {
         }
     }
 
-    /// Gives back network, ports and cgroup of a container without processes. The caller holds its lock. Harmless when
+    /// Gives back network, ports, volumes and cgroup of a container without processes. The caller holds its lock. Harmless when
     /// there is nothing to give back.
     pub(super) fn release(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<()> {
         self.release_interfaces(&record.id)?;
@@ -158,6 +158,7 @@ impl Engine {
         self.forget_in_runtime(record, config.map(|config| &config.host))?;
         let cgroup = self.cgroup_of(record)?;
         cgroup.destroy().map_err(|source| Error::Cgroup { name: record.id.clone(), source })?;
+        self.unmount_volumes(&record.id)?;
         files::remove_if_there(&self.paths().socket(&record.id))?;
         files::remove_if_there(&self.paths().active(&record.id))?;
         // Once a run, whoever came to clean up after it.

@@ -11,6 +11,7 @@ use oci_spec::runtime::{
     Linux, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, LinuxResources, Mount,
     Process, Root, Spec,
 };
+use porthole_runtime::mount::BENEATH;
 use porthole_runtime::seccomp::DEFAULT_SECCOMP_ANNOTATION;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -309,10 +310,18 @@ fn file(target: &str, source: &Path) -> Mount {
     mount(target, "bind", &source.to_string_lossy(), &["rbind", "rprivate"])
 }
 
-/// The mount of a directory that is a volume, or a part of one.
+/// The mount of a directory that is a volume.
 pub(super) fn volume(source: &Path, target: &str, read_only: bool) -> Mount {
     let access = if read_only { "ro" } else { "rw" };
     mount(target, "bind", &source.to_string_lossy(), &["rbind", "rprivate", access])
+}
+
+/// The mount of a part of a volume, in which other containers may make links.
+pub(super) fn volume_part(data: &Path, part: &Path, target: &str, read_only: bool) -> Mount {
+    let mut mount = volume(part, target, read_only);
+    let beneath = format!("{BENEATH}{}", data.display());
+    mount.options_mut().get_or_insert_default().push(beneath);
+    mount
 }
 
 fn bind(bind: &Bind) -> Mount {

@@ -220,6 +220,7 @@ impl Engine {
     fn launch_monitor(&self, record: &Record, config: &ContainerConfig) -> Result<(Launching, Vec<String>)> {
         let ports = published_ports(config)?;
         self.mark_active(record, config)?;
+        self.mount_volumes(config)?;
         let joined = self.joined(config)?;
         let spec = self.make_spec(record, config, &joined)?;
         files::write_json(&record.path("spec.json"), &spec, Durability::Volatile)?;
@@ -243,7 +244,7 @@ impl Engine {
 
     /// Marks a container that may hold something of the kernel's from now on. What a start that was killed left of it is
     /// given back first.
-    fn mark_active(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
+    pub(super) fn mark_active(&self, record: &Record, config: &ContainerConfig) -> Result<()> {
         match fs::read_to_string(self.paths().active(&record.id)) {
             Ok(mark) if mark != FRESH => self.release(record, Some(config))?,
             _ => {}
@@ -256,6 +257,11 @@ impl Engine {
         files::create_private_directory(&self.paths().active_directory())?;
         let path = self.paths().active(id);
         fs::write(&path, mark).map_err(|source| Error::file(path, source))
+    }
+
+    /// Takes it back.
+    pub(super) fn unmark(&self, id: &str) -> Result<()> {
+        files::remove_if_there(&self.paths().active(id))
     }
 
     /// Lets the init run the container's program.
@@ -307,19 +313,28 @@ impl Engine {
         spec::build(config, facts)
     }
 
+    /// Mounts those of a container's volumes that are a file system of their own. The container is marked active.
+    pub(super) fn mount_volumes(&self, config: &ContainerConfig) -> Result<()> {
+        config.host.volumes.iter().try_for_each(|mount| {
+            let volume = self.volume(mount.name.as_deref().unwrap_or_default())?;
+            self.mount_volume(&volume, &config.id)
+        })
+    }
+
     /// Where the volumes of a container are, and how they are mounted.
     pub(super) fn volume_mounts(&self, config: &ContainerConfig) -> Result<Vec<Mount>> {
         let mount = |mount: &VolumeMount| {
             let volume = self.volume(mount.name.as_deref().unwrap_or_default())?;
-            if let Some(mounted) = volume.options.mount(&mount.target, mount.read_only) {
-                return Ok(mounted);
-            }
+            self.settle_volume(&volume.name)?;
+            let read_only = mount.read_only || volume.options.is_read_only();
             let data = self.volume_data(&volume.name);
-            let source = match &mount.subpath {
-                None => data,
-                Some(subpath) => crate::volume::part(&data, subpath)?,
-            };
-            Ok(spec::volume(&source, &mount.target, mount.read_only))
+            match &mount.subpath {
+                None => Ok(spec::volume(&data, &mount.target, read_only)),
+                Some(subpath) => {
+                    let part = crate::volume::part(&data, subpath)?;
+                    Ok(spec::volume_part(&data, &part, &mount.target, read_only))
+                }
+            }
         };
         config.host.volumes.iter().map(mount).collect()
     }

@@ -6,15 +6,14 @@ use super::{Stack, View, stack::NodeId};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid, chownat, lgetxattr, linkat,
-    llistxattr, lsetxattr, mkdirat, mknodat, open, openat, readlinkat, statat, symlinkat, unlinkat, utimensat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid, chownat, mkdirat, open,
+    openat, readlinkat, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
-use std::collections::HashMap;
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -29,17 +28,6 @@ pub struct Extracted {
     pub skipped: Vec<PathBuf>,
 }
 
-/// How faithful a copy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fidelity {
-    /// Permissions and times, of files, directories and links.
-    Plain,
-    /// Also owners and set-id bits.
-    Owned,
-    /// All that there is: extended attributes, further names of a file, devices and pipes too.
-    Exact,
-}
-
 impl Engine {
     /// Copies a file or directory of an image or a container out of it: into `target` if that is a directory, or else under
     /// that name. Modes and times are kept, owners too if `owners` says so. The link that a path ends in is copied as one.
@@ -50,17 +38,10 @@ impl Engine {
         let missing = || Error::Inside { path: path.to_owned(), problem: "no such file or directory" };
         let node = stack.find(&place).filter(|node| stack.sight(*node, View::Merged).is_some()).ok_or_else(missing)?;
         let (parent, name) = destination(&place, target)?;
-        let fidelity = if owners { Fidelity::Owned } else { Fidelity::Plain };
-        let mut copier = Copier::new(&stack, fidelity);
+        let mut copier = Copier { stack: &stack, owners, extracted: Extracted::default() };
         copier.copy(node, parent.as_fd(), &name)?;
         Ok(copier.extracted)
     }
-}
-
-/// Copies all of a stack, exactly, into an empty directory, which gets the attributes of the root.
-pub(crate) fn copy_tree(stack: &Stack, target: &Path) -> Result<()> {
-    let directory = open(target, DIRECTORY, Mode::empty()).map_err(|errno| Error::file(target, errno))?;
-    Copier::new(stack, Fidelity::Exact).copy(Stack::ROOT, directory.as_fd(), OsStr::new("."))
 }
 
 /// The directory to copy into, and the name to get there. The root has no name: what is in it goes to the target itself.
@@ -79,22 +60,14 @@ fn destination(place: &Path, target: &Path) -> Result<(OwnedFd, OsString)> {
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// Attributes that steer overlayfs, and mean nothing anywhere else.
-const STEERING: &[u8] = b"trusted.overlay.";
-
 struct Copier<'a> {
     stack: &'a Stack,
-    fidelity: Fidelity,
-    /// Where the first name of a file with several names lies: by layer and inode, a copy's directory and name.
-    first_names: HashMap<(u64, u64), (OwnedFd, OsString)>,
+    /// Whether owners and set-id bits are kept, too.
+    owners: bool,
     extracted: Extracted,
 }
 
-impl<'a> Copier<'a> {
-    fn new(stack: &'a Stack, fidelity: Fidelity) -> Self {
-        Self { stack, fidelity, first_names: HashMap::new(), extracted: Extracted::default() }
-    }
-
+impl Copier<'_> {
     /// Copies what is at a path into a directory of the host, under a name. Nothing that a link there leads to is touched.
     fn copy(&mut self, node: NodeId, parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
         let Some(sight) = self.stack.sight(node, View::Merged) else { return Ok(()) };
@@ -104,13 +77,6 @@ impl<'a> Copier<'a> {
         let from = layer.directory.join(path.strip_prefix("/").unwrap_or(&path));
         let named = |source: io::Error| Error::file(&path, source);
         let stat = statat(CWD, &from, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| named(errno.into()))?;
-        if self.fidelity != Fidelity::Exact && matches!(sight.object.kind, Kind::Device | Kind::Fifo | Kind::Socket) {
-            self.extracted.skipped.push(path);
-            return Ok(());
-        }
-        if self.fidelity == Fidelity::Exact && self.link_again(&stat, parent, name).map_err(named)? {
-            return Ok(());
-        }
         match sight.object.kind {
             Kind::Directory => {
                 let directory = make_directory(parent, name).map_err(named)?;
@@ -129,93 +95,32 @@ impl<'a> Copier<'a> {
                 let target = readlinkat(CWD, &from, Vec::new()).map_err(|errno| named(errno.into()))?;
                 remove(parent, name).and_then(|()| Ok(symlinkat(target, parent, name)?)).map_err(named)?;
             }
-            Kind::Device | Kind::Fifo => make_node(&stat, parent, name).map_err(named)?,
-            // A socket is of no use without who listens.
-            Kind::Socket | Kind::Whiteout => return Ok(()),
+            Kind::Device | Kind::Fifo | Kind::Socket => {
+                self.extracted.skipped.push(path);
+                return Ok(());
+            }
+            Kind::Whiteout => return Ok(()),
         }
         self.extracted.objects += 1;
-        self.set_attributes(&stat, &from, parent, name).map_err(named)
-    }
-
-    /// Makes one more name of a file that was copied already; false if this is its first.
-    fn link_again(&mut self, stat: &Stat, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
-        if stat.st_nlink < 2 || FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            return Ok(false);
-        }
-        match self.first_names.get(&(stat.st_dev, stat.st_ino)) {
-            Some((directory, first)) => {
-                linkat(directory, first, parent, name, AtFlags::empty())?;
-                Ok(true)
-            }
-            None => {
-                let directory = parent.try_clone_to_owned()?;
-                self.first_names.insert((stat.st_dev, stat.st_ino), (directory, name.to_owned()));
-                Ok(false)
-            }
-        }
+        self.set_attributes(&stat, parent, name).map_err(named)
     }
 
     /// They come last: a directory may be one that we could not write into.
-    fn set_attributes(&self, stat: &Stat, from: &Path, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+    fn set_attributes(&self, stat: &Stat, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
         let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
-        if self.fidelity != Fidelity::Plain {
+        if self.owners {
             let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
             chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         if !is_link {
             // Who copies a program out does not ask for one that runs with the rights of another.
-            let mask = if self.fidelity == Fidelity::Plain { 0o777 } else { 0o7777 };
+            let mask = if self.owners { 0o7777 } else { 0o777 };
             let mode = Mode::from_raw_mode((stat.st_mode & mask) as RawMode);
             rustix::fs::chmodat(parent, name, mode, AtFlags::empty())?;
-        }
-        if self.fidelity == Fidelity::Exact {
-            copy_attributes(from, &at(parent, name))?;
         }
         let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
         let times = Timestamps { last_access: time, last_modification: time };
         Ok(utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
-    }
-}
-
-/// A path to a name in an open directory, for calls that take no descriptor.
-fn at(parent: BorrowedFd<'_>, name: &OsStr) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", parent.as_raw_fd())).join(name)
-}
-
-/// Extended attributes; those that the file system of the copy cannot hold are left out.
-fn copy_attributes(from: &Path, to: &Path) -> io::Result<()> {
-    let names = read_growing(|buffer| llistxattr(from, buffer))?;
-    for name in names.split_inclusive(|byte| *byte == 0).filter(|name| !name.starts_with(STEERING)) {
-        let name = CStr::from_bytes_with_nul(name).map_err(io::Error::other)?;
-        let name = CString::from(name);
-        let value = read_growing(|buffer| lgetxattr(from, &name, buffer))?;
-        match lsetxattr(to, &name, &value, rustix::fs::XattrFlags::empty()) {
-            Err(errno) if errno != Errno::OPNOTSUPP => return Err(errno.into()),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Reads what tells how long it is when asked with an empty buffer.
-fn read_growing(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
-    loop {
-        let length = match read(&mut []) {
-            Err(Errno::OPNOTSUPP) => 0,
-            length => length?,
-        };
-        let mut buffer = vec![0; length];
-        if length == 0 {
-            return Ok(buffer);
-        }
-        match read(&mut buffer) {
-            // It has grown meanwhile.
-            Err(Errno::RANGE) => {}
-            length => {
-                buffer.truncate(length?);
-                return Ok(buffer);
-            }
-        }
     }
 }
 
@@ -231,12 +136,6 @@ fn make_file(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<File> {
     remove(parent, name)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(openat(parent, name, flags, Mode::RUSR | Mode::WUSR)?.into())
-}
-
-fn make_node(stat: &Stat, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
-    remove(parent, name)?;
-    let kind = FileType::from_raw_mode(stat.st_mode);
-    Ok(mknodat(parent, name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev)?)
 }
 
 /// Makes room for a file or link.

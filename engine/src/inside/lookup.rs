@@ -50,8 +50,6 @@ pub(super) struct Found {
     pub(super) path: PathBuf,
     /// What each layer has there, the lowest first.
     pub(super) versions: Vec<Version>,
-    /// The lowest layer of which something may be seen there.
-    pub(super) floor: usize,
 }
 
 impl Found {
@@ -65,7 +63,7 @@ impl Found {
 pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<Found> {
     let roots = open_roots(sources)?;
     let mut at = PathBuf::from("/");
-    let (mut versions, mut floor) = versions(sources, &roots, &at)?;
+    let mut versions = versions(sources, &roots, &at)?;
     let mut ahead: VecDeque<OsString> = parts(path).collect();
     let mut links = 0;
     while let Some(name) = ahead.pop_front() {
@@ -74,7 +72,7 @@ pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<Fou
             continue;
         }
         let place = at.join(&name);
-        (versions, floor) = self::versions(sources, &roots, &place)?;
+        versions = self::versions(sources, &roots, &place)?;
         match seen(&versions) {
             Some(version) if version.object.kind == Kind::Link && (last == Last::Followed || !ahead.is_empty()) => {
                 links += 1;
@@ -97,9 +95,9 @@ pub(super) fn resolve(sources: &[Source], path: &Path, last: Last) -> Result<Fou
         }
     }
     if ends_in_parent(path) {
-        (versions, floor) = self::versions(sources, &roots, &at)?;
+        versions = self::versions(sources, &roots, &at)?;
     }
-    Ok(Found { path: at, versions, floor })
+    Ok(Found { path: at, versions })
 }
 
 /// Opens an ordinary file.
@@ -156,23 +154,19 @@ fn open_roots(sources: &[Source]) -> Result<Vec<OwnedFd>> {
     sources.iter().map(open).collect()
 }
 
-/// What each layer has at a path without links, and which of that hides which; and the lowest layer that nothing hides.
-fn versions(sources: &[Source], roots: &[OwnedFd], path: &Path) -> Result<(Vec<Version>, usize)> {
+/// What each layer has at a path without links, and which of that hides which.
+fn versions(sources: &[Source], roots: &[OwnedFd], path: &Path) -> Result<Vec<Version>> {
     let names: Vec<&OsStr> = path.iter().skip(1).collect();
     let mut versions: Vec<Version> = Vec::new();
-    let mut floor = 0;
     for (layer, root) in roots.iter().enumerate() {
         let trace = trace(root, &names).map_err(|errno| Error::file(&sources[layer].directory, errno))?;
         if trace.cuts || trace.object.is_some() {
             versions.iter_mut().for_each(|version| version.hidden_by = version.hidden_by.or(Some(layer)));
         }
-        if trace.cuts || trace.object.is_some_and(|object| object.cuts()) {
-            floor = layer;
-        }
         let version = |object: Object| Version { layer, object, bytes: object.size, hidden_by: None };
         versions.extend(trace.object.map(version));
     }
-    Ok((versions, floor))
+    Ok(versions)
 }
 
 /// What one layer has to do with a path.

@@ -12,7 +12,6 @@ mod stack;
 mod testing;
 
 pub use extract::Extracted;
-pub(crate) use extract::copy_tree;
 pub use lookup::Why;
 pub use object::{Kind, Object};
 pub use stack::{Change, Layer, NodeId, Sight, Stack, Version, View};
@@ -75,7 +74,7 @@ impl Engine {
         Ok(sources)
     }
 
-    pub(crate) fn sources_of_image(&self, image: &Image) -> Result<Vec<Source>> {
+    fn sources_of_image(&self, image: &Image) -> Result<Vec<Source>> {
         let store = self.images()?;
         let history = image.config.history().iter().flatten();
         let steps = history.filter(|step| !step.empty_layer().unwrap_or(false));
@@ -90,24 +89,6 @@ impl Engine {
         };
         Ok(layers.zip(steps).map(source).collect())
     }
-}
-
-/// What is in a directory of a stack of layers; nothing if there is none at this path. Links on it are followed inside only.
-pub(crate) fn directory_of(sources: &[Source], path: &Path) -> Result<Option<Stack>> {
-    let found = match lookup::resolve(sources, path, lookup::Last::Followed) {
-        Err(Error::Inside { .. }) => return Ok(None),
-        found => found?,
-    };
-    if found.seen().is_none_or(|seen| seen.object.kind != Kind::Directory) {
-        return Ok(None);
-    }
-    let relative = found.path.strip_prefix("/").unwrap_or(&found.path);
-    let seen = found.versions.iter().filter(|version| version.layer >= found.floor);
-    let part = |version: &Version| {
-        let source = &sources[version.layer];
-        Source { directory: source.directory.join(relative), ..source.clone() }
-    };
-    Stack::read(seen.map(part).collect()).map(Some)
 }
 
 impl Source {

@@ -2,9 +2,11 @@
 //! options).
 
 use crate::error::{Error, Result};
-use oci_spec::runtime::Mount;
+use porthole_runtime::mount::{Bind, Mount, Options};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 /// The options `type`, `device` and `o`, as they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,18 +63,22 @@ impl LocalOptions {
         self.options().any(|option| matches!(option, "bind" | "rbind"))
     }
 
-    /// The mount that they ask for, at a path of the container.
-    pub(crate) fn mount(&self, target: &str, read_only: bool) -> Option<Mount> {
-        let device = self.get("device")?;
-        let kind = if self.is_bind() { "bind" } else { self.get("type")? };
-        let read_only = read_only.then_some("ro");
-        let mut mount = Mount::default();
-        mount
-            .set_destination(target.into())
-            .set_typ(Some(kind.to_owned()))
-            .set_source(Some(device.into()))
-            .set_options(Some(self.options().chain(read_only).map(str::to_owned).collect()));
-        Some(mount)
+    /// Whether nobody may write, whatever a container asks for.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.options().filter(|option| matches!(*option, "ro" | "rw")).last() == Some("ro")
+    }
+
+    /// The mount that they ask for, not placed yet.
+    pub(super) fn mount(&self) -> io::Result<Mount> {
+        let options = Options::parse(self.options()).map_err(io::Error::other)?;
+        let device = self.get("device").unwrap_or_default();
+        if let Some(Bind(depth)) = options.bind {
+            let mount = Mount::of_path(Path::new(device), depth)?;
+            return mount.apply(&options).map(|()| mount);
+        }
+        let kind = self.get("type").unwrap_or_default();
+        let mount = Mount::new(kind, device, options.data.iter().map(String::as_str), options.set)?;
+        mount.apply(&Options { set: 0, clear: 0, ..options }).map(|()| mount)
     }
 }
 
@@ -83,12 +89,10 @@ mod tests {
     #[test]
     fn what_is_mounted_needs_a_type_and_a_device() {
         let options = LocalOptions::parse(["type=tmpfs", "device=tmpfs", "o=size=1m,uid=1000"]).unwrap();
-        let mount = options.mount("/cache", true).unwrap();
-        assert_eq!(mount.typ().as_deref(), Some("tmpfs"));
-        assert_eq!(mount.options().as_deref().unwrap(), ["size=1m", "uid=1000", "ro"]);
-        let bind = LocalOptions::parse(["o=bind", "device=/srv"]).unwrap().mount("/srv", false).unwrap();
-        assert_eq!(bind.typ().as_deref(), Some("bind"));
-        assert!(LocalOptions::default().mount("/x", false).is_none());
+        assert!(!options.is_empty() && !options.is_bind() && !options.is_read_only());
+        let bind = LocalOptions::parse(["o=bind,rw,ro", "device=/srv"]).unwrap();
+        assert!(bind.is_bind() && bind.is_read_only());
+        assert!(LocalOptions::default().is_empty());
         for (words, told) in
             [(&["type=nfs"][..], "\"device\""), (&["device=/dev/sda"], "\"type\""), (&["size=1"], "\"size\"")]
         {

@@ -3,7 +3,8 @@
 //! ```text
 //! volumes/NAME/volume.json   what it is
 //! volumes/NAME/_data/        the data
-//! volumes/NAME/filling       there while an image's files are being copied into it
+//! volumes/NAME/filling/      files of an image that are being copied, to become the data
+//! volumes/NAME/filled/       the same when they are whole
 //! volumes/.lock              held shared by who makes containers that use volumes, exclusively by who removes volumes
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 mod fill;
 mod local;
+mod mounted;
 mod name;
 mod store;
 
@@ -23,7 +25,7 @@ pub(crate) use store::VolumesInUse;
 
 use crate::error::{Error, Result};
 use crate::paths::Paths;
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use porthole_runtime::mount::open_beneath;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -58,12 +60,12 @@ pub(crate) fn data(paths: &Paths, name: &str) -> PathBuf {
     paths.volumes().join(name).join(DATA)
 }
 
-/// A part of a volume's data, which must be there, and to which no link may lead.
+/// A part of a volume's data, which must be there, and to which no link may lead. Whoever mounts it makes sure of that again:
+/// other containers may use the volume meanwhile.
 pub(crate) fn part(data: &Path, subpath: &str) -> Result<PathBuf> {
-    let confined = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
     let place = data.join(subpath);
-    let opened = open(data, flags | OFlags::DIRECTORY, Mode::empty())
-        .and_then(|data| openat2(data, subpath, flags, Mode::empty(), confined));
-    opened.map(|_| place.clone()).map_err(|errno| Error::file(place, errno))
+    match open_beneath(data, Path::new(subpath)) {
+        Ok(_) => Ok(place),
+        Err(source) => Err(Error::file(place, source)),
+    }
 }

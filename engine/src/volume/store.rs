@@ -1,7 +1,7 @@
 //! Making, finding and removing volumes.
 
 use super::local::LocalOptions;
-use super::{ANONYMOUS, VolumeMount, name};
+use super::{ANONYMOUS, VolumeMount, mounted, name};
 use crate::container::config::ContainerConfig;
 use crate::container::disk_usage;
 use crate::container::record::{self, Record};
@@ -292,6 +292,8 @@ impl Engine {
         let removed = self.paths().removed();
         files::create_private_directory(&removed)?;
         let place = self.volumes_directory().join(name);
+        // Nobody uses it, but somebody may have been killed who did; and its files are not those of what is mounted.
+        mounted::unmount_all(&self.volume_data(name))?;
         let grave = removed.join(format!("volume-{}", identity::new_id()));
         fs::rename(&place, grave).map_err(|source| Error::file(&place, source))?;
         files::sync_directory(&self.volumes_directory())?;

@@ -27,28 +27,36 @@ pub(super) struct Contents {
 }
 
 /// What an archive is unpacked onto.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Onto {
+#[derive(Clone, Copy)]
+pub(crate) enum Onto<'a> {
     /// The empty directory of a layer, in which markers become overlayfs's.
     Layer,
     /// A directory that may have something in it. All names are names; a directory stays one and a file stays one.
     Tree {
-        /// User and group of everything; as the archive says if `None`.
-        owner: Option<(u32, u32)>,
+        /// Whose everything is.
+        owner: Owner<'a>,
     },
 }
+
+/// The user and group on disk, by those that an archive names.
+pub type Owner<'a> = &'a (dyn Fn(u32, u32) -> (u32, u32) + Sync);
 
 /// Unpacks all members that `archive` has into the directory `root`. The umask must be 0.
 pub(super) fn extract<S: Source>(
     archive: &mut TarReader<S>,
     root: OwnedFd,
     budget: &Budget,
-    onto: Onto,
+    onto: Onto<'_>,
 ) -> Result<Contents, LayerError> {
-    let mut extractor = Extractor { tree: Tree::new(root, budget), budget, contents: Contents::default(), onto };
+    let implied_owner = match onto {
+        Onto::Layer => None,
+        Onto::Tree { owner } => Some(owner(0, 0)),
+    };
+    let mut extractor =
+        Extractor { tree: Tree::new(root, implied_owner, budget), budget, contents: Contents::default(), onto };
     while let Some(mut entry) = archive.next()? {
-        if let Onto::Tree { owner: Some((user, group)) } = onto {
-            (entry.uid, entry.gid) = (user, group);
+        if let Onto::Tree { owner } = onto {
+            (entry.uid, entry.gid) = owner(entry.uid, entry.gid);
         }
         extractor.member(&entry, archive)?;
     }
@@ -60,7 +68,7 @@ struct Extractor<'a> {
     tree: Tree<'a>,
     budget: &'a Budget,
     contents: Contents,
-    onto: Onto,
+    onto: Onto<'a>,
 }
 
 impl Extractor<'_> {
@@ -138,7 +146,7 @@ impl Extractor<'_> {
 
     /// Removes what stands in this place.
     fn replace(&mut self, name: &[u8]) -> Result<(), LayerError> {
-        if self.onto != Onto::Layer {
+        if matches!(self.onto, Onto::Tree { .. }) {
             let stat = statat(self.tree.current(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(make("examine", name))?;
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                 let problem = "cannot overwrite a directory with what is none";
@@ -206,7 +214,7 @@ impl Extractor<'_> {
         if made == Err(Errno::EXIST) {
             let stat = statat(self.tree.current(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(make("examine", name))?;
             if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-                if self.onto != Onto::Layer {
+                if matches!(self.onto, Onto::Tree { .. }) {
                     let problem = "cannot overwrite with a directory what is none";
                     return Err(LayerError::Name { name: lossy(name), problem });
                 }

@@ -26,6 +26,7 @@ use crate::tar::TarError;
 
 pub(crate) use budget::Budget;
 pub(crate) use compare::{differences, length_of_files};
+pub use extract::Owner;
 pub(crate) use inherit::inherit;
 pub use pack::{PackError, Packer, Packing};
 pub(crate) use unpack::{Expected, Unpacked, unpack, unpack_onto};

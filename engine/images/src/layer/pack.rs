@@ -241,7 +241,7 @@ mod tests {
     fn unpacked(archive: &[u8]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         let root = crate::fs::open_directory(directory.path()).unwrap();
-        unpack_onto(archive, root, None, &Budget::new(1 << 20, 1000)).unwrap();
+        unpack_onto(archive, root, &|user, group| (user, group), &Budget::new(1 << 20, 1000)).unwrap();
         directory
     }
 
@@ -345,7 +345,7 @@ mod tests {
             }
             let archive = packed(source.path(), Packing::default());
             let root = crate::fs::open_directory(directory.path()).unwrap();
-            unpack_onto(&archive[..], root, Some((7, 8)), &Budget::new(1 << 20, 1000))
+            unpack_onto(&archive[..], root, &|_, _| (7, 8), &Budget::new(1 << 20, 1000))
         };
         assert!(onto("d", false).unwrap_err().to_string().contains("cannot overwrite a directory"));
         assert!(onto("f", true).unwrap_err().to_string().contains("cannot overwrite with a directory"));

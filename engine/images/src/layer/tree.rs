@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps, fstat, futimens, mkdirat, openat, openat2,
-    statat,
+    AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, fchown, fstat, futimens, mkdirat,
+    openat, openat2, statat,
 };
 use rustix::io::Errno;
 
@@ -28,6 +28,7 @@ pub(super) struct Tree<'a> {
     /// Directories that no member described, only members in them; the sum of their paths' lengths is bounded.
     implied: BTreeSet<Vec<u8>>,
     implied_bytes: usize,
+    implied_owner: Option<(u32, u32)>,
     stale: bool,
     budget: &'a Budget,
 }
@@ -40,9 +41,18 @@ struct Level {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(root: OwnedFd, budget: &'a Budget) -> Self {
+    /// A walk that begins at `root`. With `implied_owner`, directories that no member describes are this user's and group's.
+    pub(super) fn new(root: OwnedFd, implied_owner: Option<(u32, u32)>, budget: &'a Budget) -> Self {
         let root = Level { name: Vec::new(), directory: root, mtime: None };
-        Self { root, stack: Vec::new(), implied: BTreeSet::new(), implied_bytes: 0, stale: false, budget }
+        Self {
+            root,
+            stack: Vec::new(),
+            implied: BTreeSet::new(),
+            implied_bytes: 0,
+            implied_owner,
+            stale: false,
+            budget,
+        }
     }
 
     /// The directory entered last.
@@ -141,6 +151,10 @@ impl<'a> Tree<'a> {
         self.budget.take_inode()?;
         mkdirat(self.current(), name, Mode::from_raw_mode(0o755)).map_err(make("make directory", name))?;
         let directory = openat(self.current(), name, OPEN_DIRECTORY, Mode::empty()).map_err(make("open", name))?;
+        if let Some((user, group)) = self.implied_owner {
+            fchown(&directory, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))
+                .map_err(make("give away", name))?;
+        }
         self.push(name, directory, None);
         let path = self.path();
         self.implied_bytes += path.len();

@@ -19,7 +19,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::LayerError;
 use super::budget::Budget;
-use super::extract::{Contents, Onto, extract};
+use super::extract::{Contents, Onto, Owner, extract};
 use crate::compression::{Compression, Decoder, read_full};
 use crate::digest::{Digest, Hashing};
 use crate::tar::{Source, TarError, TarReader};
@@ -202,7 +202,7 @@ impl<R: Read> Tap<'_, R> {
 pub(crate) fn unpack_onto(
     source: impl Read + Send,
     root: OwnedFd,
-    owner: Option<(u32, u32)>,
+    owner: Owner<'_>,
     budget: &Budget,
 ) -> Result<(), LayerError> {
     thread::scope(|scope| {

@@ -5,8 +5,8 @@ mod options;
 mod root;
 
 pub(crate) use options::propagation;
-pub use options::{Bind, Options, Propagation, UnknownOption};
-pub use root::Root;
+pub use options::{BENEATH, Bind, Options, Propagation, UnknownOption};
+pub use root::{Root, open_beneath};
 
 use nix::errno::Errno;
 use rustix::fs::CWD;

@@ -1,6 +1,12 @@
 //! Mount options as the runtime-spec lists them (config.md, "Mounts"; config-linux.md; mount(8)).
 
 use super::Depth;
+use std::path::PathBuf;
+
+/// The option of a bind mount whose source is in the hands of strangers up to a directory, which follows: the source is looked
+/// for below it when it is mounted, and none of their links is followed. The OCI specification has no word for this; options
+/// that begin like this one are for whoever mounts, not for the kernel (mount(8), "x-*").
+pub const BENEATH: &str = "x-porthole.beneath=";
 
 /// An option that this runtime does not have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +39,8 @@ pub struct Options {
     pub clear_recursive: u64,
     /// Set if it is a bind mount, whatever its type says.
     pub bind: Option<Bind>,
+    /// The directory that the source of a bind mount is looked for below, without following links.
+    pub beneath: Option<PathBuf>,
     /// In the order given.
     pub propagation: Vec<Propagation>,
     /// The file system's own options.
@@ -57,6 +65,8 @@ impl Options {
             (self.set_recursive, self.clear_recursive) = merge(before, (set, clear));
         } else if let Some(propagation) = propagation(option) {
             self.propagation.push(propagation);
+        } else if let Some(directory) = option.strip_prefix(BENEATH) {
+            self.beneath = Some(directory.into());
         } else {
             match option {
                 "defaults" | "" => {}

@@ -1,6 +1,6 @@
 //! A directory that paths cannot leave, whatever symbolic links lie on them.
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat2, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, statat};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,15 +30,7 @@ impl Root {
     }
 
     fn resolve(&self, path: &Path, flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
-        let resolve = resolve | ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let mut result = Err(Errno::AGAIN);
-        for _ in 0..ATTEMPTS {
-            result = openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
-            if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) {
-                break;
-            }
-        }
-        result
+        open_confined(self.0.as_fd(), path, flags, resolve | ResolveFlags::IN_ROOT)
     }
 
     /// A directory to mount on or to work in, made with its parents when missing.
@@ -72,7 +64,7 @@ impl Root {
         }
         let (directory, name) = self.parent(path)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
-        match rustix::fs::openat(&directory, &name, flags, Mode::from_raw_mode(0o644)) {
+        match openat(&directory, &name, flags, Mode::from_raw_mode(0o644)) {
             Ok(_) | Err(Errno::EXIST) => Ok(self.resolve(path, OFlags::PATH, ResolveFlags::empty())?),
             Err(errno) => Err(errno.into()),
         }
@@ -101,6 +93,29 @@ impl AsFd for Root {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Opens what is below a directory, by a path on which there is no symbolic link and that does not lead out.
+pub fn open_beneath(directory: &Path, path: &Path) -> io::Result<OwnedFd> {
+    let directory = openat(CWD, directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(open_confined(directory.as_fd(), path, OFlags::PATH, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?)
+}
+
+fn open_confined(
+    directory: BorrowedFd,
+    path: &Path,
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> rustix::io::Result<OwnedFd> {
+    let mut result = Err(Errno::AGAIN);
+    for _ in 0..ATTEMPTS {
+        let resolve = resolve | ResolveFlags::NO_MAGICLINKS;
+        result = openat2(directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+        if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) {
+            break;
+        }
+    }
+    result
 }
 
 /// The path from `/`, without `.` and `..`.
@@ -147,6 +162,21 @@ mod tests {
         assert!(inside.join("made").is_dir() && inside.join("made-too").is_file());
         let names: Vec<_> = fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["root"]);
+    }
+
+    #[test]
+    fn what_is_beneath_is_found_without_links() {
+        let outside = tempfile::tempdir().unwrap();
+        let inside = outside.path().join("data");
+        fs::create_dir_all(inside.join("a/b")).unwrap();
+        symlink("a", inside.join("way")).unwrap();
+        symlink(outside.path(), inside.join("out")).unwrap();
+        for good in ["a/b", "a", "a/../a/b"] {
+            assert!(open_beneath(&inside, Path::new(good)).is_ok(), "{good}");
+        }
+        for bad in ["way", "way/b", "out", "../data", "..", "/", "none", ""] {
+            assert!(open_beneath(&inside, Path::new(bad)).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! clone3(2) for a single-threaded process, and the child's first moments.
+//! clone3(2) for a single-threaded process, and the child's first moments. In a process with more threads the child's body may
+//! neither allocate nor return.
 
 use super::channel;
 use super::error::{Context, Error, Result};
@@ -100,7 +101,8 @@ fn clone3(
         arguments.cgroup = cgroup.as_raw_fd() as u64;
     }
     // SAFETY: the arguments live until the call returns. Without CLONE_VM the child has its own copy of this memory,
-    // and since this process has one thread, no lock in it is held by a thread that the child lacks.
+    // and since this process has one thread, or the child's body takes no lock, it waits for none that is held by a thread
+    // that the child lacks.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
     let pid = Errno::result(result)? as i32;
     // SAFETY: in the parent, the kernel has stored a new descriptor here, and nobody else owns it.
@@ -127,7 +129,7 @@ fn run(channel: &channel::Child, body: impl FnOnce(&channel::Child) -> Result<In
     end(exit_code)
 }
 
-fn end(exit_code: i32) -> ! {
+pub(super) fn end(exit_code: i32) -> ! {
     // SAFETY: _exit(2) ends the process at once; exit handlers are the parent's affair.
     unsafe { libc::_exit(exit_code) }
 }

@@ -7,7 +7,7 @@ use super::error::{Context, Error, Result};
 use super::host_mounts::HostMounts;
 use super::identity::Identity;
 use super::mounts::mount_all;
-use super::namespaces::{Namespaces, map_ids, unshare};
+use super::namespaces::{Namespaces, id_mappings, map_ids, unshare};
 use super::rootfs::RootFs;
 use super::streams::Streams;
 use super::{CreateRequest, Stdio, cgroup_path, devices, kernel, masks, support, workdir};
@@ -82,7 +82,7 @@ pub fn create(request: CreateRequest) -> Result<Created> {
 
     adjust_oom_score(process, pid)?;
     if namespaces.makes(libc::CLONE_NEWUSER) {
-        map_ids(spec, pid)?;
+        map_ids(id_mappings(spec), pid)?;
         channel.mapped()?;
     }
     Ok(Created {

@@ -2,14 +2,14 @@
 //! They are made before the init is, which inherits them as open files.
 
 use super::RootSource;
-use super::clone::{Cloned, clone};
-use super::error::{Context, Error, Result};
-use super::mounts::{is_bind, source_of};
-use super::namespaces::{Visit, map_ids, unshare};
+use super::clone::{Cloned, clone, end};
+use super::error::{Context, Result};
+use super::mounts::{is_bind, options_of, source_of};
+use super::namespaces::{Visit, id_mappings, map_ids, unshare};
 use super::rootfs::overlay;
-use crate::mount::{Bind, Depth, Mount, Options, set_propagation};
+use crate::mount::{Depth, Mount, set_propagation};
 use crate::process;
-use oci_spec::runtime::{Mount as SpecMount, Spec};
+use oci_spec::runtime::{LinuxIdMapping, Mount as SpecMount, Spec};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -34,7 +34,7 @@ impl HostMounts {
                 Some(mapped_overlay(users, lower, upper, work)?)
             }
             (RootSource::Overlay { lower, upper, work }, None) => {
-                Some(mapped_overlay(&user_namespace(spec)?, lower, upper, work)?)
+                Some(mapped_overlay(&user_namespace(id_mappings(spec))?, lower, upper, work)?)
             }
         };
         let binds = spec.mounts().iter().flatten().map(bind_source).collect::<Result<_>>()?;
@@ -48,20 +48,20 @@ impl HostMounts {
 }
 
 fn bind_source(mount: &SpecMount) -> Result<Option<Mount>> {
-    let options = Options::parse(mount.options().iter().flatten().map(String::as_str))
-        .map_err(|error| Error::Spec(format!("mount {}: {error}", mount.destination().display())))?;
+    let options = options_of(mount)?;
     let (true, Some(source)) = (is_bind(mount, &options), mount.source()) else { return Ok(None) };
-    let depth = options.bind.map_or(Depth::One, |Bind(depth)| depth);
-    source_of(source, depth).map(Some).during(|| format!("open source {}", source.display()))
+    source_of(source, &options).map(Some).during(|| format!("open source {}", source.display()))
 }
 
-/// A user namespace with the spec's mappings, by way of a process that lives as long as it takes to open it.
-fn user_namespace(spec: &Spec) -> Result<File> {
+/// A user namespace with these mappings of users and of groups, by way of a process that lives as long as it takes to open it.
+pub(super) fn user_namespace(mappings: [&[LinuxIdMapping]; 2]) -> Result<File> {
     let Cloned { pid, pidfd, channel } = clone(libc::CLONE_NEWUSER, None, |channel| {
-        channel.wait_mapped()?;
-        Err(Error::Vanished)
+        // Nothing is ever sent: it waits for the other end to be closed. Its parent may have threads, whose locks are for ever
+        // held here: it takes none.
+        let _ = channel.wait_mapped();
+        end(0)
     })?;
-    let users = map_ids(spec, pid).and_then(|()| {
+    let users = map_ids(mappings, pid).and_then(|()| {
         let path = format!("/proc/{pid}/ns/user");
         File::open(&path).during(|| format!("open {path}"))
     });
@@ -73,7 +73,7 @@ fn user_namespace(spec: &Spec) -> Result<File> {
 
 /// An overlay whose layers' owners are mapped into the user namespace (mount_setattr(2), "ID-mapped mounts"). What the
 /// container writes is owned by the ids that it has on the host.
-fn mapped_overlay(users: &File, lower: &[PathBuf], upper: &Path, work: &Path) -> Result<Mount> {
+pub(super) fn mapped_overlay(users: &File, lower: &[PathBuf], upper: &Path, work: &Path) -> Result<Mount> {
     // The kernel takes layers from this mount namespace only: one for the purpose, where nothing reaches the host.
     let mut visit = Visit::default();
     visit.enter(libc::CLONE_NEWNS, unshare).during(|| "make a mount namespace".into())?;

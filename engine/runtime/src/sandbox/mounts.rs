@@ -4,7 +4,7 @@ use super::error::{Context, Error, Result};
 use super::host_mounts::HostMounts;
 use super::namespaces::{Visit, join};
 use crate::cgroup::Cgroup;
-use crate::mount::{Bind, Depth, Mount, Options, Root};
+use crate::mount::{Bind, Depth, Mount, Options, Root, open_beneath};
 use oci_spec::runtime::{Mount as SpecMount, Spec};
 use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
 use std::fs::File;
@@ -29,14 +29,19 @@ fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: Option<&Moun
     if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
         return Err(Error::Spec(format!("mount {}: id mappings are not supported", destination.display())));
     }
-    let options = Options::parse(mount.options().iter().flatten().map(String::as_str))
-        .map_err(|error| Error::Spec(format!("mount {}: {error}", destination.display())))?;
+    let options = options_of(mount)?;
     let kind = mount.typ().as_deref().unwrap_or("none");
     match kind {
         _ if is_bind(mount, &options) => bind(root, mount, &options, made),
         "cgroup" => cgroups(root, destination, &options, cgroup),
         kind => file_system(root, mount, kind, &options),
     }
+}
+
+/// The options of a mount.
+pub(super) fn options_of(mount: &SpecMount) -> Result<Options> {
+    Options::parse(mount.options().iter().flatten().map(String::as_str))
+        .map_err(|error| Error::Spec(format!("mount {}: {error}", mount.destination().display())))
 }
 
 /// Whether it is a bind mount, by its options or by its type.
@@ -49,12 +54,11 @@ pub(super) fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Opti
     let Some(source) = mount.source() else {
         return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));
     };
-    let depth = options.bind.map_or(Depth::One, |Bind(depth)| depth);
     let opened;
     let copy = match made {
         Some(made) => made,
         None => {
-            opened = source_of(source, depth).during(|| format!("open source {}", source.display()))?;
+            opened = source_of(source, options).during(|| format!("open source {}", source.display()))?;
             &opened
         }
     };
@@ -65,7 +69,12 @@ pub(super) fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Opti
 
 /// A copy of what is mounted at a path. What is seen through `/proc/PID/root` is mounted in the namespace of that process,
 /// and can only be copied there.
-pub(super) fn source_of(source: &Path, depth: Depth) -> io::Result<Mount> {
+pub(super) fn source_of(source: &Path, options: &Options) -> io::Result<Mount> {
+    let depth = options.bind.map_or(Depth::One, |Bind(depth)| depth);
+    if let Some(directory) = &options.beneath {
+        let part = source.strip_prefix(directory).map_err(io::Error::other)?;
+        return Mount::of_fd(open_beneath(directory, part)?, depth);
+    }
     let Some((process, inside)) = root_of_process(source) else { return Mount::of_path(source, depth) };
     let namespace = File::open(process.join("ns/mnt"))?;
     let mut visit = Visit::default();

@@ -81,13 +81,13 @@ impl Namespaces {
 pub(super) struct Visit(Vec<(libc::c_int, File)>);
 
 impl Visit {
-    /// Joins one, having noted the way back.
+    /// Joins one, having noted the way back. Namespaces are the thread's, not the process'.
     pub(super) fn enter(
         &mut self,
         flag: libc::c_int,
         join: impl FnOnce(libc::c_int) -> nix::Result<()>,
     ) -> std::io::Result<()> {
-        let own = File::open(format!("/proc/self/ns/{}", file_name(flag)))?;
+        let own = File::open(format!("/proc/thread-self/ns/{}", file_name(flag)))?;
         join(flag)?;
         self.0.push((flag, own));
         Ok(())
@@ -120,12 +120,19 @@ pub(super) fn unshare(flags: libc::c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::unshare(flags) }).map(drop)
 }
 
-/// Writes the id mappings of a child that has a new user namespace.
-pub(super) fn map_ids(spec: &Spec, pid: i32) -> Result<()> {
-    let Some(linux) = spec.linux() else { return Ok(()) };
-    for (file, mappings) in [("uid_map", linux.uid_mappings()), ("gid_map", linux.gid_mappings())] {
+/// What a spec says about the ids of users and of groups.
+pub(super) fn id_mappings(spec: &Spec) -> [&[LinuxIdMapping]; 2] {
+    let of = |mappings: fn(&Linux) -> &Option<Vec<LinuxIdMapping>>| {
+        spec.linux().as_ref().and_then(|linux| mappings(linux).as_deref()).unwrap_or_default()
+    };
+    [of(Linux::uid_mappings), of(Linux::gid_mappings)]
+}
+
+/// Writes the mappings of users and of groups for a child that has a new user namespace.
+pub(super) fn map_ids([users, groups]: [&[LinuxIdMapping]; 2], pid: i32) -> Result<()> {
+    for (file, mappings) in [("uid_map", users), ("gid_map", groups)] {
         let path = format!("/proc/{pid}/{file}");
-        fs::write(&path, lines(mappings.as_deref().unwrap_or_default())).during(|| format!("write {path}"))?;
+        fs::write(&path, lines(mappings)).during(|| format!("write {path}"))?;
     }
     Ok(())
 }

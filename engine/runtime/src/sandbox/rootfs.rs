@@ -107,7 +107,7 @@ pub(super) fn mount_directory(directory: &Path) -> Result<OwnedFd> {
 }
 
 /// Mounts over `directory`; the new root, opened so that it can be changed to.
-fn place(mount: Mount, directory: &Path) -> io::Result<OwnedFd> {
+pub(super) fn place(mount: Mount, directory: &Path) -> io::Result<OwnedFd> {
     let target = rustix::fs::openat(CWD, directory, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     mount.attach(target)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -2,12 +2,13 @@
 //! else does.
 
 use super::error::{Context, Error, Result};
-use super::mounts::{bind, is_bind};
+use super::host_mounts::{mapped_overlay, user_namespace};
+use super::mounts::{bind, is_bind, options_of};
 use super::namespaces::{join, unshare};
-use super::rootfs::mount_overlay;
+use super::rootfs::{mount_overlay, place};
 use super::{RootSource, rootfs};
-use crate::mount::{Depth, Mount, Options, Root, set_propagation};
-use oci_spec::runtime::Mount as SpecMount;
+use crate::mount::{Depth, Mount, Root, set_propagation};
+use oci_spec::runtime::{LinuxIdMapping, Mount as SpecMount};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::panic::resume_unwind;
@@ -24,12 +25,18 @@ pub struct View {
 }
 
 impl View {
-    /// Assembles a root with the bind mounts among `mounts`; what else a container has mounted is made when it starts. The
-    /// caller sees to it that the container does not run meanwhile.
-    pub fn assemble(source: &RootSource, mounts: &[SpecMount], read_only: bool) -> Result<Self> {
+    /// Assembles a root with the bind mounts among `mounts`; what else a container has mounted is made when it starts. With
+    /// `users`, the mappings of users and of groups of a container in a user namespace, all is owned by the ids that are the
+    /// container's on the host. The caller sees to it that the container does not run meanwhile.
+    pub fn assemble(
+        source: &RootSource,
+        users: Option<[&[LinuxIdMapping]; 2]>,
+        mounts: &[SpecMount],
+        read_only: bool,
+    ) -> Result<Self> {
         // A namespace is a thread's: this one's is gone with it, but for what is open.
         thread::scope(|scope| {
-            let assemble = || Self::assemble_here(source, mounts, read_only);
+            let assemble = || Self::assemble_here(source, users, mounts, read_only);
             let thread = thread::Builder::new().name("view".into()).spawn_scoped(scope, assemble);
             thread.during(|| "start a thread".into())?.join().unwrap_or_else(|panic| resume_unwind(panic))
         })
@@ -54,20 +61,28 @@ impl View {
         Ok(Self { root: Root::new(root), _namespace: namespace })
     }
 
-    fn assemble_here(source: &RootSource, mounts: &[SpecMount], read_only: bool) -> Result<Self> {
+    fn assemble_here(
+        source: &RootSource,
+        users: Option<[&[LinuxIdMapping]; 2]>,
+        mounts: &[SpecMount],
+        read_only: bool,
+    ) -> Result<Self> {
         unshare(libc::CLONE_NEWNS).during(|| "make a mount namespace".into())?;
         set_propagation(c"/", libc::MS_PRIVATE, Depth::Recursive)
             .during(|| "separate mounts from the host's".into())?;
-        let root = Root::new(match source {
-            RootSource::Overlay { lower, upper, work } => mount_overlay(lower, upper, work)?,
-            RootSource::Directory(directory) => rootfs::mount_directory(directory)?,
+        let root = Root::new(match (source, users) {
+            (RootSource::Overlay { lower, upper, work }, None) => mount_overlay(lower, upper, work)?,
+            (RootSource::Overlay { lower, upper, work }, Some(users)) => {
+                let mapped = mapped_overlay(&user_namespace(users)?, lower, upper, work)?;
+                place(mapped, upper).during(|| format!("mount an overlay on {}", upper.display()))?
+            }
+            (RootSource::Directory(directory), _) => rootfs::mount_directory(directory)?,
         });
         for mount in mounts {
-            let place = |error: Error| Error::Spec(format!("mount {}: {error}", mount.destination().display()));
-            let options = Options::parse(mount.options().iter().flatten().map(String::as_str))
-                .map_err(|error| place(Error::Spec(error.to_string())))?;
+            let at = |error: Error| Error::Spec(format!("mount {}: {error}", mount.destination().display()));
+            let options = options_of(mount)?;
             if is_bind(mount, &options) {
-                bind(&root, mount, &options, None).map_err(place)?;
+                bind(&root, mount, &options, None).map_err(at)?;
             }
         }
         if read_only {

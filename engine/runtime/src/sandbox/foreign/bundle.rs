@@ -3,14 +3,15 @@
 use super::super::RootSource;
 use super::super::cgroup_path;
 use super::super::error::{Context, Result};
-use super::super::mounts::{root_of_process, source_of};
+use super::super::mounts::{options_of, root_of_process, source_of};
 use super::super::rootfs::RootFs;
 use crate::capabilities::attainable;
-use crate::mount::Depth;
+use crate::mount::{BENEATH, Options};
 use crate::seccomp;
 use oci_spec::runtime::Spec;
-use rustix::fs::{CWD, Mode, OFlags};
-use std::fs;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What has to be mounted before a runtime can work with the bundle.
@@ -20,11 +21,25 @@ pub(super) struct Bundle<'a> {
     borrowed: Vec<Borrowed>,
 }
 
-/// A mount in the namespace of another container, which no path of ours leads to: it is copied to where one does.
+/// A mount whose source only our own runtime finds, in the namespace of another container or below a directory that it may not
+/// leave: the source is copied to where a path leads.
 #[derive(Debug, PartialEq, Eq)]
 struct Borrowed {
     source: PathBuf,
+    options: Options,
     copy: PathBuf,
+}
+
+impl Borrowed {
+    fn mount(&self) -> io::Result<()> {
+        let mount = source_of(&self.source, &self.options)?;
+        let kind = FileType::from_raw_mode(statat(&mount, c"", AtFlags::EMPTY_PATH)?.st_mode);
+        match kind {
+            FileType::Directory => fs::create_dir(&self.copy)?,
+            _ => drop(File::create(&self.copy)?),
+        }
+        mount.attach(openat(CWD, &self.copy, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+    }
 }
 
 impl<'a> Bundle<'a> {
@@ -37,17 +52,14 @@ impl<'a> Bundle<'a> {
         let place = mount_point(root);
         // Runtimes refuse a root behind a symbolic link.
         let place = fs::canonicalize(place).during(|| format!("find the root {}", place.display()))?;
-        let (mut plain, borrowed) = plain(spec, &place, directory, id);
+        let (mut plain, borrowed) = plain(spec, &place, directory, id)?;
         if let Some(process) = plain.process_mut() {
             let sets = process.capabilities().as_ref().map(attainable).transpose();
             process.set_capabilities(sets.during(|| "look at our own capabilities".into())?);
         }
-        for Borrowed { copy, .. } in &borrowed {
-            fs::create_dir(copy).during(|| format!("make {}", copy.display()))?;
-        }
         let path = directory.join("config.json");
         serde_json::to_vec(&plain)
-            .map_err(std::io::Error::from)
+            .map_err(io::Error::from)
             .and_then(|text| fs::write(&path, text))
             .during(|| format!("write {}", path.display()))?;
         Ok(Self { spec, root, borrowed })
@@ -56,14 +68,10 @@ impl<'a> Bundle<'a> {
     /// Mounts the root, and what is borrowed, in the mount namespace of the calling process, which is its own.
     pub(super) fn mount(&self) -> Result<()> {
         RootFs::mount(self.root, None, self.spec)?;
-        for Borrowed { source, copy } in &self.borrowed {
-            let mount = source_of(source, Depth::Recursive).during(|| format!("open source {}", source.display()))?;
-            rustix::fs::openat(CWD, copy, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-                .map_err(std::io::Error::from)
-                .and_then(|target| mount.attach(target))
-                .during(|| format!("mount {}", copy.display()))?;
-        }
-        Ok(())
+        let mount = |borrowed: &Borrowed| {
+            borrowed.mount().during(|| format!("mount {} on {}", borrowed.source.display(), borrowed.copy.display()))
+        };
+        self.borrowed.iter().try_for_each(mount)
     }
 }
 
@@ -76,7 +84,7 @@ fn mount_point(root: &RootSource) -> &Path {
 }
 
 /// The spec as any runtime understands it.
-fn plain(spec: &Spec, root: &Path, directory: &Path, id: &str) -> (Spec, Vec<Borrowed>) {
+fn plain(spec: &Spec, root: &Path, directory: &Path, id: &str) -> Result<(Spec, Vec<Borrowed>)> {
     let mut plain = seccomp::spelled_out(spec);
     let mut own = plain.root().clone().unwrap_or_default();
     own.set_path(root.to_owned());
@@ -86,13 +94,17 @@ fn plain(spec: &Spec, root: &Path, directory: &Path, id: &str) -> (Spec, Vec<Bor
     }
     let mut borrowed = Vec::new();
     for mount in plain.mounts_mut().iter_mut().flatten() {
-        if let Some(source) = mount.source().clone().filter(|source| root_of_process(source).is_some()) {
+        let is_confined = mount.options().iter().flatten().any(|option| option.starts_with(BENEATH));
+        let is_borrowed = |source: &PathBuf| is_confined || root_of_process(source).is_some();
+        if let Some(source) = mount.source().clone().filter(is_borrowed) {
+            let options = options_of(mount)?;
             let copy = directory.join(format!("borrowed-{}", borrowed.len()));
             mount.set_source(Some(copy.clone()));
-            borrowed.push(Borrowed { source, copy });
+            mount.options_mut().iter_mut().for_each(|options| options.retain(|option| !option.starts_with(BENEATH)));
+            borrowed.push(Borrowed { source, options, copy });
         }
     }
-    (plain, borrowed)
+    Ok((plain, borrowed))
 }
 
 #[cfg(test)]
@@ -107,14 +119,20 @@ mod tests {
             mount.set_destination("/x".into()).set_source(Some(source.into()));
             mount
         };
-        let mounts = vec![mount("/srv"), mount("/proc/7/root/dev/shm")];
+        let mut part = mount("/v/_data/part");
+        part.set_options(Some(vec!["rbind".into(), format!("{BENEATH}/v/_data"), "ro".into()]));
+        let mounts = vec![mount("/srv"), mount("/proc/7/root/dev/shm"), part];
         let spec = SpecBuilder::default().mounts(mounts).build().unwrap();
-        let (plain, borrowed) = plain(&spec, Path::new("/c/upper"), Path::new("/c/runtime"), "c");
+        let (plain, borrowed) = plain(&spec, Path::new("/c/upper"), Path::new("/c/runtime"), "c").unwrap();
         assert_eq!(plain.root().as_ref().unwrap().path(), Path::new("/c/upper"));
         assert_eq!(plain.linux().as_ref().unwrap().cgroups_path().as_deref(), Some(Path::new("/porthole/c")));
         let sources: Vec<_> = plain.mounts().iter().flatten().filter_map(|mount| mount.source().clone()).collect();
-        assert_eq!(sources, [Path::new("/srv"), Path::new("/c/runtime/borrowed-0")]);
-        let (source, copy) = ("/proc/7/root/dev/shm".into(), "/c/runtime/borrowed-0".into());
-        assert_eq!(borrowed, [Borrowed { source, copy }]);
+        let copies = ["/c/runtime/borrowed-0", "/c/runtime/borrowed-1"].map(Path::new);
+        assert_eq!(sources, [Path::new("/srv"), copies[0], copies[1]]);
+        assert_eq!(plain.mounts().as_ref().unwrap()[2].options().as_deref().unwrap(), ["rbind", "ro"]);
+        assert_eq!(borrowed.iter().map(|borrowed| borrowed.copy.as_path()).collect::<Vec<_>>(), copies);
+        assert_eq!(borrowed[0].source, Path::new("/proc/7/root/dev/shm"));
+        assert_eq!(borrowed[1].source, Path::new("/v/_data/part"));
+        assert_eq!(borrowed[1].options.beneath.as_deref(), Some(Path::new("/v/_data")));
     }
 }
