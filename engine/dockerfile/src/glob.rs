@@ -66,15 +66,16 @@ impl Glob {
     pub fn matches(&self, path: &str) -> bool {
         // States: how many tokens are done. A `**` before something has one more, for when it has taken characters.
         let mut states = vec![State::default(); self.tokens.len() + 1];
+        let mut next = states.clone();
         states[0].reached = true;
         self.pass_empty(&mut states);
         for character in path.chars() {
-            let mut next = vec![State::default(); states.len()];
+            next.fill(State::default());
             for (index, token) in self.tokens.iter().enumerate() {
                 self.step(token, index, states[index], character, &mut next);
             }
             self.pass_empty(&mut next);
-            states = next;
+            std::mem::swap(&mut states, &mut next);
         }
         states[self.tokens.len()].reached
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::pattern::{Greed, Pattern};
-use super::{LexError, Lexer, MAX_DEPTH, MAX_EXPANSION};
+use super::{LexError, Lexer, MAX_DEPTH, MAX_EXPANSION, MAX_WORK};
 use crate::environment::Environment;
 
 /// Where a text read by [`Scanner::scan_until`] ends.
@@ -273,7 +273,11 @@ impl<'a> Scanner<'a> {
             '+' => Ok(String::new()),
             '?' if counts => Ok(value.unwrap_or_default()),
             '?' => Err(LexError::Required { name: name.to_owned(), message: complaint(word, value.is_some()) }),
-            '#' | '%' => trim(&value.unwrap_or_default(), modifier, &word),
+            '#' | '%' => {
+                let value = value.unwrap_or_default();
+                check_work(name, &value, &word)?;
+                trim(&value, modifier, &word)
+            }
             _ => Err(LexError::Modifier(written)),
         }
     }
@@ -290,6 +294,7 @@ impl<'a> Scanner<'a> {
                 false => Pattern::parse(&pattern).map(|pattern| replace("", &pattern, &replacement, all)),
             };
         };
+        check_work(name, &value, &pattern)?;
         Ok(replace(&value, &Pattern::parse(&pattern)?, &replacement, all))
     }
 
@@ -334,6 +339,16 @@ fn complaint(word: String, is_set: bool) -> String {
         (false, _) => word,
         (true, true) => "is not allowed to be empty".to_owned(),
         (true, false) => "is not allowed to be unset".to_owned(),
+    }
+}
+
+/// Refuses comparisons that would take too long: each character of the value with each of the pattern, and from each
+/// line's beginning again.
+fn check_work(name: &str, value: &str, pattern: &str) -> Result<(), LexError> {
+    let starts = if value.contains('\n') { value.len() } else { 1 };
+    match value.len().saturating_mul(pattern.len()).saturating_mul(starts) > MAX_WORK {
+        true => Err(LexError::Work(name.to_owned())),
+        false => Ok(()),
     }
 }
 

@@ -13,10 +13,13 @@ use crate::quote::quote;
 use lexer::Scanner;
 
 /// How deep substitutions may stand within one another. Nothing that a person writes comes near.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 64;
 
 /// How long an expansion may grow. Variables that double one another end here, not at the end of memory.
-const MAX_EXPANSION: usize = 8 << 20;
+const MAX_EXPANSION: usize = 2 << 20;
+
+/// How much comparing a pattern with a value may take, in characters compared.
+const MAX_WORK: usize = 1 << 28;
 
 /// The character that escapes others, and that continues a line at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +75,9 @@ pub enum LexError {
         /// What is escaped.
         escaped: char,
     },
+    /// A pattern and a value are so long that comparing them would not end in time.
+    #[error("the value of {0} and its pattern are too long to be compared")]
+    Work(String),
     /// Substitutions stand too deep within one another.
     #[error("substitutions within more than {MAX_DEPTH} others")]
     TooDeep,
@@ -203,8 +209,10 @@ mod tests {
         let deep = format!("{}x{}", "${A:-".repeat(100_000), "}".repeat(100_000));
         assert_eq!(expand(&deep).1.unwrap_err().reason, LexError::TooDeep);
         let environment = Environment::from_iter([format!("A={}", "x".repeat(1 << 20))]);
-        let long = Lexer::default().word(&"$A".repeat(9), &environment);
+        let long = Lexer::default().word(&"$A".repeat(3), &environment);
         assert_eq!(long.unwrap_err().reason, LexError::TooLong);
+        let slow = Lexer::default().word(&format!("${{A#{}b}}", "x".repeat(1 << 10)), &environment);
+        assert_eq!(slow.unwrap_err().reason, LexError::Work("A".to_owned()));
     }
 
     #[test]
