@@ -28,8 +28,12 @@ pub fn assert_none(when: &str, look: impl Fn() -> Vec<String>) {
 /// All that containers of a state root hold, of the kernel's and on disk.
 pub fn of_containers(root: &Path) -> Vec<String> {
     let mut left = Vec::new();
-    for directory in ["containers", "names", "active", "networks/bridge/leases", "attached", "removed", "trash"] {
+    for directory in ["containers", "names", "active", "attached", "removed", "trash"] {
         left.extend(entries(&root.join(directory)));
+    }
+    for network in directories(&root.join("networks")) {
+        left.extend(entries(&network.join("leases")));
+        left.extend(entries(&network.join("endpoints")));
     }
     left.extend(entries(&root.join("run")).into_iter().filter(|path| path.ends_with(".sock")));
     left.extend(cgroups(root));
