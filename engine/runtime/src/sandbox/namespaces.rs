@@ -120,12 +120,18 @@ pub(super) fn unshare(flags: libc::c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::unshare(flags) }).map(drop)
 }
 
+/// A spec's mappings of user and group ids.
+pub(super) fn mappings(spec: &Spec) -> (&[LinuxIdMapping], &[LinuxIdMapping]) {
+    let Some(linux) = spec.linux() else { return (&[], &[]) };
+    let (uids, gids) = (linux.uid_mappings().as_deref(), linux.gid_mappings().as_deref());
+    (uids.unwrap_or_default(), gids.unwrap_or_default())
+}
+
 /// Writes the id mappings of a child that has a new user namespace.
-pub(super) fn map_ids(spec: &Spec, pid: i32) -> Result<()> {
-    let Some(linux) = spec.linux() else { return Ok(()) };
-    for (file, mappings) in [("uid_map", linux.uid_mappings()), ("gid_map", linux.gid_mappings())] {
+pub(super) fn map_ids(uids: &[LinuxIdMapping], gids: &[LinuxIdMapping], pid: i32) -> Result<()> {
+    for (file, mappings) in [("uid_map", uids), ("gid_map", gids)] {
         let path = format!("/proc/{pid}/{file}");
-        fs::write(&path, lines(mappings.as_deref().unwrap_or_default())).during(|| format!("write {path}"))?;
+        fs::write(&path, lines(mappings)).during(|| format!("write {path}"))?;
     }
     Ok(())
 }
