@@ -103,9 +103,8 @@ impl Parent {
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
             match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), flags) {
                 Ok(message) => break (message.bytes, descriptor(message.cmsgs())),
-                Err(Errno::EINTR) => {}
-                // Both mean that the other end is closed.
-                Err(Errno::ECONNRESET) => break (0, None),
+                // The other end was closed with a packet unread, which is told before what it had sent itself.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 Err(errno) => return Err(errno).during(|| "hear from the container's first process".into()),
             }
         };

@@ -236,10 +236,15 @@ impl Setup<'_> {
         let mut command = Command::of_process(self.process)?;
         command.complete(self.process.user().uid())?;
         command.look_up()?;
+        // Whoever leaves a container to wait wants to know first whether it can be started.
+        let early = self.options.gate.map(|_| Identity::prepare(self.spec, self.process)).transpose()?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
 
-        // While the caller may still be busy with the network.
-        let identity = Identity::prepare(self.spec, self.process)?;
+        let identity = match early {
+            Some(identity) => identity,
+            // While the caller may still be busy with the network.
+            None => Identity::prepare(self.spec, self.process)?,
+        };
         match self.options.gate {
             Some(gate) => {
                 end_by_signals();

@@ -90,9 +90,12 @@ impl RootFs {
 
 /// pivot_root(2) to the working directory.
 fn pivot() -> Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let old = rustix::fs::openat(CWD, "/", flags, Mode::empty()).during(|| "open the old root".into())?;
     // Both names stand for the new root; the old one ends up on top of it (pivot_root(2), "pivot_root(".", ".")").
     pivot_root(".", ".").during(|| "pivot to the new root".into())?;
-    // What is unmounted here must not be unmounted on the host too.
+    // What is unmounted here must not be unmounted on the host too. The mounts of the new root keep their propagation.
+    fchdir(&old).during(|| "change to the old root".into())?;
     set_propagation(c".", libc::MS_SLAVE, Depth::Recursive).during(|| "separate the old root".into())?;
     umount2(".", MntFlags::MNT_DETACH).during(|| "unmount the old root".into())
 }
