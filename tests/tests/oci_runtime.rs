@@ -186,6 +186,11 @@ fn what_is_created_can_be_ended_before_it_starts() {
     bundle.detached("create -b BUNDLE box");
     bundle.ok("delete box");
     assert_eq!(bundle.fails(1, "state box"), "container does not exist");
+    // As a create that was killed leaves it.
+    fs::create_dir(bundle.host.path("oci/box")).expect("made");
+    assert!(bundle.fails(1, "create -b BUNDLE box").contains("already exists"));
+    bundle.ok("delete -f box");
+    bundle.detached("create -b BUNDLE box");
 }
 
 #[test]
@@ -472,6 +477,11 @@ fn limits_are_set_and_changed() {
     assert_eq!(file("pids.max", "pids.max"), "30");
     assert_eq!(file("memory.limit_in_bytes", "memory.max"), (32 << 20).to_string());
     assert!(bundle.fails(1, "update --memory lots box").contains("no size"));
+    let resources = bundle.host.path("less.json");
+    fs::write(&resources, json!({ "memory": { "limit": 4096, "checkBeforeUpdate": true } }).to_string())
+        .expect("written");
+    assert!(bundle.fails(1, &format!("update -r {} box", resources.display())).contains("current usage"));
+    bundle.ok("update --memory -1 box");
     bundle.ok("delete -f box");
     assert!(!Path::new(&format!("/sys/fs/cgroup/pids/{}/box", bundle.cgroup())).exists());
 }

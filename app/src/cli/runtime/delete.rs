@@ -18,8 +18,12 @@ pub(super) struct DeleteArgs {
 }
 
 pub(super) fn delete(runtime: &Runtime, options: &DeleteArgs, log: &Log) -> Outcome {
-    let failed = match (runtime.container(&parse_id(&options.id)?), options.force) {
-        (Err(Error::DoesNotExist), true) => return Ok(ExitCode::SUCCESS),
+    let id = parse_id(&options.id)?;
+    let failed = match (runtime.container(&id), options.force) {
+        (Err(Error::DoesNotExist), true) => {
+            runtime.discard(&id)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         (container, true) => container?.destroy()?,
         (container, false) => container?.delete()?,
     };

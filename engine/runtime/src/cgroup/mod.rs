@@ -13,7 +13,7 @@ pub use stats::Stats;
 
 use crate::small_file;
 use layout::{Hierarchy, Layout};
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxMemory, LinuxResources};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -68,6 +68,14 @@ pub enum Error {
         path: PathBuf,
         /// Some of the processes.
         pids: Vec<i32>,
+    },
+    /// A limit below what is used, where that was to be looked at (`memory.checkBeforeUpdate`).
+    #[error("unable to set memory limit to {limit} (current usage: {usage})")]
+    MemoryInUse {
+        /// What was asked for.
+        limit: i64,
+        /// What is used.
+        usage: i64,
     },
     /// A cgroup below a container's that is not.
     #[error("bad sub cgroup path: {}", .0.display())]
@@ -378,6 +386,13 @@ fn subdirectories(directory: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+/// The kernel of v2 would kill processes until they fit (config-linux.md, "Memory").
+fn refuse_less_than_used(directory: &Path, file: &str, memory: &LinuxMemory) -> Result<()> {
+    let (Some(true), Some(limit @ 0..)) = (memory.check_before_update(), memory.limit()) else { return Ok(()) };
+    let usage = read(directory, file)?.trim().parse().unwrap_or(0);
+    if limit < usage { Err(Error::MemoryInUse { limit, usage }) } else { Ok(()) }
 }
 
 /// A hierarchy that a limit needs.

@@ -204,6 +204,10 @@ impl Container {
     pub fn destroy(&self) -> Result<Vec<Failed>> {
         self.end()?;
         self.cgroup.destroy()?;
+        if !Record::remove(&self.directory)? {
+            // Whoever was faster does the rest.
+            return Ok(Vec::new());
+        }
         fs::remove_dir_all(&self.directory).map_err(Error::at("remove", &self.directory))?;
         Ok(Point::Poststop.run_all(&self.record.spec, &self.record.state, None))
     }

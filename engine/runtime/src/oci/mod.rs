@@ -69,6 +69,15 @@ impl Runtime {
         names.into_iter().filter_map(load).collect()
     }
 
+    /// Removes what a command that was killed has left of a container without a record.
+    pub fn discard(&self, id: &Id) -> Result<()> {
+        let directory = self.directory(id);
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(Error::at("remove", directory)),
+        }
+    }
+
     fn directory(&self, id: &Id) -> PathBuf {
         self.root.join(id.as_str())
     }

@@ -6,6 +6,8 @@ use crate::process::ProcessId;
 use crate::record;
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The record. Written once the init is there, and never changed but for limits.
@@ -35,6 +37,16 @@ impl Record {
     pub(super) fn load(directory: &Path) -> Result<Option<Self>> {
         let path = directory.join(Self::FILE);
         record::load(&path).map_err(Error::at("read", path))
+    }
+
+    /// Removes it; whether it was there.
+    pub(super) fn remove(directory: &Path) -> Result<bool> {
+        let path = directory.join(Self::FILE);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::at("remove", path)(error)),
+        }
     }
 
     pub(super) fn save(&self, directory: &Path) -> Result<()> {
