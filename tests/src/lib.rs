@@ -16,7 +16,7 @@ pub mod registry;
 pub mod terminal;
 mod wait;
 
-pub use commands::{Output, Running};
+pub use commands::{Output, Running, binary};
 pub use host::{BOX, Host};
 pub use leaks::{cgroup_name, parent_cgroups};
 pub use neighbour::{Neighbour, Netns, caller, datagram_caller, fetch};

@@ -40,6 +40,7 @@ mod ps_filters;
 mod pull;
 mod push;
 mod run;
+pub mod runtime;
 mod save;
 mod search;
 mod stats;

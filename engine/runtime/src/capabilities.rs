@@ -169,6 +169,55 @@ fn set(effective: CapabilitySet, permitted: CapabilitySet, inheritable: Capabili
     Ok(())
 }
 
+/// The names of all that are known, in the kernel's order.
+pub fn names() -> Vec<String> {
+    use oci_spec::runtime::Capability::*;
+    let all = [
+        Chown,
+        DacOverride,
+        DacReadSearch,
+        Fowner,
+        Fsetid,
+        Kill,
+        Setgid,
+        Setuid,
+        Setpcap,
+        LinuxImmutable,
+        NetBindService,
+        NetBroadcast,
+        NetAdmin,
+        NetRaw,
+        IpcLock,
+        IpcOwner,
+        SysModule,
+        SysRawio,
+        SysChroot,
+        SysPtrace,
+        SysPacct,
+        SysAdmin,
+        SysBoot,
+        SysNice,
+        SysResource,
+        SysTime,
+        SysTtyConfig,
+        Mknod,
+        Lease,
+        AuditWrite,
+        AuditControl,
+        Setfcap,
+        MacOverride,
+        MacAdmin,
+        Syslog,
+        WakeAlarm,
+        BlockSuspend,
+        AuditRead,
+        Perfmon,
+        Bpf,
+        CheckpointRestore,
+    ];
+    all.iter().map(|capability| format!("CAP_{}", capability.to_string().trim_start_matches("CAP_"))).collect()
+}
+
 /// The kernel's number of a capability (`linux/capability.h`).
 const fn number(capability: Capability) -> u32 {
     match capability {

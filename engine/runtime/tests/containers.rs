@@ -83,7 +83,7 @@ fn commands_that_cannot_run_have_dockers_codes() {
         ("no-such", 127, "executable file not found in $PATH"),
         ("/no/such", 127, "no such file"),
         ("/etc/data", 126, "ermission denied"),
-        ("/etc", 126, "ermission denied"),
+        ("/etc", 126, "is a directory"),
     ] {
         let bundle = Bundle::new(&[name]);
         let error = bundle.run().unwrap_err();

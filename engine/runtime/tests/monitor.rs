@@ -11,7 +11,7 @@ use porthole_runtime::log::{Follower, Query, Reader, Stream, Wake};
 use porthole_runtime::monitor::{self, RestartPolicy};
 use porthole_runtime::process::ProcessId;
 use porthole_runtime::relay::{self, DetachKeys, Execed, Outcome};
-use porthole_runtime::sandbox::{self, ExecRequest};
+use porthole_runtime::sandbox::{self, ExecOptions, ExecRequest};
 use porthole_runtime::state::Status;
 use std::ffi::OsStr;
 use std::fs;
@@ -400,6 +400,7 @@ fn exec(container: &Container, script: &str) -> (Outcome, String) {
         spec: container.spec(),
         process: &process,
         stdio,
+        options: ExecOptions::default(),
     })
     .expect("starts");
     captured(container, || relay::exec(Execed::on_pipes(exec.pidfd, pipes), &self::pipes()))

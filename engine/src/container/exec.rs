@@ -106,7 +106,13 @@ impl Engine {
     fn spawn(&self, target: &Target, stdio: Stdio) -> Result<Exec> {
         let command = target.process.args().iter().flatten().cloned().collect::<Vec<_>>().join(" ");
         self.record_event(&target.config, &format!("exec_create: {command}"), &[]);
-        let request = ExecRequest { init: target.init, spec: &target.spec, process: &target.process, stdio };
+        let request = ExecRequest {
+            init: target.init,
+            spec: &target.spec,
+            process: &target.process,
+            stdio,
+            options: sandbox::ExecOptions::default(),
+        };
         let exec = sandbox::exec(request).or_else(|error| {
             // Its namespaces go a moment before it does.
             match error.exit_code() == 125 && wait_for_end(target.init, Some(PARTING))? {

@@ -13,7 +13,7 @@ pub use stats::Stats;
 
 use crate::small_file;
 use layout::{Hierarchy, Layout};
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxMemory, LinuxResources};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -62,13 +62,27 @@ pub enum Error {
         version: &'static str,
     },
     /// Processes that are not ours to move or kill are in it.
-    #[error("cgroup {} already holds processes: {pids:?}", path.display())]
+    #[error("container's cgroup is not empty: {} already holds processes {pids:?}", path.display())]
     Occupied {
         /// The cgroup below its hierarchies.
         path: PathBuf,
         /// Some of the processes.
         pids: Vec<i32>,
     },
+    /// A limit below what is used, where that was to be looked at (`memory.checkBeforeUpdate`).
+    #[error("unable to set memory limit to {limit} (current usage: {usage})")]
+    MemoryInUse {
+        /// What was asked for.
+        limit: i64,
+        /// What is used.
+        usage: i64,
+    },
+    /// A cgroup below a container's that is not.
+    #[error("bad sub cgroup path: {}", .0.display())]
+    SubPath(PathBuf),
+    /// No v1 hierarchy is of this controller.
+    #[error("unknown controller {0} in the path of a cgroup below the container's")]
+    UnknownController(String),
     /// Freezing did not come to an end.
     #[error("cgroup {} did not freeze in time", .0.display())]
     FreezeTimeout(PathBuf),
@@ -152,9 +166,21 @@ impl Cgroup {
 
     /// What a process needs to be put into it.
     pub fn entrance(&self) -> Result<Entrance> {
+        self.entrance_below(&[])
+    }
+
+    /// What a process needs to be put into cgroups below it, where one is named for a hierarchy.
+    pub fn entrance_below(&self, below: &[SubCgroup]) -> Result<Entrance> {
         let mut entrance = Entrance::default();
+        if let Some(controller) = below.iter().flat_map(|sub| &sub.controllers).find(|name| !self.has_controller(name))
+        {
+            return Err(Error::UnknownController(controller.clone()));
+        }
         for hierarchy in self.layout.hierarchies() {
-            let directory = hierarchy.directory(&self.path);
+            let mut directory = hierarchy.directory(&self.path);
+            if let Some(sub) = below.iter().find(|sub| sub.is_for(hierarchy)) {
+                directory.push(&sub.path);
+            }
             if hierarchy.is_v2 {
                 entrance.directory = Some(open(&directory, libc::O_DIRECTORY | libc::O_PATH)?);
             } else {
@@ -237,12 +263,44 @@ impl Cgroup {
         Ok(())
     }
 
+    fn has_controller(&self, controller: &str) -> bool {
+        self.layout.hierarchies().any(|hierarchy| !hierarchy.is_v2 && hierarchy.has(controller))
+    }
+
     /// Its directory in the hierarchy of a controller.
     fn directory_of(&self, controller: &str) -> Option<PathBuf> {
         self.layout
             .hierarchies()
             .find(|hierarchy| hierarchy.has(controller))
             .map(|hierarchy| hierarchy.directory(&self.path))
+    }
+}
+
+/// A cgroup below a container's (`exec --cgroup`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubCgroup {
+    /// In whose hierarchies; empty for all.
+    controllers: Vec<String>,
+    /// Relative, without `..`.
+    path: PathBuf,
+}
+
+impl SubCgroup {
+    /// Parses runc's `[CONTROLLER[,CONTROLLER…]:]PATH`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (controllers, path) = text.split_once(':').unwrap_or(("", text));
+        let relative = Path::new(path.trim_start_matches('/'));
+        match relative.components().all(|component| matches!(component, Component::Normal(_))) {
+            true => Ok(Self {
+                controllers: controllers.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+                path: relative.to_owned(),
+            }),
+            false => Err(Error::SubPath(path.into())),
+        }
+    }
+
+    fn is_for(&self, hierarchy: &Hierarchy) -> bool {
+        self.controllers.is_empty() || self.controllers.iter().any(|name| !hierarchy.is_v2 && hierarchy.has(name))
     }
 }
 
@@ -328,6 +386,13 @@ fn subdirectories(directory: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+/// The kernel of v2 would kill processes until they fit (config-linux.md, "Memory").
+fn refuse_less_than_used(directory: &Path, file: &str, memory: &LinuxMemory) -> Result<()> {
+    let (Some(true), Some(limit @ 0..)) = (memory.check_before_update(), memory.limit()) else { return Ok(()) };
+    let usage = read(directory, file)?.trim().parse().unwrap_or(0);
+    if limit < usage { Err(Error::MemoryInUse { limit, usage }) } else { Ok(()) }
 }
 
 /// A hierarchy that a limit needs.

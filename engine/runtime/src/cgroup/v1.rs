@@ -67,9 +67,12 @@ fn refuse_inexpressible(resources: &LinuxResources) -> Result<()> {
 }
 
 fn apply_memory(directory: &Path, memory: &LinuxMemory) -> Result<()> {
+    super::refuse_less_than_used(directory, "memory.usage_in_bytes", memory)?;
+    // Without a limit of memory, one of memory with swap could only be the old one.
+    let lifted = memory.limit().filter(|limit| *limit == -1 && directory.join("memory.memsw.limit_in_bytes").exists());
     let limit = |value: Option<i64>, file| value.map_or(Ok(()), |value| write(directory, file, value.to_string()));
     let main = || limit(memory.limit(), "memory.limit_in_bytes");
-    let with_swap = || limit(memory.swap(), "memory.memsw.limit_in_bytes");
+    let with_swap = || limit(memory.swap().or(lifted), "memory.memsw.limit_in_bytes");
     // The limit with swap is never below the one without, so raising and lowering need opposite orders.
     if main().is_ok() {
         with_swap()?;

@@ -100,6 +100,7 @@ pub(super) fn number_or_max(value: i64) -> String {
 }
 
 fn apply_memory(directory: &Path, memory: &LinuxMemory) -> Result<()> {
+    super::refuse_less_than_used(directory, "memory.current", memory)?;
     if let Some(limit) = memory.limit() {
         write(directory, "memory.max", number_or_max(limit))?;
     }

@@ -5,7 +5,7 @@ use super::runtime::{Created, Runtime};
 use super::{Donor, MonitorConfig, service};
 use crate::cgroup::Cgroup;
 use crate::process::{self, ProcessId};
-use crate::sandbox::{self, CreateRequest, Stdio};
+use crate::sandbox::{self, CreateOptions, CreateRequest, Stdio};
 use crate::state::State;
 use crate::streams::Streams;
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
@@ -73,7 +73,8 @@ impl Prepared {
         let maps_users = has(&spec, LinuxNamespaceType::User);
         let owns_pids = owns(&spec, LinuxNamespaceType::Pid);
         let (streams, stdio) = standard_streams(&spec, config.open_stdin)?;
-        let request = CreateRequest { id: &config.id, spec: &spec, root: &config.root, stdio };
+        let request =
+            CreateRequest { id: &config.id, spec: &spec, root: &config.root, stdio, options: CreateOptions::default() };
         let runtime = Runtime::of(config);
         let created = runtime.create(request)?;
         daemon::spare();

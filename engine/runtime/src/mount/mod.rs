@@ -5,7 +5,7 @@ mod options;
 mod root;
 
 pub(crate) use options::propagation;
-pub use options::{BENEATH, Bind, Options, Propagation, UnknownOption};
+pub use options::{BENEATH, Bind, Options, Propagation, UnknownOption, option_names};
 pub use root::{Root, open_beneath};
 
 use nix::errno::Errno;
@@ -92,10 +92,10 @@ impl Mount {
 
     /// Shows the files in it, which is not mounted anywhere yet, as owned by the ids that a user namespace maps their
     /// owners to.
-    pub fn map_ids(&self, users: BorrowedFd) -> io::Result<()> {
+    pub fn map_ids(&self, users: BorrowedFd, depth: Depth) -> io::Result<()> {
         let userns_fd = users.as_raw_fd() as u64;
         let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd };
-        change(self.0.as_fd(), c"", attributes, Depth::One)
+        change(self.0.as_fd(), c"", attributes, depth)
     }
 
     /// Makes it read-only.

@@ -43,6 +43,10 @@ pub struct Options {
     pub beneath: Option<PathBuf>,
     /// In the order given.
     pub propagation: Vec<Propagation>,
+    /// Whether the files of a bind mount are shown as owned by other ids, and those of the mounts below it too.
+    pub mapped: Option<Depth>,
+    /// Whether a new tmpfs begins with what it covers.
+    pub copies_up: bool,
     /// The file system's own options.
     pub data: Vec<String>,
 }
@@ -69,10 +73,14 @@ impl Options {
             self.beneath = Some(directory.into());
         } else {
             match option {
-                "defaults" | "" => {}
+                // Whether the kernel logs mounting, and whether it counts versions of inodes, are not mounts' any more.
+                "defaults" | "" | "silent" | "loud" | "iversion" | "noiversion" => {}
                 "bind" => self.bind = Some(Bind(Depth::One)),
                 "rbind" => self.bind = Some(Bind(Depth::Recursive)),
-                "remount" | "tmpcopyup" | "idmap" | "ridmap" => return Err(UnknownOption(option.to_owned())),
+                "idmap" => self.mapped = Some(Depth::One),
+                "ridmap" => self.mapped = Some(Depth::Recursive),
+                "tmpcopyup" => self.copies_up = true,
+                "remount" => return Err(UnknownOption(option.to_owned())),
                 _ => self.data.push(option.to_owned()),
             }
         }
@@ -108,6 +116,59 @@ fn attribute(option: &str) -> Option<(u64, u64)> {
         _ => None,
     }
 }
+
+/// The options that every file system has, for a list of what is known.
+pub fn option_names() -> Vec<String> {
+    let attributes = ATTRIBUTES.iter().flat_map(|name| [(*name).to_owned(), format!("r{name}")]);
+    let propagations = ["shared", "slave", "private", "unbindable"];
+    let propagations = propagations.iter().flat_map(|name| [(*name).to_owned(), format!("r{name}")]);
+    let others = [
+        "bind",
+        "rbind",
+        "defaults",
+        "idmap",
+        "ridmap",
+        "tmpcopyup",
+        "silent",
+        "loud",
+        "iversion",
+        "noiversion",
+        "sync",
+        "async",
+        "dirsync",
+        "mand",
+        "nomand",
+        "lazytime",
+        "nolazytime",
+        "acl",
+        "noacl",
+    ];
+    let mut names: Vec<_> = attributes.chain(propagations).chain(others.map(String::from)).collect();
+    names.sort();
+    names
+}
+
+/// The names that [`attribute`] knows.
+const ATTRIBUTES: [&str; 18] = [
+    "ro",
+    "rw",
+    "nosuid",
+    "suid",
+    "nodev",
+    "dev",
+    "noexec",
+    "exec",
+    "nodiratime",
+    "diratime",
+    "nosymfollow",
+    "symfollow",
+    "relatime",
+    "atime",
+    "nostrictatime",
+    "noatime",
+    "strictatime",
+    "norelatime",
+];
 
 /// A propagation option; as the root's, it may also be a spec's `rootfsPropagation`.
 pub(crate) fn propagation(option: &str) -> Option<Propagation> {
@@ -161,7 +222,13 @@ mod tests {
     }
 
     #[test]
+    fn every_name_is_known() {
+        assert!(ATTRIBUTES.iter().all(|name| attribute(name).is_some()));
+        assert!(option_names().iter().all(|name| Options::parse([name.as_str()]).is_ok()));
+    }
+
+    #[test]
     fn what_cannot_be_done_is_refused() {
-        assert_eq!(Options::parse(["idmap"]), Err(UnknownOption("idmap".into())));
+        assert_eq!(Options::parse(["remount"]), Err(UnknownOption("remount".into())));
     }
 }

@@ -4,11 +4,11 @@ use super::error::{Context, Error, Result};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send, sendmsg,
-    socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, accept4, recv, recvmsg, send,
+    sendmsg, socketpair,
 };
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// The parent's end.
 #[derive(Debug)]
@@ -23,7 +23,11 @@ const PACKET: usize = 4096;
 
 const MAPPED: u8 = b'M';
 const GO: u8 = b'G';
+const HOOKS_RUN: u8 = b'C';
+const LISTENER_TAKEN: u8 = b'T';
 const READY: u8 = b'R';
+const HOOKS: u8 = b'H';
+const LISTENER: u8 = b'L';
 const FAILED: u8 = b'F';
 
 /// A new pair.
@@ -34,6 +38,11 @@ pub(super) fn pair() -> Result<(Parent, Child)> {
 }
 
 impl Parent {
+    /// The end of a connection to a child that waits at its gate.
+    pub(super) fn of_connection(connection: OwnedFd) -> Self {
+        Self(connection)
+    }
+
     /// Tells the child that its user and group ids are mapped.
     pub(super) fn mapped(&self) -> Result<()> {
         self.tell(MAPPED)
@@ -48,25 +57,41 @@ impl Parent {
         match send(self.0.as_raw_fd(), &[packet], MsgFlags::MSG_NOSIGNAL) {
             Ok(_) => Ok(()),
             // It has ended; why is found in what it sent before.
-            Err(Errno::EPIPE | Errno::ECONNRESET) => Err(self.wait_executed().err().unwrap_or(Error::Vanished)),
+            Err(Errno::EPIPE | Errno::ECONNRESET) => {
+                Err(self.wait_executed(refuse_listener).err().unwrap_or(Error::Vanished))
+            }
             Err(errno) => Err(errno).during(|| "reach the container's first process".into()),
         }
     }
 
-    /// Waits until the child has done what comes before [`go`](Self::go); the terminal's master, if it made one.
-    pub(super) fn wait_ready(&self) -> Result<Option<OwnedFd>> {
-        match self.receive()? {
-            Some((packet, terminal)) if packet == [READY] => Ok(terminal),
-            Some((packet, _)) => Err(failure(&packet)),
-            None => Err(Error::Vanished),
+    /// Waits until the child has done what comes before [`go`](Self::go); the terminal's master, if it made one. Runs
+    /// hooks when the child has come so far as to need them.
+    pub(super) fn wait_ready(&self, hooks: impl Fn() -> Result<()>) -> Result<Option<OwnedFd>> {
+        loop {
+            match self.receive()? {
+                Some((packet, terminal)) if packet == [READY] => return Ok(terminal),
+                Some((packet, _)) if packet == [HOOKS] => {
+                    hooks()?;
+                    self.tell(HOOKS_RUN)?;
+                }
+                Some((packet, _)) => return Err(failure(&packet)),
+                None => return Err(Error::Vanished),
+            }
         }
     }
 
-    /// Waits until the child has become its command: only execve closes its end without a word.
-    pub(super) fn wait_executed(&self) -> Result<()> {
-        match self.receive()? {
-            None => Ok(()),
-            Some((packet, _)) => Err(failure(&packet)),
+    /// Waits until the child has become its command: only execve closes its end without a word. What its filter
+    /// notifies of is heard at a listener, which is handed over here.
+    pub(super) fn wait_executed(&self, listener: impl Fn(OwnedFd) -> Result<()>) -> Result<()> {
+        loop {
+            match self.receive()? {
+                None => return Ok(()),
+                Some((packet, Some(file))) if packet == [LISTENER] => {
+                    listener(file)?;
+                    self.tell(LISTENER_TAKEN)?;
+                }
+                Some((packet, _)) => return Err(failure(&packet)),
+            }
         }
     }
 
@@ -78,14 +103,18 @@ impl Parent {
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
             match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), flags) {
                 Ok(message) => break (message.bytes, descriptor(message.cmsgs())),
-                Err(Errno::EINTR) => {}
-                // Both mean that the other end is closed.
-                Err(Errno::ECONNRESET) => break (0, None),
+                // The other end was closed with a packet unread, which is told before what it had sent itself.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 Err(errno) => return Err(errno).during(|| "hear from the container's first process".into()),
             }
         };
         Ok((length > 0).then(|| (buffer[..length].to_vec(), file)))
     }
+}
+
+/// For a child that nobody has asked for a filter that notifies.
+pub(super) fn refuse_listener(_: OwnedFd) -> Result<()> {
+    Err(Error::Spec("SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath and an OCI runtime that serves it".into()))
 }
 
 /// The one that came with a packet, if one did.
@@ -117,6 +146,35 @@ impl Child {
         self.wait(GO)
     }
 
+    /// Lets the parent run the hooks of its own namespaces.
+    pub(super) fn hooks(&self) -> Result<()> {
+        self.say(HOOKS, None)?;
+        self.wait(HOOKS_RUN)
+    }
+
+    /// Hands over the listener of this process's own filter, which from now on may stop it.
+    pub(super) fn listener(&self, listener: &OwnedFd) -> Result<()> {
+        self.say(LISTENER, Some(listener))?;
+        self.wait(LISTENER_TAKEN)
+    }
+
+    /// Waits at a gate for whoever lets this process go on, and talks with them from now on. Who comes and leaves again
+    /// without a word has changed nothing.
+    pub(super) fn wait_at(&mut self, gate: BorrowedFd) -> Result<()> {
+        loop {
+            let accepted = match accept4(gate.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
+                Err(Errno::EINTR | Errno::ECONNABORTED) => continue,
+                accepted => accepted.during(|| "wait for the start".into())?,
+            };
+            // SAFETY: the kernel has just returned this descriptor, nobody else owns it.
+            let visitor = Self(unsafe { OwnedFd::from_raw_fd(accepted) });
+            if visitor.wait_go().is_ok() {
+                *self = visitor;
+                return Ok(());
+            }
+        }
+    }
+
     fn wait(&self, expected: u8) -> Result<()> {
         let mut packet = [0];
         loop {
@@ -131,10 +189,15 @@ impl Child {
 
     /// Says that all is done that comes before [`wait_go`](Self::wait_go), and hands over the terminal's master.
     pub(super) fn ready(&self, terminal: Option<&OwnedFd>) -> Result<()> {
-        let files: Vec<RawFd> = terminal.iter().map(|file| file.as_raw_fd()).collect();
+        self.say(READY, terminal)
+    }
+
+    fn say(&self, packet: u8, file: Option<&OwnedFd>) -> Result<()> {
+        let files: Vec<RawFd> = file.iter().map(|file| file.as_raw_fd()).collect();
         let rights = [ControlMessage::ScmRights(&files)];
         let control = if files.is_empty() { &[][..] } else { &rights };
-        let packet = [IoSlice::new(&[READY])];
+        let packet = [packet];
+        let packet = [IoSlice::new(&packet)];
         sendmsg::<()>(self.0.as_raw_fd(), &packet, control, MsgFlags::MSG_NOSIGNAL, None)
             .during(|| "report to the monitor".into())?;
         Ok(())

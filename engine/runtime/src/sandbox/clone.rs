@@ -29,13 +29,13 @@ pub(super) struct Cloned {
 pub(super) fn clone(
     namespaces: libc::c_int,
     cgroup: Option<BorrowedFd>,
-    body: impl FnOnce(&channel::Child) -> Result<Infallible>,
+    body: impl FnOnce(&mut channel::Child) -> Result<Infallible>,
 ) -> Result<Cloned> {
     let (parent, child) = channel::pair()?;
     match clone3(namespaces, libc::SIGCHLD, cgroup).during(|| "make a process in new namespaces".into())? {
         None => {
             drop(parent);
-            run(&child, body)
+            run(child, body)
         }
         Some((pid, pidfd)) => Ok(Cloned { pid, pidfd, channel: parent }),
     }
@@ -47,7 +47,7 @@ pub(super) fn clone_into(
     users: &File,
     namespaces: libc::c_int,
     cgroup: Option<BorrowedFd>,
-    body: impl FnOnce(&channel::Child) -> Result<Infallible>,
+    body: impl FnOnce(&mut channel::Child) -> Result<Infallible>,
 ) -> Result<Cloned> {
     let (parent, child) = channel::pair()?;
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).during(|| "make a pipe".into())?;
@@ -60,7 +60,7 @@ pub(super) fn clone_into(
                 Ok(None) => {
                     // The parent must not wait for its end if the helper does not tell of it.
                     drop((parent, writer));
-                    run(&child, body)
+                    run(child, body)
                 }
                 // If it cannot be written, the parent finds nothing to read.
                 Ok(Some((pid, _))) => drop(write(&writer, &pid.to_ne_bytes())),
@@ -74,7 +74,7 @@ pub(super) fn clone_into(
     process::reap(helper.as_fd()).during(|| "wait for a process".into())?;
     let mut pid = [0; size_of::<i32>()];
     if !matches!(read(&reader, &mut pid), Ok(count) if count == pid.len()) {
-        return Err(parent.wait_ready().err().unwrap_or(Error::Vanished));
+        return Err(parent.wait_ready(|| Ok(())).err().unwrap_or(Error::Vanished));
     }
     let pid = i32::from_ne_bytes(pid);
     // It is a child of ours that nobody has reaped, so the number is nobody else's.
@@ -110,11 +110,11 @@ fn clone3(
 }
 
 /// Runs the body of a child, which never returns into its copy of the parent's stack.
-fn run(channel: &channel::Child, body: impl FnOnce(&channel::Child) -> Result<Infallible>) -> ! {
+fn run(mut channel: channel::Child, body: impl FnOnce(&mut channel::Child) -> Result<Infallible>) -> ! {
     let result = catch_unwind(AssertUnwindSafe(|| {
         hide();
         reset_signals();
-        body(channel)
+        body(&mut channel)
     }));
     let exit_code = match result {
         Ok(Err(error)) => {

@@ -1,7 +1,9 @@
 //! Finding and executing the command, the last step of every child.
 
 use super::error::{Error, Result};
+use super::home;
 use nix::errno::Errno;
+use nix::sys::stat::SFlag;
 use nix::unistd::execve;
 use oci_spec::runtime::Process;
 use std::convert::Infallible;
@@ -40,6 +42,17 @@ impl Command {
         })
     }
 
+    /// Gives an environment without a home directory the user's. The root must be the container's.
+    pub(super) fn complete(&mut self, uid: u32) -> Result<()> {
+        let has_home =
+            |variable: &CString| variable.to_bytes().strip_prefix(b"HOME=").is_some_and(|home| !home.is_empty());
+        if !self.environment.iter().any(has_home) {
+            self.environment.retain(|variable| variable.to_bytes() != b"HOME=");
+            self.environment.extend(c_strings(&[format!("HOME={}", home::of_user(uid))])?);
+        }
+        Ok(())
+    }
+
     /// Becomes the command. As shells do, goes on past directories that do not have it, and past files that may not be
     /// executed, but remembers those.
     pub(super) fn execute(&self) -> Result<Infallible> {
@@ -62,11 +75,36 @@ impl Command {
     }
 
     fn error(&self, errno: Errno) -> Error {
-        let hint = match errno {
-            Errno::ENOENT if self.candidates.iter().any(exists) => " (its interpreter is missing)",
-            _ => "",
-        };
-        Error::Exec { command: self.name.clone(), errno, hint }
+        match errno {
+            Errno::ENOENT if self.candidates.iter().any(exists) => Error::NoInterpreter { command: self.name.clone() },
+            errno => Error::Exec { command: self.name.clone(), errno },
+        }
+    }
+
+    /// Looks for the command, so that one which is not there is told of before anybody waits for it to start.
+    pub(super) fn look_up(&self) -> Result<()> {
+        let mut refused = Errno::ENOENT;
+        for candidate in &self.candidates {
+            match executable(candidate) {
+                Ok(()) => return Ok(()),
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(errno) => refused = errno,
+            }
+        }
+        Err(match refused {
+            Errno::ENOENT if self.is_searched() => Error::NotInPath { command: self.name.clone() },
+            errno => self.error(errno),
+        })
+    }
+}
+
+/// Whether anybody may execute it; who the command will run as may not.
+fn executable(path: &CString) -> nix::Result<()> {
+    let status = nix::sys::stat::stat(path.as_c_str())?;
+    match (SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT, status.st_mode & 0o111) {
+        (SFlag::S_IFDIR, _) => Err(Errno::EISDIR),
+        (_, 0) => Err(Errno::EACCES),
+        _ => Ok(()),
     }
 }
 

@@ -4,14 +4,17 @@ use super::channel;
 use super::clone::{Cloned, clone, clone_into};
 use super::command::Command;
 use super::error::{Context, Error, Result};
-use super::host_mounts::HostMounts;
+use super::host_mounts::{HostMounts, Users};
 use super::identity::Identity;
 use super::mounts::mount_all;
 use super::namespaces::{Namespaces, id_mappings, map_ids, unshare};
 use super::rootfs::RootFs;
 use super::streams::Streams;
-use super::{CreateRequest, Stdio, cgroup_path, devices, kernel, masks, support, workdir};
+use super::{
+    CreateOptions, CreateRequest, Stdio, cgroup_path, devices, kernel, keyring, masks, scheduling, support, workdir,
+};
 use crate::cgroup::{Cgroup, Entrance};
+use crate::hooks::{ContainerState, Failed, Point};
 use crate::process::{self, ProcessId};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use oci_spec::runtime::{LinuxResources, Process, Spec};
@@ -30,7 +33,22 @@ pub struct Created {
     pub terminal: Option<OwnedFd>,
     channel: channel::Parent,
     is_ready: bool,
+    hooks: Option<Box<HostHooks>>,
     unstarted: Unstarted,
+}
+
+/// Hooks of the host's namespaces, which are run while the init sets itself up.
+#[derive(Debug)]
+struct HostHooks {
+    spec: Spec,
+    state: ContainerState,
+}
+
+impl HostHooks {
+    fn run(&self, init: i32) -> std::result::Result<(), Failed> {
+        Point::Prestart.run(&self.spec, &self.state, Some(init))?;
+        Point::CreateRuntime.run(&self.spec, &self.state, Some(init))
+    }
 }
 
 /// A container whose command runs.
@@ -51,8 +69,8 @@ pub struct Running {
 
 /// Makes the init in its namespaces and cgroup, and returns while it still sets itself up.
 pub fn create(request: CreateRequest) -> Result<Created> {
-    let CreateRequest { id, spec, root, stdio } = request;
-    support::check(spec)?;
+    let CreateRequest { id, spec, root, stdio, options } = request;
+    support::check(spec, options.state.is_some())?;
     let process = spec.process().as_ref().ok_or_else(|| Error::Spec("it has no process".into()))?;
     support::check_process(process)?;
     let namespaces = Namespaces::of_spec(spec)?;
@@ -63,15 +81,19 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     let entrance = enterable(&cgroup, spec)?;
 
     let users = namespaces.users()?;
-    let made = match namespaces.maps_ids() {
-        true => HostMounts::prepare(root, spec, users.as_ref())?,
-        false => HostMounts::default(),
+    let kind = match (&users, namespaces.maps_ids()) {
+        (Some(users), _) => Users::Joined(users),
+        (None, true) => Users::New,
+        (None, false) => Users::Hosts,
     };
-    let setup = Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup };
+    let made = HostMounts::prepare(root, spec, kind)?;
+    let hooks =
+        spec.hooks().as_ref().and(options.state.clone()).map(|state| Box::new(HostHooks { spec: spec.clone(), state }));
+    let setup = Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup, options };
     // Unshared by the init itself: a cgroup namespace once it is in its cgroup, a time namespace before its offsets are set.
     let at_clone = namespaces.new & !(libc::CLONE_NEWCGROUP | libc::CLONE_NEWTIME);
     let visit = namespaces.visit()?;
-    let body = |channel: &channel::Child| setup.run(channel, stdio, made);
+    let body = |channel: &mut channel::Child| setup.run(channel, stdio, made);
     let cloned = match &users {
         Some(users) => clone_into(users, at_clone, entrance.directory(), body),
         None => clone(at_clone, entrance.directory(), body),
@@ -91,6 +113,7 @@ pub fn create(request: CreateRequest) -> Result<Created> {
         terminal: None,
         channel,
         is_ready: false,
+        hooks,
         unstarted,
     })
 }
@@ -114,19 +137,34 @@ impl Created {
     /// Waits until the init has set up everything but its own identity.
     pub fn ready(&mut self) -> Result<()> {
         if !self.is_ready {
-            self.terminal = self.channel.wait_ready()?;
+            self.terminal = self.channel.wait_ready(|| self.run_hooks())?;
             self.is_ready = true;
         }
         Ok(())
     }
 
+    fn run_hooks(&self) -> Result<()> {
+        self.hooks.as_ref().map_or(Ok(()), |hooks| Ok(hooks.run(self.init.pid)?))
+    }
+
+    /// Leaves the init, which must have been given a gate and be [`ready`](Self::ready), to wait for whoever opens that.
+    pub fn leave(mut self) -> ProcessId {
+        self.unstarted.release();
+        self.init
+    }
+
     /// Lets the init go on, and returns when it has become the container's command.
-    pub fn start(mut self) -> Result<Running> {
+    pub fn start(self) -> Result<Running> {
+        self.start_with(channel::refuse_listener)
+    }
+
+    /// The same, where a seccomp filter that notifies has somebody who hears it.
+    pub fn start_with(mut self, listener: impl Fn(OwnedFd) -> Result<()>) -> Result<Running> {
         self.ready()?;
         self.channel.go()?;
         // Only for speed, so that it may fail.
         let mounts = File::open(format!("/proc/{}/ns/mnt", self.init.pid)).ok();
-        self.channel.wait_executed()?;
+        self.channel.wait_executed(listener)?;
         let Self { init, pidfd, terminal, mut unstarted, .. } = self;
         let cgroup = unstarted.release().ok_or(Error::Vanished)?;
         Ok(Running { init, pidfd, terminal, cgroup, _mounts: mounts })
@@ -170,17 +208,21 @@ struct Setup<'a> {
     namespaces: &'a Namespaces,
     entrance: &'a Entrance,
     cgroup: &'a Cgroup,
+    options: CreateOptions<'a>,
 }
 
 impl Setup<'_> {
     /// The init's whole life before it becomes its command.
-    fn run(&self, channel: &channel::Child, stdio: Stdio, made: HostMounts) -> Result<Infallible> {
+    fn run(&self, channel: &mut channel::Child, stdio: Stdio, made: HostMounts) -> Result<Infallible> {
         let in_user_namespace = self.namespaces.maps_ids();
         if self.namespaces.makes(libc::CLONE_NEWUSER) {
             channel.wait_mapped()?;
         }
         if in_user_namespace {
             become_root()?;
+        }
+        if let Some(name) = &self.options.keyring {
+            keyring::join(name)?;
         }
         self.entrance.enter().during(|| "enter the cgroup".into())?;
         if self.namespaces.makes(libc::CLONE_NEWCGROUP) {
@@ -189,20 +231,43 @@ impl Setup<'_> {
         // The set-up makes files with the modes that it says.
         nix::sys::stat::umask(nix::sys::stat::Mode::empty());
         kernel::configure(self.spec, self.namespaces)?;
-        let mut streams = self.build_root(stdio, made, in_user_namespace)?;
+        let mut streams = self.build_root(channel, stdio, made, in_user_namespace)?;
+        let mut command = Command::of_process(self.process)?;
+        command.complete(self.process.user().uid())?;
+        command.look_up()?;
+        // Whoever leaves a container to wait wants to know first whether it can be started.
+        let early = self.options.gate.map(|_| Identity::prepare(self.spec, self.process)).transpose()?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
 
-        // While the caller may still be busy with the network.
-        let command = Command::of_process(self.process)?;
-        let identity = Identity::prepare(self.spec, self.process)?;
-        channel.wait_go()?;
-        streams.install(Uid::from_raw(self.process.user().uid()))?;
-        identity.assume()?;
+        let identity = match early {
+            Some(identity) => identity,
+            // While the caller may still be busy with the network.
+            None => Identity::prepare(self.spec, self.process)?,
+        };
+        match self.options.gate {
+            Some(gate) => {
+                end_by_signals();
+                channel.wait_at(gate.as_fd())?;
+            }
+            None => channel.wait_go()?,
+        }
+        if let Some(state) = &self.options.state {
+            Point::StartContainer.run(self.spec, state, Some(std::process::id().cast_signed()))?;
+        }
+        streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;
+        scheduling::apply(self.process, self.spec)?;
+        identity.assume(channel)?;
         command.execute()
     }
 
     /// Builds the root and enters it. The working directory is the one that the command will have.
-    fn build_root(&self, stdio: Stdio, mut made: HostMounts, in_user_namespace: bool) -> Result<Streams> {
+    fn build_root(
+        &self,
+        channel: &channel::Child,
+        stdio: Stdio,
+        mut made: HostMounts,
+        in_user_namespace: bool,
+    ) -> Result<Streams> {
         let new = RootFs::mount(self.root, made.root.take(), self.spec)?;
         mount_all(&new.root, self.spec, self.cgroup, &made)?;
         devices::populate(&new.root, self.spec, in_user_namespace)?;
@@ -215,7 +280,11 @@ impl Setup<'_> {
         if self.spec.root().as_ref().and_then(|root| root.readonly()) == Some(true) {
             new.make_read_only()?;
         }
-        new.enter()?;
+        if let (Some(state), true) = (&self.options.state, self.spec.hooks().is_some()) {
+            channel.hooks()?;
+            Point::CreateContainer.run(self.spec, state, Some(std::process::id().cast_signed()))?;
+        }
+        new.enter(self.options.no_pivot)?;
         workdir::enter(&directory, self.process.cwd())?;
         Ok(streams)
     }
@@ -228,4 +297,17 @@ fn become_root() -> Result<()> {
         .and_then(|()| setresgid(group, group, group))
         .and_then(|()| setresuid(root, root, root))
         .during(|| "become root of the user namespace (does the spec map id 0?)".into())
+}
+
+/// The init of a PID namespace is deaf to signals that it does not handle. One that only waits may be ended by them, as any
+/// other process.
+fn end_by_signals() {
+    extern "C" fn end(signal: libc::c_int) {
+        // SAFETY: _exit(2) is async-signal-safe.
+        unsafe { libc::_exit(128 + signal) }
+    }
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        // SAFETY: the handler makes one call that signal-safety(7) lists; execve resets it.
+        unsafe { libc::signal(signal, end as *const () as libc::sighandler_t) };
+    }
 }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The container's cgroup could not be made or limited.
     #[error(transparent)]
     Cgroup(#[from] cgroup::Error),
+    /// A hook did not succeed.
+    #[error(transparent)]
+    Hook(#[from] crate::hooks::Failed),
     /// The seccomp profile cannot be applied.
     #[error("seccomp profile: {0}")]
     Seccomp(#[from] seccomp::Unsupported),
@@ -31,14 +34,18 @@ pub enum Error {
         command: String,
     },
     /// The command was found, or named by its path, but cannot be executed.
-    #[error("exec: {command:?}: {}{hint}", errno.desc().to_lowercase())]
+    #[error("exec: {command:?}: {}", errno.desc().to_lowercase())]
     Exec {
         /// As it was asked for.
         command: String,
         /// What the kernel said.
         errno: Errno,
-        /// What may be behind it, in brackets, or nothing.
-        hint: &'static str,
+    },
+    /// What the command needs to be executed, its interpreter, is missing.
+    #[error("exec {command}: no such file or directory (its interpreter is missing)")]
+    NoInterpreter {
+        /// As it was asked for.
+        command: String,
     },
     /// Another runtime could not do what it was called for.
     #[error("OCI runtime {command} failed: {message}")]
@@ -66,7 +73,7 @@ impl Error {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::NotInPath { .. } => 127,
-            Self::Exec { errno: Errno::ENOENT | Errno::ENOTDIR, .. } => 127,
+            Self::NoInterpreter { .. } | Self::Exec { errno: Errno::ENOENT | Errno::ENOTDIR, .. } => 127,
             Self::Exec { .. } => 126,
             Self::Foreign { message, .. } => foreign_exit_code(message),
             Self::Reported { exit_code, .. } => *exit_code,

@@ -7,8 +7,8 @@ use super::error::{Context, Error, Result};
 use super::identity::Identity;
 use super::namespaces::{Namespaces, Visit, join_process};
 use super::streams::Streams;
-use super::{ExecRequest, cgroup_path, support, workdir};
-use crate::cgroup::{Cgroup, Entrance};
+use super::{ExecOptions, ExecRequest, cgroup_path, keyring, scheduling, support, workdir};
+use crate::cgroup::{Cgroup, Entrance, SubCgroup};
 use crate::mount::Root;
 use crate::process::{self, ProcessId};
 use nix::unistd::Uid;
@@ -41,8 +41,13 @@ pub struct Starting {
 impl Starting {
     /// Waits until it has executed its command. If that fails, the process is reaped.
     pub fn executed(self) -> Result<Exec> {
+        self.executed_with(channel::refuse_listener)
+    }
+
+    /// The same, where a seccomp filter that notifies has somebody who hears it.
+    pub fn executed_with(self, listener: impl Fn(OwnedFd) -> Result<()>) -> Result<Exec> {
         let Self { process, pidfd, channel } = self;
-        match started(&channel) {
+        match started(&channel, &listener) {
             Ok(terminal) => Ok(Exec { process, pidfd, terminal }),
             Err(error) => {
                 // It has ended, or is about to.
@@ -60,11 +65,11 @@ pub fn exec(request: ExecRequest) -> Result<Exec> {
 
 /// As [`exec`], but returns as soon as there is a process: nothing that hangs in the container can hold up the caller.
 pub fn spawn(request: ExecRequest) -> Result<Starting> {
-    let ExecRequest { init, spec, process, stdio } = request;
+    let ExecRequest { init, spec, process, stdio, options } = request;
     support::check_process(process)?;
     let init = init.open().during(|| "find the container's init, which has ended".into())?;
     let namespaces = Namespaces::of_spec(spec)?.all();
-    let entrance = enterable(spec, process)?;
+    let entrance = enterable(spec, process, options.cgroups)?;
     // A process changes its PID namespace only by being born into another.
     let mut visit = Visit::default();
     if namespaces & libc::CLONE_NEWPID != 0 {
@@ -72,26 +77,26 @@ pub fn spawn(request: ExecRequest) -> Result<Starting> {
             .enter(libc::CLONE_NEWPID, |flag| join_process(init.as_fd(), flag))
             .during(|| "join the container's PID namespace".into())?;
     }
-    let joined = Joining { spec, process, namespaces: namespaces & !libc::CLONE_NEWPID, init: init.as_fd() };
+    let joined = Joining { spec, process, namespaces: namespaces & !libc::CLONE_NEWPID, init: init.as_fd(), options };
     let cloned = clone(0, entrance.directory(), |channel| joined.run(channel, &entrance, stdio));
     drop(visit);
     let Cloned { pid, pidfd, channel } = cloned?;
     Ok(Starting { process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?, pidfd, channel })
 }
 
-fn started(channel: &channel::Parent) -> Result<Option<OwnedFd>> {
-    let terminal = channel.wait_ready()?;
-    channel.wait_executed()?;
+fn started(channel: &channel::Parent, listener: &impl Fn(OwnedFd) -> Result<()>) -> Result<Option<OwnedFd>> {
+    let terminal = channel.wait_ready(|| Ok(()))?;
+    channel.wait_executed(listener)?;
     Ok(terminal)
 }
 
-fn enterable(spec: &Spec, process: &Process) -> Result<Entrance> {
+fn enterable(spec: &Spec, process: &Process, below: &[SubCgroup]) -> Result<Entrance> {
     if process.args().as_deref().unwrap_or_default().is_empty() {
         return Err(Error::Spec("process.args names no command".into()));
     }
     let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
     path.ok_or_else(|| Error::Spec("linux.cgroupsPath is missing".into()))?;
-    Ok(Cgroup::open(&cgroup_path(spec, ""))?.entrance()?)
+    Ok(Cgroup::open(&cgroup_path(spec, ""))?.entrance_below(below)?)
 }
 
 /// What the child does with.
@@ -100,14 +105,25 @@ struct Joining<'a> {
     process: &'a Process,
     namespaces: libc::c_int,
     init: BorrowedFd<'a>,
+    options: ExecOptions<'a>,
 }
 
 impl Joining<'_> {
     /// The child's whole life before it becomes its command.
-    fn run(&self, channel: &channel::Child, entrance: &Entrance, stdio: super::Stdio) -> Result<Infallible> {
+    fn run(&self, channel: &mut channel::Child, entrance: &Entrance, stdio: super::Stdio) -> Result<Infallible> {
         let identity = Identity::prepare(self.spec, self.process)?;
-        let command = Command::of_process(self.process)?;
+        let mut command = Command::of_process(self.process)?;
+        let affinity = self.process.exec_cpu_affinity().as_ref();
+        if let Some(processors) = affinity.and_then(|affinity| affinity.initial().as_ref()) {
+            scheduling::bind_to_processors(processors)?;
+        }
+        if let Some(name) = &self.options.keyring {
+            keyring::join(name)?;
+        }
         entrance.enter().during(|| "enter the container's cgroup".into())?;
+        if let Some(processors) = affinity.and_then(|affinity| affinity.cpu_affinity_final().as_ref()) {
+            scheduling::bind_to_processors(processors)?;
+        }
         join_process(self.init, self.namespaces).during(|| "join the container's namespaces".into())?;
 
         // Joining a mount namespace has made its root ours.
@@ -116,9 +132,11 @@ impl Joining<'_> {
         let mut streams = Streams::open(stdio, &root)?;
         let directory = workdir::open(&root, self.process.cwd())?;
         workdir::enter(&directory, self.process.cwd())?;
+        command.complete(self.process.user().uid())?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
-        streams.install(Uid::from_raw(self.process.user().uid()))?;
-        identity.assume()?;
+        streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;
+        scheduling::apply(self.process, self.spec)?;
+        identity.assume(channel)?;
         command.execute()
     }
 }

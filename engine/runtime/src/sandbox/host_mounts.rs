@@ -1,13 +1,13 @@
-//! Mounts that only the host's root can make: those of a container in a user namespace, whose init is nobody on the host.
-//! They are made before the init is, which inherits them as open files.
+//! Mounts that only the host's root can make: those of a container in a user namespace, whose init is nobody on the host,
+//! and those whose ids are mapped. They are made before the init is, which inherits them as open files.
 
 use super::RootSource;
 use super::clone::{Cloned, clone, end};
-use super::error::{Context, Result};
-use super::mounts::{is_bind, options_of, source_of};
+use super::error::{Context, Error, Result};
+use super::mounts::{is_bind, is_mapped, options_of, source_of};
 use super::namespaces::{Visit, id_mappings, map_ids, unshare};
 use super::rootfs::overlay;
-use crate::mount::{Depth, Mount, set_propagation};
+use crate::mount::{Depth, Mount, Options, set_propagation};
 use crate::process;
 use oci_spec::runtime::{LinuxIdMapping, Mount as SpecMount, Spec};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -15,7 +15,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-/// What is ready to be placed. Without a user namespace nothing is: the init makes it all.
+/// What is ready to be placed. Without a user namespace and mapped ids nothing is: the init makes it all.
 #[derive(Debug, Default)]
 pub(super) struct HostMounts {
     /// The root, if it is an overlay.
@@ -25,20 +25,20 @@ pub(super) struct HostMounts {
 }
 
 impl HostMounts {
-    /// Makes what the spec asks for, mapped into the user namespace that the container joins, or one like that which is
-    /// made for it.
-    pub(super) fn prepare(root: &RootSource, spec: &Spec, users: Option<&File>) -> Result<Self> {
+    /// Makes what the spec asks for: for a container in a user namespace everything, mapped into the one that it joins, or
+    /// one like that which is made for it; for another the bind mounts with mapped ids.
+    pub(super) fn prepare(root: &RootSource, spec: &Spec, users: Users) -> Result<Self> {
         let root = match (root, users) {
-            (RootSource::Directory(_), _) => None,
-            (RootSource::Overlay { lower, upper, work }, Some(users)) => {
+            (RootSource::Directory(_), _) | (_, Users::Hosts) => None,
+            (RootSource::Overlay { lower, upper, work }, Users::Joined(users)) => {
                 Some(mapped_overlay(users, lower, upper, work)?)
             }
-            (RootSource::Overlay { lower, upper, work }, None) => {
-                Some(mapped_overlay(&user_namespace(id_mappings(spec))?, lower, upper, work)?)
+            (RootSource::Overlay { lower, upper, work }, Users::New) => {
+                Some(mapped_overlay(&namespace_of_spec(spec)?, lower, upper, work)?)
             }
         };
-        let binds = spec.mounts().iter().flatten().map(bind_source).collect::<Result<_>>()?;
-        Ok(Self { root, binds })
+        let binds = spec.mounts().iter().flatten().map(|mount| bind_source(mount, spec, users));
+        Ok(Self { root, binds: binds.collect::<Result<_>>()? })
     }
 
     /// The source of the bind mount at this place of the spec's list.
@@ -47,10 +47,57 @@ impl HostMounts {
     }
 }
 
-fn bind_source(mount: &SpecMount) -> Result<Option<Mount>> {
+/// The user namespace of a container.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Users<'a> {
+    /// The host's.
+    Hosts,
+    /// One that exists.
+    Joined(&'a File),
+    /// One that will be made with the spec's mappings.
+    New,
+}
+
+fn bind_source(mount: &SpecMount, spec: &Spec, users: Users) -> Result<Option<Mount>> {
     let options = options_of(mount)?;
     let (true, Some(source)) = (is_bind(mount, &options), mount.source()) else { return Ok(None) };
-    source_of(source, &options).map(Some).during(|| format!("open source {}", source.display()))
+    let is_mapped = is_mapped(mount, &options);
+    if matches!(users, Users::Hosts) && !is_mapped {
+        return Ok(None);
+    }
+    let opened = source_of(source, &options).during(|| format!("open source {}", source.display()))?;
+    if is_mapped {
+        map_owners(&opened, mount, &options, spec, users)?;
+    }
+    Ok(Some(opened))
+}
+
+/// By its own mappings, or by the container's if it has none.
+fn map_owners(opened: &Mount, mount: &SpecMount, options: &Options, spec: &Spec, users: Users) -> Result<()> {
+    let made;
+    let namespace = match (mount.uid_mappings(), mount.gid_mappings(), users) {
+        (None, None, Users::Joined(users)) => users,
+        (None, None, Users::New) => {
+            made = namespace_of_spec(spec)?;
+            &made
+        }
+        (Some(uids), Some(gids), _) => {
+            made = user_namespace([uids, gids])?;
+            &made
+        }
+        _ => {
+            let destination = mount.destination().display();
+            let message = "mapped ids need uidMappings and gidMappings, of the mount or of the container";
+            return Err(Error::Spec(format!("mount {destination}: {message}")));
+        }
+    };
+    opened.map_ids(namespace.as_fd(), options.mapped.unwrap_or(Depth::One)).during(|| {
+        format!("map the owners of {} (its file system must allow ID-mapped mounts)", mount.destination().display())
+    })
+}
+
+fn namespace_of_spec(spec: &Spec) -> Result<File> {
+    user_namespace(id_mappings(spec))
 }
 
 /// A user namespace with these mappings of users and of groups, by way of a process that lives as long as it takes to open it.
@@ -81,7 +128,7 @@ pub(super) fn mapped_overlay(users: &File, lower: &[PathBuf], upper: &Path, work
     for layer in lower {
         let map = || -> std::io::Result<()> {
             let mapped = Mount::of_path(layer, Depth::One)?;
-            mapped.map_ids(users.as_fd())?;
+            mapped.map_ids(users.as_fd(), Depth::One)?;
             mapped.attach(openat(CWD, layer, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
         };
         map().during(|| {

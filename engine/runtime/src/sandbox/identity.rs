@@ -1,5 +1,6 @@
 //! Who the command runs as, and what it may: limits, user and groups, capabilities, seccomp.
 
+use super::channel;
 use super::error::{Context, Error, Result};
 use crate::capabilities::{ThreadCapabilities, raise_permitted};
 use crate::seccomp::Filter;
@@ -25,7 +26,7 @@ impl<'a> Identity<'a> {
 
     /// Takes it on. Without no-new-privileges a filter needs CAP_SYS_ADMIN, so it comes before the capabilities go; with
     /// it, it comes last. Either way it is as late as can be, so that it need not allow the set-up's own calls.
-    pub(super) fn assume(&self) -> Result<()> {
+    pub(super) fn assume(&self, channel: &channel::Child) -> Result<()> {
         let no_new_privileges = self.process.no_new_privileges() == Some(true);
         for limit in self.process.rlimits().iter().flatten() {
             set_limit(limit)?;
@@ -35,18 +36,19 @@ impl<'a> Identity<'a> {
         if no_new_privileges {
             nix::sys::prctl::set_no_new_privs().during(|| "set no-new-privileges".into())?;
         } else {
-            self.filter()?;
+            self.filter(channel)?;
         }
         self.capabilities.apply().during(|| "set capabilities".into())?;
         if no_new_privileges {
-            self.filter()?;
+            self.filter(channel)?;
         }
         Ok(())
     }
 
-    fn filter(&self) -> Result<()> {
-        let install = |filter: &Filter| filter.install().during(|| "install the seccomp filter".into());
-        self.filter.as_ref().map_or(Ok(()), install)
+    fn filter(&self, channel: &channel::Child) -> Result<()> {
+        let Some(filter) = &self.filter else { return Ok(()) };
+        let listener = filter.install().during(|| "install the seccomp filter".into())?;
+        listener.map_or(Ok(()), |listener| channel.listener(&listener))
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn configure(spec: &Spec, namespaces: &Namespaces) -> Result<()> {
     }
     let sysctls = spec.linux().iter().flat_map(|linux| linux.sysctl()).flatten();
     for (name, value) in sysctls {
+        refuse_hosts_sysctl(name, namespaces.all())?;
         set_sysctl(name, value)?;
     }
     Ok(())
@@ -83,6 +84,25 @@ fn set_sysctl(name: &str, value: &str) -> Result<()> {
         .during(|| format!("set sysctl {name} to {value:?}"))
 }
 
+/// What belongs to no namespace of the container's would be set for the host too. The names of a UTS namespace have fields of
+/// their own.
+fn refuse_hosts_sysctl(name: &str, namespaces: libc::c_int) -> Result<()> {
+    const IPC: [&str; 8] = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"];
+    let dotted = name.replace('/', ".");
+    let owner = match dotted.split_once('.') {
+        Some(("kernel", rest)) if IPC.contains(&rest) => libc::CLONE_NEWIPC,
+        Some(("fs", rest)) if rest.starts_with("mqueue.") => libc::CLONE_NEWIPC,
+        Some(("kernel", "domainname")) => libc::CLONE_NEWUTS,
+        Some(("net", _)) => libc::CLONE_NEWNET,
+        Some(("user", _)) => libc::CLONE_NEWUSER,
+        _ => 0,
+    };
+    match owner & namespaces != 0 {
+        true => Ok(()),
+        false => Err(Error::Spec(format!("sysctl {name:?} is not in a separate kernel namespace"))),
+    }
+}
+
 /// Names are separated by dots, or by slashes where a name itself has dots (sysctl(8)).
 fn sysctl_path(name: &str) -> Result<PathBuf> {
     let first = name.find(['.', '/']).map(|at| name.as_bytes()[at]);
@@ -115,6 +135,18 @@ mod tests {
         assert_eq!(path("net.ipv4.ip_forward"), Path::new("/proc/sys/net/ipv4/ip_forward"));
         assert_eq!(path("net/ipv4/conf/eth0.1/forwarding"), Path::new("/proc/sys/net/ipv4/conf/eth0.1/forwarding"));
         assert_eq!(path("net.ipv4.conf.eth0/1.forwarding"), Path::new("/proc/sys/net/ipv4/conf/eth0.1/forwarding"));
+    }
+
+    #[test]
+    fn the_hosts_own_sysctls_are_refused() {
+        let all = libc::CLONE_NEWIPC | libc::CLONE_NEWNET | libc::CLONE_NEWUTS;
+        for name in ["kernel.msgmax", "fs.mqueue.queues_max", "net/ipv4/ip_forward", "kernel.domainname"] {
+            assert!(refuse_hosts_sysctl(name, all).is_ok(), "{name}");
+            assert!(refuse_hosts_sysctl(name, libc::CLONE_NEWNS).is_err(), "{name}");
+        }
+        for name in ["kernel.hostname", "vm.swappiness", "kernel.foo", "fs.file-max", "bar"] {
+            assert!(refuse_hosts_sysctl(name, all).is_err(), "{name}");
+        }
     }
 
     #[test]

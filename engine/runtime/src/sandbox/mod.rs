@@ -8,18 +8,23 @@
 mod channel;
 mod clone;
 mod command;
+mod copy_up;
 mod create;
 mod devices;
 mod error;
 mod exec;
 mod foreign;
+mod gate;
+mod home;
 mod host_mounts;
 mod identity;
 mod kernel;
+mod keyring;
 mod masks;
 mod mounts;
 mod namespaces;
 mod rootfs;
+mod scheduling;
 mod streams;
 mod support;
 mod view;
@@ -29,8 +34,11 @@ pub use create::{Created, Running, create};
 pub use error::{Error, Result};
 pub use exec::{Exec, Starting, exec, spawn};
 pub use foreign::{ForeignCreated, ForeignRuntime};
+pub use gate::Gate;
 pub use view::View;
 
+pub use crate::cgroup::SubCgroup;
+use crate::hooks::ContainerState;
 use crate::process::ProcessId;
 use oci_spec::runtime::{Process, Spec};
 use serde::{Deserialize, Serialize};
@@ -84,6 +92,23 @@ pub struct CreateRequest<'a> {
     pub root: &'a RootSource,
     /// Standard streams of the init.
     pub stdio: Stdio,
+    /// What else is asked for.
+    pub options: CreateOptions<'a>,
+}
+
+/// What the caller of an OCI runtime may ask for besides the spec. By default nothing.
+#[derive(Default)]
+pub struct CreateOptions<'a> {
+    /// Where the init waits for its start, so that its maker need not.
+    pub gate: Option<&'a Gate>,
+    /// What hooks are told. Without it a spec with hooks is refused.
+    pub state: Option<ContainerState>,
+    /// How many descriptors from 3 on the command keeps.
+    pub preserved: u32,
+    /// Whether the root is moved onto `/` instead of pivoted to, for hosts whose root is a ramfs.
+    pub no_pivot: bool,
+    /// The name of a session keyring of its own (keyrings(7)).
+    pub keyring: Option<String>,
 }
 
 /// What to run in a container that runs already.
@@ -96,6 +121,19 @@ pub struct ExecRequest<'a> {
     pub process: &'a Process,
     /// Standard streams.
     pub stdio: Stdio,
+    /// What else is asked for.
+    pub options: ExecOptions<'a>,
+}
+
+/// What the caller of an OCI runtime may ask for besides the process. By default nothing.
+#[derive(Default)]
+pub struct ExecOptions<'a> {
+    /// How many descriptors from 3 on the command keeps.
+    pub preserved: u32,
+    /// Cgroups below the container's to be in, instead of that itself.
+    pub cgroups: &'a [SubCgroup],
+    /// The name of a session keyring to join.
+    pub keyring: Option<String>,
 }
 
 /// The path of the container's cgroup below each hierarchy: `linux.cgroupsPath` of the spec, or `/porthole/ID`.

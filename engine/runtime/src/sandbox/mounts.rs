@@ -1,11 +1,12 @@
 //! The spec's mounts, placed in the new root one after the other.
 
+use super::copy_up;
 use super::error::{Context, Error, Result};
 use super::host_mounts::HostMounts;
 use super::namespaces::{Visit, join};
 use crate::cgroup::Cgroup;
 use crate::mount::{Bind, Depth, Mount, Options, Root, open_beneath};
-use oci_spec::runtime::{Mount as SpecMount, Spec};
+use oci_spec::runtime::{LinuxIdMapping, Mount as SpecMount, Spec};
 use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
 use std::fs::File;
 use std::io;
@@ -26,9 +27,6 @@ pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup, made: &HostMo
 
 fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: Option<&Mount>) -> Result<()> {
     let destination = mount.destination().as_path();
-    if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
-        return Err(Error::Spec(format!("mount {}: id mappings are not supported", destination.display())));
-    }
     let options = options_of(mount)?;
     let kind = mount.typ().as_deref().unwrap_or("none");
     match kind {
@@ -47,6 +45,12 @@ pub(super) fn options_of(mount: &SpecMount) -> Result<Options> {
 /// Whether it is a bind mount, by its options or by its type.
 pub(super) fn is_bind(mount: &SpecMount, options: &Options) -> bool {
     options.bind.is_some() || mount.typ().as_deref() == Some("bind")
+}
+
+/// Whether its files are to be shown as owned by other ids.
+pub(super) fn is_mapped(mount: &SpecMount, options: &Options) -> bool {
+    let lists = |list: &Option<Vec<LinuxIdMapping>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    options.mapped.is_some() || lists(mount.uid_mappings()) || lists(mount.gid_mappings())
 }
 
 pub(super) fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Option<&Mount>) -> Result<()> {
@@ -92,23 +96,42 @@ pub(super) fn root_of_process(source: &Path) -> Option<(PathBuf, PathBuf)> {
 fn file_system(root: &Root, mount: &SpecMount, kind: &str, options: &Options) -> Result<()> {
     let destination = mount.destination().as_path();
     let source = mount.source().as_deref().and_then(Path::to_str).unwrap_or(kind);
-    let new = Mount::new(kind, source, options.data.iter().map(String::as_str), options.set)
+    if is_mapped(mount, options) {
+        return Err(Error::Spec(format!("mount {}: only bind mounts can be ID-mapped", destination.display())));
+    }
+    // It has the permissions of the directory that it covers, unless the spec, whose word comes later, has others.
+    let covered = root.open(destination, OFlags::PATH | OFlags::DIRECTORY).ok().filter(|_| kind == "tmpfs");
+    let mode = covered.as_ref().map(copy_up::mode_of).transpose().during(|| "look at the target".into())?;
+    let mode = mode.map(|mode| format!("mode={mode:o}"));
+    let data = mode.iter().chain(&options.data).map(String::as_str);
+    let new = Mount::new(kind, source, data, if options.copies_up { 0 } else { options.set })
         .during(|| format!("make a {kind} file system"))?;
     let target = match kind {
         // Were they links, all that is later written below them would go elsewhere (CVE-2023-28642, CVE-2019-19921).
         "proc" | "sysfs" => plain_directory(root, destination)?,
         _ => root.directory(destination).during(|| "make the target".into())?,
     };
+    if options.copies_up {
+        fill(&new, &target).during(|| "copy what it covers".into())?;
+        new.change(options.set, 0, 0, Depth::One).during(|| "set its options".into())?;
+    }
     new.attach(target).during(|| "place it".into())?;
     let rest = Options { set: 0, clear: 0, ..options.clone() };
     new.apply(&rest).during(|| "set its propagation".into())
+}
+
+fn fill(new: &Mount, target: &OwnedFd) -> io::Result<()> {
+    let (from, to) = (copy_up::readable(target.as_fd())?, copy_up::readable(new.as_fd())?);
+    copy_up::copy_tree(from.as_fd(), to.as_fd())
 }
 
 /// A directory on whose path there is no symbolic link, made when missing.
 fn plain_directory(root: &Root, path: &Path) -> Result<OwnedFd> {
     root.directory(path).during(|| "make the target".into())?;
     let flags = OFlags::PATH | OFlags::DIRECTORY;
-    root.open_without_links(path, flags).during(|| "open the target, which must not be a symbolic link".into())
+    root.open_without_links(path, flags).during(|| {
+        "open the target: a filesystem like this must be mounted on ordinary directory, not a symbolic link".into()
+    })
 }
 
 /// The container's own cgroup, as one v2 file system, or as a directory with one mount for each v1 hierarchy.

@@ -5,7 +5,7 @@ use super::error::{Context, Error, Result};
 use crate::mount::{Depth, Mount, Root, set_propagation};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, fchdir, pivot_root};
+use nix::unistd::{chdir, chroot, fchdir, pivot_root};
 use oci_spec::runtime::Spec;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{FsOpenFlags, fsconfig_create, fsconfig_set_string, fsopen};
@@ -60,14 +60,13 @@ impl RootFs {
         Mount::attached(root).make_read_only(Depth::One).during(|| "make the root read-only".into())
     }
 
-    /// Makes it `/` and lets go of the host's.
-    pub(super) fn enter(self) -> Result<()> {
+    /// Makes it `/` and lets go of the host's, or where that cannot be, as on a ramfs, covers the host's with it.
+    pub(super) fn enter(self, no_pivot: bool) -> Result<()> {
         fchdir(&self.root).during(|| "change to the new root".into())?;
-        // Both names stand for the new root; the old one ends up on top of it (pivot_root(2), "pivot_root(".", ".")").
-        pivot_root(".", ".").during(|| "pivot to the new root".into())?;
-        // What is unmounted here must not be unmounted on the host too.
-        set_propagation(c".", libc::MS_SLAVE, Depth::Recursive).during(|| "separate the old root".into())?;
-        umount2(".", MntFlags::MNT_DETACH).during(|| "unmount the old root".into())?;
+        match no_pivot {
+            true => self.cover()?,
+            false => pivot()?,
+        }
         chdir("/").during(|| "change to /".into())?;
         if let Some(propagation) = self.propagation {
             set_propagation(c"/", propagation.flag, propagation.depth)
@@ -75,6 +74,30 @@ impl RootFs {
         }
         Ok(())
     }
+
+    /// Mounts it over the host's root. What is mounted there stays, out of reach but for /proc and /sys, which a process
+    /// with CAP_SYS_ADMIN could otherwise mount again as it likes: those are unmounted.
+    fn cover(&self) -> Result<()> {
+        set_propagation(c"/", libc::MS_SLAVE, Depth::Recursive).during(|| "separate the old root".into())?;
+        for path in ["/proc", "/sys"] {
+            // Not every host has them mounted.
+            let _ = umount2(path, MntFlags::MNT_DETACH);
+        }
+        mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>).during(|| "move the new root".into())?;
+        chroot(".").during(|| "change to the new root".into())
+    }
+}
+
+/// pivot_root(2) to the working directory.
+fn pivot() -> Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let old = rustix::fs::openat(CWD, "/", flags, Mode::empty()).during(|| "open the old root".into())?;
+    // Both names stand for the new root; the old one ends up on top of it (pivot_root(2), "pivot_root(".", ".")").
+    pivot_root(".", ".").during(|| "pivot to the new root".into())?;
+    // What is unmounted here must not be unmounted on the host too. The mounts of the new root keep their propagation.
+    fchdir(&old).during(|| "change to the old root".into())?;
+    set_propagation(c".", libc::MS_SLAVE, Depth::Recursive).during(|| "separate the old root".into())?;
+    umount2(".", MntFlags::MNT_DETACH).during(|| "unmount the old root".into())
 }
 
 fn propagation(spec: &Spec) -> Result<Option<crate::mount::Propagation>> {

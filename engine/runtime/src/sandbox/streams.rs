@@ -44,8 +44,9 @@ impl Streams {
         }
     }
 
-    /// Makes them descriptors 0 to 2 of a new session, usable by `user`, and marks all others to be closed by execve.
-    pub(super) fn install(&mut self, user: Uid) -> Result<()> {
+    /// Makes them descriptors 0 to 2 of a new session, usable by `user`, and marks all others to be closed by execve, but
+    /// for so many that the caller has asked to preserve.
+    pub(super) fn install(&mut self, user: Uid, preserved: u32) -> Result<()> {
         // An exec'd child may lead a session already when its parent made it do so.
         match nix::unistd::setsid() {
             Ok(_) | Err(Errno::EPERM) => {}
@@ -72,7 +73,7 @@ impl Streams {
                 }
             }
         }
-        close_others()
+        close_others(preserved)
     }
 }
 
@@ -127,8 +128,8 @@ fn duplicate(file: BorrowedFd, target: i32) -> Result<()> {
 }
 
 /// No descriptor of the host reaches a container, not even one that a parent of ours leaked (CVE-2024-21626).
-fn close_others() -> Result<()> {
-    let (first, last) = (3 as libc::c_uint, libc::c_uint::MAX);
+fn close_others(preserved: u32) -> Result<()> {
+    let (first, last) = (preserved.saturating_add(3), libc::c_uint::MAX);
     // SAFETY: the call takes three integers, and with this flag closes nothing before execve.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
     Errno::result(result).during(|| "mark descriptors to be closed".into())?;

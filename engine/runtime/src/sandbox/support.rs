@@ -2,18 +2,21 @@
 
 use super::error::{Error, Result};
 use oci_spec::runtime::{Hooks, Linux, Process, Spec};
+use std::path::Path;
 
-/// Refuses a spec with fields that would otherwise be ignored.
-pub(super) fn check(spec: &Spec) -> Result<()> {
+/// Refuses a spec with fields that would otherwise be ignored. Hooks are run for who says what they are to be told.
+pub(super) fn check(spec: &Spec, runs_hooks: bool) -> Result<()> {
     let linux = spec.linux().as_ref();
     let set = |is_set: fn(&Linux) -> bool| linux.is_some_and(is_set);
     refuse(&[
-        ("hooks", spec.hooks().as_ref().is_some_and(|hooks| *hooks != Hooks::default())),
+        ("hooks", !runs_hooks && spec.hooks().as_ref().is_some_and(|hooks| *hooks != Hooks::default())),
         ("linux.intelRdt", set(|linux| linux.intel_rdt().is_some())),
-        ("linux.memoryPolicy", set(|linux| linux.memory_policy().is_some())),
-        ("linux.personality", set(|linux| linux.personality().is_some())),
         ("linux.netDevices", set(|linux| linux.net_devices().as_ref().is_some_and(|map| !map.is_empty()))),
-        ("linux.mountLabel", set(|linux| linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()))),
+        // Without SELinux there is nothing to label.
+        (
+            "linux.mountLabel",
+            has_selinux() && set(|linux| linux.mount_label().as_ref().is_some_and(|label| !label.is_empty())),
+        ),
     ])
 }
 
@@ -23,10 +26,11 @@ pub(super) fn check_process(process: &Process) -> Result<()> {
     refuse(&[
         ("process.apparmorProfile", named(process.apparmor_profile())),
         ("process.selinuxLabel", named(process.selinux_label())),
-        ("process.ioPriority", process.io_priority().is_some()),
-        ("process.scheduler", process.scheduler().is_some()),
-        ("process.execCPUAffinity", process.exec_cpu_affinity().is_some()),
     ])
+}
+
+fn has_selinux() -> bool {
+    Path::new("/sys/fs/selinux/enforce").exists()
 }
 
 fn refuse(fields: &[(&str, bool)]) -> Result<()> {
@@ -39,15 +43,17 @@ fn refuse(fields: &[(&str, bool)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oci_spec::runtime::{LinuxBuilder, LinuxPersonalityBuilder, LinuxPersonalityDomain, SpecBuilder};
+    use oci_spec::runtime::{HookBuilder, HooksBuilder, LinuxBuilder, LinuxIntelRdt, SpecBuilder};
 
     #[test]
     fn nothing_is_ignored_silently() {
-        let personality =
-            LinuxPersonalityBuilder::default().domain(LinuxPersonalityDomain::PerLinux32).build().unwrap();
-        let linux = LinuxBuilder::default().personality(personality).build().unwrap();
+        let linux = LinuxBuilder::default().intel_rdt(LinuxIntelRdt::default()).build().unwrap();
         let spec = SpecBuilder::default().linux(linux).build().unwrap();
-        assert!(check(&spec).unwrap_err().to_string().contains("linux.personality"));
-        assert!(check(&Spec::default()).is_ok());
+        assert!(check(&spec, true).unwrap_err().to_string().contains("linux.intelRdt"));
+        let hook = HookBuilder::default().path("/bin/true").build().unwrap();
+        let hooks = HooksBuilder::default().poststop(vec![hook]).build().unwrap();
+        let spec = SpecBuilder::default().hooks(hooks).build().unwrap();
+        assert!(check(&spec, false).unwrap_err().to_string().contains("hooks"));
+        assert!(check(&spec, true).is_ok() && check(&Spec::default(), false).is_ok());
     }
 }

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use oci_spec::runtime::{LinuxSeccomp, Spec};
 use policy::Policy;
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// The annotation (key and value) by which a spec asks for Docker's default profile without spelling it out.
 pub const DEFAULT_SECCOMP_ANNOTATION: (&str, &str) = ("io.porthole.seccomp", "default");
@@ -77,15 +78,18 @@ impl Filter {
     }
 
     /// Puts the calling thread, and all that it will execute, under the filter. Needs CAP_SYS_ADMIN or no-new-privileges.
-    pub fn install(&self) -> io::Result<()> {
+    /// If the filter notifies, what it notifies of is read from the returned file (seccomp_unotify(2)).
+    pub fn install(&self) -> io::Result<Option<OwnedFd>> {
         let length = u16::try_from(self.program.len()).map_err(|_| Errno::E2BIG)?;
         let program =
             libc::sock_fprog { len: length, filter: self.program.as_ptr().cast::<libc::sock_filter>().cast_mut() };
         // SAFETY: `Instruction` has the layout of `sock_filter`; the kernel copies the `len` instructions and writes nothing.
         let result =
             unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, self.flags, &raw const program) };
-        Errno::result(result)?;
-        Ok(())
+        let result = Errno::result(result)?;
+        let notifies = self.flags & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
+        // SAFETY: with this flag the kernel returns a new descriptor, which nobody else owns.
+        Ok(notifies.then(|| unsafe { OwnedFd::from_raw_fd(result as i32) }))
     }
 }
 

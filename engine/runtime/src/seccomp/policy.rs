@@ -28,9 +28,9 @@ impl Action {
         self.0 & libc::SECCOMP_RET_ACTION_FULL == libc::SECCOMP_RET_ERRNO
     }
 
-    fn of_spec(action: LinuxSeccompAction, errno: Option<u32>) -> Result<Self, Unsupported> {
+    fn of_spec(action: LinuxSeccompAction, errno: Option<u32>) -> Self {
         let number = errno.unwrap_or(libc::EPERM.cast_unsigned());
-        Ok(match action {
+        match action {
             LinuxSeccompAction::ScmpActKill | LinuxSeccompAction::ScmpActKillThread => {
                 Self(libc::SECCOMP_RET_KILL_THREAD)
             }
@@ -40,10 +40,8 @@ impl Action {
             LinuxSeccompAction::ScmpActTrace => Self(libc::SECCOMP_RET_TRACE | (number & libc::SECCOMP_RET_DATA)),
             LinuxSeccompAction::ScmpActLog => Self(libc::SECCOMP_RET_LOG),
             LinuxSeccompAction::ScmpActAllow => Self::ALLOW,
-            LinuxSeccompAction::ScmpActNotify => {
-                return Err(Unsupported("SCMP_ACT_NOTIFY needs a listener, which is not supported"));
-            }
-        })
+            LinuxSeccompAction::ScmpActNotify => Self(libc::SECCOMP_RET_USER_NOTIF),
+        }
     }
 }
 
@@ -127,15 +125,20 @@ impl<'a> TryFrom<&'a LinuxSeccomp> for Policy<'a> {
                 _ => {}
             }
         }
+        let flags = flags(profile.flags().as_deref());
         let mut rules = Vec::new();
         for call in profile.syscalls().iter().flatten() {
             append(&mut rules, call)?;
         }
         Ok(Self {
-            default: Action::of_spec(profile.default_action(), profile.default_errno_ret())?,
+            default: Action::of_spec(profile.default_action(), profile.default_errno_ret()),
             architectures,
             rules,
-            flags: flags(profile.flags().as_deref()),
+            flags: match notifies(profile)? {
+                // A process with one thread has none to synchronise, and the kernel has not both.
+                true => flags & !libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                false => flags,
+            },
         })
     }
 }
@@ -144,7 +147,7 @@ impl<'a> TryFrom<&'a LinuxSeccomp> for Policy<'a> {
 /// cannot have them in one rule), all others must hold together.
 fn append<'a>(rules: &mut Vec<Rule<'a>>, call: &'a LinuxSyscall) -> Result<(), Unsupported> {
     let names: Cow<[&str]> = call.names().iter().map(String::as_str).collect();
-    let action = Action::of_spec(call.action(), call.errno_ret())?;
+    let action = Action::of_spec(call.action(), call.errno_ret());
     let conditions = call.args().iter().flatten().map(Condition::try_from).collect::<Result<Vec<_>, _>>()?;
     let rule = |conditions| Rule { names: names.clone(), action, conditions };
     let repeated = |at: usize| conditions[..at].iter().any(|earlier| earlier.index == conditions[at].index);
@@ -154,6 +157,24 @@ fn append<'a>(rules: &mut Vec<Rule<'a>>, call: &'a LinuxSyscall) -> Result<(), U
         rules.push(rule(conditions.clone()));
     }
     Ok(())
+}
+
+/// Whether anything is to be notified of. What hands the listener over cannot be.
+fn notifies(profile: &LinuxSeccomp) -> Result<bool, Unsupported> {
+    let notify = LinuxSeccompAction::ScmpActNotify;
+    if profile.default_action() == notify {
+        return Err(Unsupported("SCMP_ACT_NOTIFY cannot be used as default action"));
+    }
+    let mut notified = profile.syscalls().iter().flatten().filter(|call| call.action() == notify).peekable();
+    if notified.peek().is_none() {
+        return Ok(false);
+    }
+    let mut names = notified.flat_map(LinuxSyscall::names);
+    match names.find(|name| ["write", "sendmsg"].contains(&name.as_str())).map(String::as_str) {
+        Some("write") => Err(Unsupported("SCMP_ACT_NOTIFY cannot be used for the write syscall")),
+        Some(_) => Err(Unsupported("SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall")),
+        None => Ok(true),
+    }
 }
 
 /// The kernel's flags. Without any asked for, a filtered process is not slowed down by mitigations against speculation,

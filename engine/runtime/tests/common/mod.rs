@@ -5,7 +5,9 @@ use oci_spec::runtime::{
     Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder,
 };
 use porthole_runtime::process;
-use porthole_runtime::sandbox::{self, CreateRequest, Created, Error, Exec, ExecRequest, RootSource, Running, Stdio};
+use porthole_runtime::sandbox::{
+    self, CreateOptions, CreateRequest, Created, Error, Exec, ExecOptions, ExecRequest, RootSource, Running, Stdio,
+};
 use porthole_runtime::seccomp::DEFAULT_SECCOMP_ANNOTATION;
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -82,7 +84,13 @@ impl Bundle {
     }
 
     pub fn create(&self, stdio: Stdio) -> Result<Created, Error> {
-        sandbox::create(CreateRequest { id: &self.id, spec: &self.spec, root: &self.root, stdio })
+        sandbox::create(CreateRequest {
+            id: &self.id,
+            spec: &self.spec,
+            root: &self.root,
+            stdio,
+            options: CreateOptions::default(),
+        })
     }
 
     /// Runs it to its end: exit code and output.
@@ -108,7 +116,13 @@ impl Bundle {
     }
 
     pub fn exec_with(&self, running: &Running, process: &Process, stdio: Stdio) -> Result<Exec, Error> {
-        sandbox::exec(ExecRequest { init: running.init, spec: &self.spec, process, stdio })
+        sandbox::exec(ExecRequest {
+            init: running.init,
+            spec: &self.spec,
+            process,
+            stdio,
+            options: ExecOptions::default(),
+        })
     }
 
     /// A container that stays until it is killed.

@@ -6,7 +6,7 @@ mod verdict;
 use super::supervisor::{Phase, Supervisor};
 use super::{container, memory};
 use crate::health::{HealthRecord, Probe};
-use crate::sandbox::ExecRequest;
+use crate::sandbox::{ExecOptions, ExecRequest};
 use crate::state::{HealthStatus, Status};
 use oci_spec::runtime::Process;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,13 @@ impl Supervisor {
                 let Some(check) = &self.config.health else { return };
                 let init = running.process;
                 let begun = container::spec_of(&self.config).and_then(|spec| {
-                    let request = |stdio| ExecRequest { init, spec: &spec, process: &check.process, stdio };
+                    let request = |stdio| ExecRequest {
+                        init,
+                        spec: &spec,
+                        process: &check.process,
+                        stdio,
+                        options: ExecOptions::default(),
+                    };
                     probe::Running::begin(check.timeout, request)
                 });
                 match begun {

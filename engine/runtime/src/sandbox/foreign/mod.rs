@@ -84,7 +84,7 @@ impl ForeignRuntime {
     }
 
     fn wait_created(&self, channel: &channel::Parent, pidfd: &OwnedFd) -> Result<()> {
-        let executed = channel.go().and_then(|()| channel.wait_executed());
+        let executed = channel.go().and_then(|()| channel.wait_executed(channel::refuse_listener));
         if executed.is_err() {
             // It has ended, or is about to.
             let _ = process::reap(pidfd.as_fd());
@@ -173,7 +173,7 @@ impl Launch<'_> {
         let program = self.runtime.program.display();
         let (arguments, environment) = (self.arguments()?, call::environment_block());
         let path = call::c_string(self.runtime.program.as_os_str())?;
-        streams.install(self.user)?;
+        streams.install(self.user, 0)?;
         execve(&path, &arguments, &environment).during(|| format!("execute the runtime {program}"))
     }
 

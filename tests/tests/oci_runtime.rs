@@ -1,0 +1,611 @@
+//! `porthole runtime`: the OCI runtime's own command line, as other engines and the public suites use it.
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use porthole_tests::{Host, Output, eventually};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{IoSliceMut, Read};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const APPLETS: [&str; 24] = [
+    "sh", "cat", "echo", "true", "sleep", "id", "env", "hostname", "ls", "stat", "grep", "mkdir", "touch", "readlink",
+    "kill", "pwd", "nproc", "chmod", "stty", "mount", "uname", "printenv", "date", "head",
+];
+
+/// A host with a bundle, whose containers are remembered in a directory of its own.
+struct Bundle {
+    host: Host,
+    config: Value,
+}
+
+impl Bundle {
+    fn new(command: &[&str]) -> Bundle {
+        let host = Host::empty();
+        let root = host.path("bundle/rootfs");
+        for name in ["bin", "etc", "proc", "sys", "dev", "tmp"] {
+            fs::create_dir_all(root.join(name)).expect("made");
+        }
+        fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox-static is installed");
+        for applet in APPLETS {
+            symlink("busybox", root.join("bin").join(applet)).expect("linked");
+        }
+        let mut bundle = Bundle { host, config: Value::Null };
+        bundle.run("spec -b BUNDLE").ok();
+        bundle.config = serde_json::from_slice(&fs::read(bundle.path("config.json")).expect("written")).expect("JSON");
+        bundle.config["process"]["terminal"] = json!(false);
+        bundle.config["root"]["readonly"] = json!(false);
+        bundle.config["linux"]["cgroupsPath"] = json!(format!("/{}/box", bundle.cgroup()));
+        bundle.command(command);
+        bundle
+    }
+
+    /// A cgroup for this test alone.
+    fn cgroup(&self) -> String {
+        format!("oci-{}", self.host.root().file_name().expect("a name").to_string_lossy())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.host.path("bundle").join(name)
+    }
+
+    /// Changes the configuration.
+    fn set(&mut self, pointer: &str, value: Value) {
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        self.config.pointer_mut(parent).expect("there")[name] = value;
+        self.save();
+    }
+
+    fn push(&mut self, pointer: &str, value: Value) {
+        self.config.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list").push(value);
+        self.save();
+    }
+
+    fn save(&self) {
+        fs::write(self.path("config.json"), self.config.to_string()).expect("written");
+    }
+
+    fn command(&mut self, command: &[&str]) {
+        self.set("/process/args", json!(command));
+    }
+
+    fn line(&self, line: &str) -> String {
+        let bundle = self.host.path("bundle").display().to_string();
+        format!("runtime --root {} {}", self.host.path("oci").display(), line.replace("BUNDLE", &bundle))
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.host.porthole(&self.line(line))
+    }
+
+    fn ok(&self, line: &str) -> String {
+        self.run(line).ok().to_owned()
+    }
+
+    /// Runs a command that leaves a container, which must not have our pipes.
+    #[track_caller]
+    fn detached(&self, line: &str) -> String {
+        let told = self.host.path("told");
+        let file = fs::File::create(&told).expect("made");
+        let null = || std::process::Stdio::null();
+        let status = self.host.command(&self.line(line)).stdin(null()).stdout(null()).stderr(file).status();
+        let told = fs::read_to_string(&told).expect("written");
+        assert!(status.expect("executed").success(), "{line}: {told}");
+        told
+    }
+
+    /// The one line that a command which must fail has told.
+    #[track_caller]
+    fn fails(&self, code: i32, line: &str) -> String {
+        let output = self.run(line);
+        assert_eq!(output.code, code, "{line}: {}{}", output.stdout, output.stderr);
+        let told = output.stderr.trim_end().strip_prefix("porthole-runtime: ").unwrap_or_default().to_owned();
+        assert!(!told.is_empty() && !told.contains('\n'), "{line}: {}", output.stderr);
+        told
+    }
+
+    /// What a container's command prints, which must succeed.
+    #[track_caller]
+    fn output(&self) -> String {
+        self.ok("run -b BUNDLE box")
+    }
+
+    #[track_caller]
+    fn shell(&mut self, script: &str) -> String {
+        self.command(&["sh", "-c", script]);
+        self.output()
+    }
+
+    fn state(&self) -> Value {
+        serde_json::from_str(&self.ok("state box")).expect("JSON")
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.ok("delete -f box");
+        }
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            // Not there on every hierarchy.
+            let _ = fs::remove_dir(hierarchy.path().join(self.cgroup()));
+        }
+        let _ = fs::remove_dir(Path::new("/sys/fs/cgroup").join(self.cgroup()));
+    }
+}
+
+#[test]
+fn a_container_lives_from_create_to_delete() {
+    let bundle = Bundle::new(&["sleep", "100"]);
+    let pid_file = bundle.host.path("pid");
+    assert_eq!(bundle.detached(&format!("create -b BUNDLE --pid-file {} box", pid_file.display())), "");
+    let state = bundle.state();
+    assert_eq!((state["status"].as_str(), state["id"].as_str()), (Some("created"), Some("box")));
+    assert_eq!(state["pid"].to_string(), fs::read_to_string(&pid_file).expect("written"));
+    assert_eq!(state["bundle"].as_str(), bundle.host.path("bundle").canonicalize().expect("there").to_str());
+    assert_eq!(bundle.ok("exec box echo early"), "early");
+    assert_eq!(bundle.fails(1, "create -b BUNDLE box"), "container with given ID already exists: box");
+    assert_eq!(bundle.ok("start box"), "");
+    assert_eq!(bundle.state()["status"], "running");
+    assert_eq!(bundle.fails(1, "start box"), "cannot start an already running container");
+    assert_eq!(bundle.fails(1, "delete box"), "cannot delete container box that is not stopped: running");
+    assert_eq!(bundle.ok("pause box"), "");
+    assert_eq!(bundle.state()["status"], "paused");
+    assert!(bundle.fails(255, "exec box true").contains("paused"));
+    assert_eq!(bundle.ok("resume box"), "");
+    assert_eq!(bundle.fails(1, "resume box"), "container not paused");
+    assert!(bundle.ok("list").contains("box"));
+    assert_eq!(bundle.ok("list -q"), "box");
+    let list: Value = serde_json::from_str(&bundle.ok("list -f json")).expect("JSON");
+    assert_eq!(list[0]["status"], "running");
+    let pids: Value = serde_json::from_str(&bundle.ok("ps -f json box")).expect("JSON");
+    assert_eq!(pids, json!([bundle.state()["pid"]]));
+    assert!(bundle.ok("ps box").contains("sleep 100"));
+    assert!(bundle.ok("events --stats box").starts_with("{\"type\":\"stats\",\"id\":\"box\",\"data\":{"));
+    assert_eq!(bundle.ok("kill box KILL"), "");
+    eventually("it stops", || bundle.state()["status"] == "stopped");
+    assert_eq!(bundle.state()["pid"], 0);
+    assert_eq!(bundle.fails(1, "kill box"), "container not running");
+    assert_eq!(bundle.fails(1, "start box"), "cannot start a container that has stopped");
+    assert_eq!(bundle.ok("delete box"), "");
+    assert_eq!(bundle.fails(1, "state box"), "container does not exist");
+    assert_eq!(bundle.fails(1, "delete box"), "container does not exist");
+    assert_eq!(bundle.ok("delete -f box"), "");
+}
+
+#[test]
+fn what_is_created_can_be_ended_before_it_starts() {
+    let bundle = Bundle::new(&["sleep", "100"]);
+    bundle.detached("create -b BUNDLE box");
+    bundle.ok("kill box TERM");
+    eventually("it stops", || bundle.state()["status"] == "stopped");
+    bundle.ok("delete box");
+    bundle.detached("create -b BUNDLE box");
+    bundle.ok("delete box");
+    assert_eq!(bundle.fails(1, "state box"), "container does not exist");
+    // As a create that was killed leaves it.
+    fs::create_dir(bundle.host.path("oci/box")).expect("made");
+    assert!(bundle.fails(1, "create -b BUNDLE box").contains("already exists"));
+    bundle.ok("delete -f box");
+    bundle.detached("create -b BUNDLE box");
+}
+
+#[test]
+fn run_passes_on_output_and_exit_code() {
+    let mut bundle = Bundle::new(&["sh", "-c", "echo out; echo err >&2; exit 7"]);
+    let output = bundle.run("run -b BUNDLE box");
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (7, "out\n", "err\n"));
+    assert_eq!(bundle.fails(1, "state box"), "container does not exist");
+    bundle.command(&["true"]);
+    bundle.ok("run --keep -b BUNDLE box");
+    assert_eq!(bundle.state()["status"], "stopped");
+    bundle.ok("delete box");
+    bundle.command(&["sh", "-c", "kill -9 $$"]);
+    bundle.set("/linux/namespaces", json!([{ "type": "mount" }]));
+    bundle.set("/hostname", Value::Null);
+    bundle.set("/mounts", json!([]));
+    assert_eq!(bundle.run("run -b BUNDLE box").code, 137);
+}
+
+#[test]
+fn commands_that_cannot_run_are_told_and_leave_nothing() {
+    let mut bundle = Bundle::new(&["no-such"]);
+    let missing = "exec: \"no-such\": executable file not found in $PATH";
+    assert_eq!(bundle.fails(1, "run -b BUNDLE box"), missing);
+    assert_eq!(bundle.fails(1, "create -b BUNDLE box"), missing);
+    let script = bundle.path("rootfs/run.sh");
+    fs::write(&script, "#!/no/interpreter\n").expect("written");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("changed");
+    bundle.command(&["/run.sh"]);
+    assert!(bundle.fails(1, "run -b BUNDLE box").starts_with("exec /run.sh: no such file or directory"));
+    assert_eq!(bundle.fails(1, "state box"), "container does not exist");
+    for (id, message) in [("a/b", "invalid container ID format"), ("..", "invalid container ID format")] {
+        assert!(bundle.fails(1, &format!("create -b BUNDLE {id}")).starts_with(message));
+    }
+    assert!(bundle.fails(1, "create -b /no/such box").contains("/no/such"));
+    assert!(bundle.fails(1, "run -b BUNDLE/rootfs box").contains("config.json not found"));
+    assert_eq!(bundle.fails(3, "foo -h"), "No help topic for 'foo'");
+    assert!(bundle.fails(1, "checkpoint box").contains("CRIU"));
+    assert!(bundle.fails(1, "spec -b BUNDLE").contains("exists. Remove it first"));
+}
+
+#[test]
+fn errors_are_in_the_log_that_engines_read() {
+    let bundle = Bundle::new(&["true"]);
+    let log = bundle.host.path("log.json");
+    let option = format!("--log {} --log-format json state none", log.display());
+    assert_eq!(bundle.fails(1, &option), "container does not exist");
+    let line: Value = serde_json::from_str(&fs::read_to_string(&log).expect("written")).expect("JSON");
+    assert_eq!((line["level"].as_str(), line["msg"].as_str()), (Some("error"), Some("container does not exist")));
+    assert!(line["time"].as_str().is_some_and(|time| time.ends_with('Z')));
+    assert!(bundle.ok("--version").starts_with("porthole-runtime version "));
+    assert!(bundle.ok("--version").contains("\nspec: 1.2."));
+    let features: Value = serde_json::from_str(&bundle.ok("features")).expect("JSON");
+    assert_eq!(features["hooks"].as_array().map(Vec::len), Some(6));
+}
+
+#[test]
+fn another_process_runs_as_it_is_asked_to() {
+    let bundle = Bundle::new(&["sleep", "100"]);
+    fs::write(bundle.path("rootfs/etc/passwd"), "user:x:2000:2000::/home/user:/bin/sh\n").expect("written");
+    bundle.detached("run -d -b BUNDLE box");
+    assert_eq!(bundle.run("exec box sh -c 'exit 42'").code, 42);
+    assert_eq!(bundle.fails(255, "exec box no-such"), "exec: \"no-such\": executable file not found in $PATH");
+    assert_eq!(bundle.fails(255, "exec none true"), "container does not exist");
+    assert_eq!(bundle.ok("exec --cwd /bin box pwd"), "/bin");
+    assert_eq!(bundle.ok("exec --env A=b -e C=d box sh -c 'echo $A$C'"), "bd");
+    assert_eq!(bundle.ok("exec -u 1000:1001 -g 100 -g 65534 box id -G"), "1001 100 65534");
+    assert_eq!(bundle.ok("exec -u 2000 box sh -c 'echo $HOME'"), "/home/user");
+    assert_eq!(bundle.ok("exec -u 3000 box sh -c 'echo $HOME'"), "/");
+    assert!(bundle.ok("exec --cap CAP_SYS_ADMIN box grep CapEff /proc/self/status").ends_with("20200420"));
+    assert_eq!(bundle.ok("exec -t box sh -c 'readlink /proc/self/fd/0'").trim(), "/dev/pts/0");
+    assert!(bundle.fails(255, "exec --cgroup .. box true").starts_with("bad sub cgroup path"));
+    assert!(bundle.fails(255, "exec --cgroup none box true").contains("No such file"));
+    let process = bundle.host.path("process.json");
+    let json = json!({ "args": ["sh", "-c", "echo $X; id -u"], "cwd": "/", "env": ["PATH=/bin", "X=y"],
+        "user": { "uid": 5, "gid": 5 } });
+    fs::write(&process, json.to_string()).expect("written");
+    assert_eq!(bundle.ok(&format!("exec -p {} box", process.display())), "y\n5");
+    let pid_file = bundle.host.path("pid");
+    bundle.detached(&format!("exec -d --pid-file {} box sleep 50", pid_file.display()));
+    let pid: i64 = fs::read_to_string(&pid_file).expect("written").parse().expect("a number");
+    let pids: Value = serde_json::from_str(&bundle.ok("ps -f json box")).expect("JSON");
+    assert!(pids.as_array().is_some_and(|pids| pids.contains(&json!(pid))), "{pids}");
+    bundle.ok("kill -a box KILL");
+    eventually("it stops", || bundle.state()["status"] == "stopped");
+}
+
+/// Receives what a runtime sends to a console or pidfd socket.
+fn receive(listener: &UnixListener) -> OwnedFd {
+    let (stream, _) = listener.accept().expect("somebody connects");
+    let mut buffer = [0; 256];
+    let mut control = nix::cmsg_space!([RawFd; 1]);
+    let mut parts = [IoSliceMut::new(&mut buffer)];
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC);
+    let message = message.expect("a message");
+    let file = message.cmsgs().expect("control messages").find_map(|message| match message {
+        ControlMessageOwned::ScmRights(files) => files.first().copied(),
+        _ => None,
+    });
+    // SAFETY: the kernel has just installed the descriptor for us alone.
+    unsafe { OwnedFd::from_raw_fd(file.expect("a descriptor")) }
+}
+
+#[test]
+fn a_terminal_goes_where_it_is_asked_for() {
+    let mut bundle = Bundle::new(&["stty", "size"]);
+    bundle.set("/process/terminal", json!(true));
+    bundle.set("/process/consoleSize", json!({ "height": 10, "width": 110 }));
+    assert!(bundle.fails(1, "create -b BUNDLE box").contains("without setting console socket"));
+    let path = bundle.host.path("console");
+    let listener = UnixListener::bind(&path).expect("bound");
+    bundle.detached(&format!("run -d -b BUNDLE --console-socket {} box", path.display()));
+    let mut text = String::new();
+    // A terminal that nobody has open any more says EIO.
+    let _ = fs::File::from(receive(&listener)).read_to_string(&mut text);
+    assert_eq!(text.trim(), "10 110");
+    bundle.ok("delete -f box");
+    // In the foreground it is shown on our own standard output.
+    bundle.command(&["readlink", "/proc/self/fd/1"]);
+    assert_eq!(bundle.output().trim(), "/dev/pts/0");
+    let terminal = bundle.host.terminal(&bundle.line("run -b BUNDLE box"));
+    terminal.expect("/dev/pts/0");
+}
+
+#[test]
+fn the_six_hooks_have_the_state_and_can_stop_a_container() {
+    let mut bundle = Bundle::new(&["true"]);
+    let seen = bundle.host.path("seen");
+    let hook = |point: &str| {
+        let script = format!("echo {point} $(cat) >> {}", seen.display());
+        json!([{ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin:/usr/bin"] }])
+    };
+    let mut hooks = json!({});
+    for point in ["prestart", "createRuntime", "createContainer", "poststart", "poststop"] {
+        hooks[point] = hook(point);
+    }
+    // In the container there is another root.
+    hooks["startContainer"] = json!([{ "path": "/bin/sh", "args": ["sh", "-c", "cat > /tmp/seen"] }]);
+    bundle.set("/hooks", hooks);
+    bundle.set("/annotations", json!({ "a": "b" }));
+    bundle.output();
+    let seen = fs::read_to_string(&seen).expect("written");
+    let order: Vec<&str> = seen.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(order, ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]);
+    let states = seen.lines().map(|line| line.split_once(' ').expect("a state").1);
+    let states: Vec<Value> = states.map(|state| serde_json::from_str(state).expect("JSON")).collect();
+    let statuses: Vec<_> = states.iter().map(|state| state["status"].as_str().unwrap_or_default()).collect();
+    assert_eq!(statuses, ["creating", "creating", "creating", "running", "stopped"]);
+    assert!(states.iter().all(|state| state["id"] == "box" && state["annotations"]["a"] == "b"));
+    assert!(states[1]["pid"].as_i64().is_some_and(|pid| pid > 1) && states[2]["pid"] == 1);
+    let inside = fs::read_to_string(bundle.path("rootfs/tmp/seen")).expect("written");
+    assert!(inside.contains("\"status\":\"created\""), "{inside}");
+
+    for point in ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"] {
+        let failing = match point {
+            "startContainer" => json!([{ "path": "/bin/true" }, { "path": "/bin/sh", "args": ["sh", "-c", "exit 3"] }]),
+            _ => json!([{ "path": "/bin/true" }, { "path": "/bin/false" }]),
+        };
+        bundle.set("/hooks", json!({ point: failing }));
+        let told = bundle.fails(1, "run -b BUNDLE box");
+        assert!(told.starts_with(&format!("error running {point} hook #1: exit status")), "{told}");
+        assert_eq!(bundle.fails(1, "state box"), "container does not exist");
+    }
+    bundle.set("/hooks", json!({ "createRuntime": [{ "path": "/bin/sleep", "args": ["sleep", "9"], "timeout": 1 }] }));
+    assert!(bundle.fails(1, "create -b BUNDLE box").contains("timeout of 1 s"));
+}
+
+#[test]
+fn the_process_is_what_the_spec_says() {
+    let mut bundle = Bundle::new(&["true"]);
+    bundle.set("/process/user", json!({ "uid": 1, "gid": 2, "additionalGids": [3, 4], "umask": 0o77 }));
+    assert_eq!(bundle.shell("id -u; id -G; umask"), "1\n2 3 4\n0077");
+    bundle.set("/process/user", json!({ "uid": 0, "gid": 0 }));
+    bundle.set("/process/rlimits", json!([{ "type": "RLIMIT_NOFILE", "soft": 100, "hard": 200 }]));
+    assert_eq!(bundle.shell("ulimit -n; ulimit -Hn"), "100\n200");
+    bundle.set("/process/oomScoreAdj", json!(100));
+    assert_eq!(bundle.shell("cat /proc/self/oom_score_adj"), "100");
+    bundle.set("/process/scheduler", json!({ "policy": "SCHED_BATCH", "nice": 5, "flags": [] }));
+    assert_eq!(bundle.shell("cat /proc/self/sched | grep policy").split(':').nth(1).map(str::trim), Some("3"));
+    bundle.set("/process/scheduler", Value::Null);
+    bundle.set("/process/ioPriority", json!({ "class": "IOPRIO_CLASS_IDLE", "priority": 0 }));
+    bundle.shell("true");
+    bundle.set("/process/ioPriority", json!({ "class": "IOPRIO_CLASS_BE", "priority": 9 }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("9 is not between 0 and 7"));
+    bundle.set("/process/ioPriority", Value::Null);
+    bundle.set("/linux/personality", json!({ "domain": "LINUX32" }));
+    assert!(["i686", "armv8l"].contains(&bundle.shell("uname -m").as_str()));
+    bundle.set("/linux/personality", Value::Null);
+    bundle.set("/linux/intelRdt", json!({ "closID": "a" }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("linux.intelRdt is not supported"));
+    bundle.set("/linux/intelRdt", Value::Null);
+    bundle.set("/hostname", json!("named"));
+    bundle.set("/domainname", json!("of.mine"));
+    assert_eq!(bundle.shell("hostname; cat /proc/sys/kernel/domainname"), "named\nof.mine");
+    bundle.set("/linux/sysctl", json!({ "net.ipv4.ip_forward": "1" }));
+    assert_eq!(bundle.shell("cat /proc/sys/net/ipv4/ip_forward"), "1");
+    bundle.set("/linux/sysctl", json!({ "vm.swappiness": "1" }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("is not in a separate kernel namespace"));
+    bundle.set("/linux/sysctl", Value::Null);
+    bundle.push("/linux/namespaces", json!({ "type": "time" }));
+    bundle.set("/linux/timeOffsets", json!({ "boottime": { "secs": 1337, "nanosecs": 5 } }));
+    assert!(bundle.shell("cat /proc/self/timens_offsets").contains("1337"));
+}
+
+#[test]
+fn mounts_have_the_options_of_the_spec() {
+    let mut bundle = Bundle::new(&["true"]);
+    let (tmp, source) = (bundle.path("rootfs/tmp"), bundle.path("source"));
+    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o1710)).expect("changed");
+    fs::write(tmp.join("file"), "covered").expect("written");
+    fs::create_dir(&source).expect("made");
+    fs::write(source.join("owned"), "").expect("written");
+    let before = bundle.config["mounts"].clone();
+    let mut mounts = |mount: Value, script: &str| {
+        bundle.set("/mounts", before.clone());
+        bundle.push("/mounts", mount);
+        bundle.shell(script)
+    };
+    let tmpfs =
+        |options: Value| json!({ "destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": options });
+    assert_eq!(mounts(tmpfs(json!([])), "stat -c %a /tmp; ls /tmp"), "1710");
+    assert_eq!(mounts(tmpfs(json!(["mode=0444"])), "stat -c %a /tmp"), "444");
+    assert_eq!(
+        mounts(tmpfs(json!(["tmpcopyup", "ro"])), "cat /tmp/file; touch /tmp/x 2>/dev/null || echo ro"),
+        "coveredro"
+    );
+    let bind =
+        |options: Value| json!({ "destination": "/mnt", "type": "bind", "source": "source", "options": options });
+    let flags = "grep ' /mnt ' /proc/self/mountinfo | head -1";
+    let seen = mounts(bind(json!(["rbind", "rro", "rnosuid", "noatime", "rshared"])), flags);
+    assert!(seen.contains("ro,nosuid,noatime") && seen.contains("shared:"), "{seen}");
+    let mapping = json!([{ "containerID": 0, "hostID": 1000, "size": 10 }]);
+    let mut mapped = bind(json!(["bind"]));
+    mapped["uidMappings"] = mapping.clone();
+    mapped["gidMappings"] = mapping;
+    assert_eq!(mounts(mapped, "stat -c %u:%g /mnt/owned"), "1000:1000");
+    bundle.set("/mounts", before);
+    bundle.push("/mounts", bind(json!(["bind", "idmap"])));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("need uidMappings"));
+}
+
+#[test]
+fn masked_and_read_only_paths_devices_and_a_read_only_root() {
+    let mut bundle = Bundle::new(&["true"]);
+    fs::write(bundle.path("rootfs/secret"), "secret").expect("written");
+    bundle.set("/linux/maskedPaths", json!(["/secret", "/proc/acpi"]));
+    bundle.set("/linux/readonlyPaths", json!(["/etc"]));
+    assert_eq!(bundle.shell("cat /secret; touch /etc/x 2>/dev/null || echo ro"), "ro");
+    bundle.set("/root/readonly", json!(true));
+    assert_eq!(bundle.shell("touch /x 2>/dev/null || echo ro"), "ro");
+    bundle.set(
+        "/linux/devices",
+        json!([{ "path": "/dev/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 7, "gid": 8 }]),
+    );
+    assert_eq!(bundle.shell("stat -c %a:%u:%g:%t:%T /dev/mine"), "640:7:8:1:3");
+    assert_eq!(bundle.ok("run --no-pivot -b BUNDLE box"), "640:7:8:1:3");
+    fs::remove_dir(bundle.path("rootfs/proc")).expect("removed");
+    symlink("/tmp", bundle.path("rootfs/proc")).expect("linked");
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("must be mounted on ordinary directory"));
+}
+
+#[test]
+fn limits_are_set_and_changed() {
+    let mut bundle = Bundle::new(&["sleep", "100"]);
+    bundle.set(
+        "/linux/resources",
+        json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 }, "cpu": { "shares": 100 } }),
+    );
+    bundle.detached("run -d -b BUNDLE box");
+    let file = |v1: &str, v2: &str| {
+        let (controller, _) = v1.split_once('.').expect("CONTROLLER.FILE");
+        let v1 = format!("/sys/fs/cgroup/{controller}/{}/box/{v1}", bundle.cgroup());
+        let v2 = format!("/sys/fs/cgroup/{}/box/{v2}", bundle.cgroup());
+        fs::read_to_string(v1).or_else(|_| fs::read_to_string(v2)).expect("one of them").trim().to_owned()
+    };
+    assert_eq!(file("memory.limit_in_bytes", "memory.max"), (64 << 20).to_string());
+    assert_eq!(file("pids.max", "pids.max"), "20");
+    bundle.ok("update --memory 32m --pids-limit 10 box");
+    assert_eq!(file("memory.limit_in_bytes", "memory.max"), (32 << 20).to_string());
+    assert_eq!(file("pids.max", "pids.max"), "10");
+    let resources = bundle.host.path("resources.json");
+    fs::write(&resources, json!({ "pids": { "limit": 30 } }).to_string()).expect("written");
+    bundle.ok(&format!("update -r {} box", resources.display()));
+    assert_eq!(file("pids.max", "pids.max"), "30");
+    assert_eq!(file("memory.limit_in_bytes", "memory.max"), (32 << 20).to_string());
+    assert!(bundle.fails(1, "update --memory lots box").contains("no size"));
+    let resources = bundle.host.path("less.json");
+    fs::write(&resources, json!({ "memory": { "limit": 4096, "checkBeforeUpdate": true } }).to_string())
+        .expect("written");
+    assert!(bundle.fails(1, &format!("update -r {} box", resources.display())).contains("current usage"));
+    bundle.ok("update --memory -1 box");
+    bundle.ok("delete -f box");
+    assert!(!Path::new(&format!("/sys/fs/cgroup/pids/{}/box", bundle.cgroup())).exists());
+}
+
+#[test]
+fn a_user_namespace_maps_ids_and_namespaces_are_joined_by_path() {
+    let mut bundle = Bundle::new(&["sleep", "100"]);
+    let mapping = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    bundle.push("/linux/namespaces", json!({ "type": "user" }));
+    bundle.set("/linux/uidMappings", mapping.clone());
+    bundle.set("/linux/gidMappings", mapping);
+    for directory in [bundle.host.root().to_owned(), bundle.host.path("bundle")] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("changed");
+    }
+    assert_eq!(
+        Command::new("chown")
+            .args(["-hR", "100000:100000"])
+            .arg(bundle.path("rootfs"))
+            .status()
+            .ok()
+            .and_then(|status| status.code()),
+        Some(0)
+    );
+    bundle.detached("run -d -b BUNDLE box");
+    assert!(bundle.ok("exec box cat /proc/self/uid_map").split_whitespace().eq(["0", "100000", "1000"]));
+    assert_eq!(bundle.ok("exec box id -u"), "0");
+    let pid = bundle.state()["pid"].to_string();
+    let own = |name: &str| fs::read_link(format!("/proc/{pid}/ns/{name}")).expect("it runs");
+    let net = own("net");
+    bundle.set(
+        "/linux/namespaces",
+        json!([{ "type": "mount" }, { "type": "network", "path": format!("/proc/{pid}/ns/net") }]),
+    );
+    bundle.set("/linux/cgroupsPath", json!(format!("/{}/other", bundle.cgroup())));
+    bundle.set("/linux/uidMappings", Value::Null);
+    bundle.set("/linux/gidMappings", Value::Null);
+    bundle.set("/mounts", json!([{ "destination": "/proc", "type": "proc", "source": "proc" }]));
+    bundle.set("/hostname", Value::Null);
+    bundle.command(&["readlink", "/proc/self/ns/net"]);
+    assert_eq!(bundle.ok("run -b BUNDLE other"), net.display().to_string());
+}
+
+#[test]
+fn files_are_preserved_when_asked_for_and_only_then() {
+    let mut bundle = Bundle::new(&["sh", "-c", "cat <&3"]);
+    let line = bundle.line("run --preserve-fds 1 -b BUNDLE box");
+    let words: Vec<_> = line.split(' ').collect();
+    let with = |prefix: &str| {
+        let script = format!("exec {} \"$@\" {prefix}", porthole_tests::binary().display());
+        Command::new("sh").args(["-c", &script, "sh"]).args(&words).output().expect("sh runs")
+    };
+    let file = bundle.host.path("file");
+    fs::write(&file, "kept").expect("written");
+    assert_eq!(with(&format!("3<{}", file.display())).stdout, b"kept");
+    let missing = with("3<&-");
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("preserved-fd 0"));
+    bundle.command(&["sh", "-c", "ls /proc/self/fd"]);
+    assert_eq!(bundle.output(), "0\n1\n2\n3", "the directory itself is the last");
+}
+
+#[test]
+fn a_filter_that_notifies_needs_its_agent() {
+    let mut bundle = Bundle::new(&["mkdir", "/tmp/made"]);
+    let socket = bundle.host.path("agent");
+    let seccomp = |name: &str| {
+        json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": socket, "listenerMetadata": "about",
+            "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+            "syscalls": [{ "names": [name], "action": "SCMP_ACT_NOTIFY" }] })
+    };
+    bundle.set("/linux/seccomp", seccomp("mkdir"));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("failed to connect with seccomp agent"));
+    bundle.set("/linux/seccomp", seccomp("write"));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("SCMP_ACT_NOTIFY cannot be used for the write syscall"));
+    bundle.set("/linux/seccomp", seccomp("mkdir"));
+    let listener = UnixListener::bind(&socket).expect("bound");
+    let agent = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the runtime comes");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("text");
+        // The listener that came with it is closed unreceived: calls fail with ENOSYS.
+        text
+    });
+    let output = bundle.run("run -b BUNDLE box");
+    assert!(output.code == 1 && output.stderr.contains("not implemented"), "{}", output.stderr);
+    let state: Value = serde_json::from_str(&agent.join().expect("no panic")).expect("JSON");
+    assert_eq!((state["metadata"].as_str(), state["state"]["id"].as_str()), (Some("about"), Some("box")));
+    assert_eq!(state["fds"], json!(["seccompFd"]));
+}
+
+#[test]
+fn podman_runs_containers_with_it() {
+    let bundle = Bundle::new(&["true"]);
+    let runtime = bundle.host.path("porthole-runtime");
+    symlink(porthole_tests::binary(), &runtime).expect("linked");
+    let at = |name: &str| bundle.host.path(name).display().to_string();
+    let podman = |words: &[&str]| {
+        let mut command = Command::new("podman");
+        command.args(["--root", &at("podman"), "--runroot", &at("podman-run"), "--storage-driver", "vfs"]);
+        command.args([
+            "--runtime",
+            &at("porthole-runtime"),
+            "--cgroup-manager",
+            "cgroupfs",
+            "--events-backend",
+            "file",
+        ]);
+        command.args(words).output().expect("podman is installed")
+    };
+    let archive = at("box.tar");
+    assert!(
+        Command::new("tar")
+            .arg("-C")
+            .arg(bundle.path("rootfs"))
+            .args(["-cf", &archive, "."])
+            .status()
+            .is_ok_and(|status| status.success())
+    );
+    assert!(podman(&["import", &archive, "box"]).status.success());
+    let hello = podman(&["run", "--rm", "--network", "none", "--memory", "64m", "box", "echo", "hello"]);
+    assert_eq!(String::from_utf8_lossy(&hello.stdout), "hello\n", "{}", String::from_utf8_lossy(&hello.stderr));
+    assert_eq!(podman(&["run", "--rm", "--network", "none", "box", "sh", "-c", "exit 7"]).status.code(), Some(7));
+    assert_eq!(podman(&["run", "--rm", "--network", "none", "box", "no-such"]).status.code(), Some(127));
+    assert!(podman(&["run", "-d", "--name", "named", "--network", "none", "box", "sleep", "100"]).status.success());
+    assert_eq!(podman(&["exec", "named", "sh", "-c", "exit 3"]).status.code(), Some(3));
+    assert!(podman(&["pause", "named"]).status.success() && podman(&["unpause", "named"]).status.success());
+    assert!(podman(&["rm", "-f", "-t", "0", "named"]).status.success());
+}
