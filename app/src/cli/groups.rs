@@ -76,8 +76,11 @@ enum SystemCommand {
 
 /// Whether these two words are a command of a group, rather than another way to write a short one.
 pub fn is_own(group: &str, word: &str) -> bool {
-    let command = super::command();
-    command.find_subcommand(group).is_some_and(|group| group.find_subcommand(word).is_some())
+    match group {
+        "image" => ImageCommand::has_subcommand(word),
+        "container" => ContainerCommand::has_subcommand(word),
+        _ => false,
+    }
 }
 
 /// Runs a command on images.

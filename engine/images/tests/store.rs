@@ -198,6 +198,18 @@ fn a_lease_keeps_an_image() {
 }
 
 #[test]
+fn an_image_that_comes_back_has_only_the_names_that_it_comes_with() {
+    let fixture = Fixture::new();
+    let id = fixture.load(&docker_image("a:1", &[layer("a")])).unwrap()[0].id;
+    fixture.store.tag("a:1", &reference("b:1")).unwrap();
+    fixture.store.remove(&id.to_string(), true, &unused).unwrap();
+    assert!(matches!(fixture.store.resolve("a:1"), Err(Error::NotFound(_))));
+    assert_eq!(fixture.load(&docker_image("c:1", &[layer("a")])).unwrap()[0].id, id);
+    assert_eq!(fixture.store.resolve("c:1").unwrap().references, [reference("c:1")]);
+    assert!(matches!(fixture.store.resolve("a:1"), Err(Error::NotFound(_))));
+}
+
+#[test]
 fn what_nobody_has_cannot_be_removed() {
     let fixture = Fixture::new();
     assert_eq!(fixture.store.remove("a", true, &unused).unwrap_err().to_string(), "No such image: a:latest");

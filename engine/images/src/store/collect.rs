@@ -50,7 +50,12 @@ impl Store {
 
     /// Deletes what was removed. Takes as long as deleting takes; any process may do it at any time.
     pub fn empty_trash(&self) -> Result<()> {
-        for name in fs::names(&self.trash())? {
+        let names = fs::names(&self.trash())?;
+        if !names.is_empty() {
+            // No record may come back after a power cut whose data is gone.
+            fs::sync_directory(&self.images())?;
+        }
+        for name in names {
             let path = self.trash().join(name);
             match fs::remove_tree(rustix::fs::CWD, path.as_path()) {
                 Err(rustix::io::Errno::NOTDIR) => {

@@ -92,6 +92,11 @@ impl Store {
                 return Ok(None);
             }
         }
+        // An image that comes back is not to get its old names back, should this process be killed half-way.
+        let mut references = self.references()?;
+        if references != self.listed_references()? {
+            self.write_references(&references, &guard)?;
+        }
         let mut mended = Vec::new();
         for layer in layers() {
             let damaged = self.snapshot_path(&layer.chain_id).exists();
@@ -102,7 +107,9 @@ impl Store {
         for blob in images.iter().flat_map(|image| [Some(image.id), image.record.manifest]).flatten() {
             place(&ingest.path().join(blob.hex()), &self.blob_path(&blob))?;
         }
-        // The data is on disk; now its names, and only then the records that promise them.
+        // What was removed goes before what was removed with it. The data is on disk; now its names, and only then the
+        // records that promise them.
+        fs::sync_directory(&self.images())?;
         fs::sync_directory(&self.blobs())?;
         fs::sync_directory(&self.snapshots())?;
         for image in images {
@@ -112,7 +119,6 @@ impl Store {
             }
         }
         self.adopt(&mended, &guard)?;
-        let mut references = self.references()?;
         let mut replaced = Vec::new();
         for (image, reference) in images.iter().flat_map(|image| image.references.iter().map(move |name| (image, name)))
         {

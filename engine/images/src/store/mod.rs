@@ -17,6 +17,8 @@
 //!   before.
 //! - Writers prepare in a directory of their own under `ingest/`, and then, holding the lock for a moment, rename what they
 //!   prepared into place. A killed writer leaves only that directory, whose lock dies with it; the next writer removes it.
+//! - Removing waits for no disk, since a journal that is busy with what others wrote lets one wait long. An image is gone when
+//!   its record is; names without one stand for nothing. The bytes are deleted only after that is on disk.
 //! - A snapshot is named by its chain ID, not by its diffID, because directories that the layer does not describe take
 //!   their attributes from the layers below.
 //! - Whoever is about to use an image holds a [`Lease`] on it until the use itself is on record.
@@ -139,8 +141,16 @@ impl Store {
         image.chain.iter().map(|chain_id| self.layer_root(chain_id)).collect()
     }
 
-    /// The names and the images they stand for.
+    /// The names and the images they stand for. Those of an image that is removed are none any more, though the list has
+    /// them until it is written again.
     pub(crate) fn references(&self) -> Result<References> {
+        let mut references = self.listed_references()?;
+        references.retain(|id| self.record_path(id).exists());
+        Ok(references)
+    }
+
+    /// The list of names as it is.
+    fn listed_references(&self) -> Result<References> {
         record::read_optional(&self.references_path()).map(Option::unwrap_or_default)
     }
 

@@ -88,6 +88,11 @@ impl References {
         self.0.remove(reference);
     }
 
+    /// Forgets the names of images that are not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Digest) -> bool) {
+        self.0.retain(|_, id| keep(id));
+    }
+
     /// All names of an image.
     pub(crate) fn of(&self, id: &Digest) -> Vec<Reference> {
         self.iter().filter(|(_, named)| *named == id).map(|(reference, _)| reference.clone()).collect()

@@ -57,23 +57,21 @@ impl Store {
             users.push("(one that is just being created)".to_owned());
         }
         let plan = plan(&found, references.of(&id), force, &users)?;
-        for reference in &plan.untag {
-            references.remove(reference);
+        // With its record, an image loses all its names.
+        let deleted = if plan.delete { self.delete(&id, &guard)? } else { Vec::new() };
+        if !plan.delete {
+            plan.untag.iter().for_each(|reference| references.remove(reference));
+            self.write_references(&references, &guard)?;
         }
-        self.write_references(&references, &guard)?;
-        let mut removals: Vec<Removal> = plan.untag.into_iter().map(Removal::Untagged).collect();
-        if plan.delete {
-            removals.extend(self.delete(&id, &guard)?.into_iter().map(Removal::Deleted));
-        }
-        Ok(removals)
+        let untagged = plan.untag.into_iter().map(Removal::Untagged);
+        Ok(untagged.chain(deleted.into_iter().map(Removal::Deleted)).collect())
     }
 
     /// Removes an image's record, and then what no other image uses of its layers and blobs.
     fn delete(&self, id: &Digest, guard: &Guard) -> Result<Vec<Digest>> {
         let (used, record) = (self.used(Some(id))?, self.record(id));
+        // First, since a record without data would be worse than data without a record.
         self.discard(&self.record_path(id), guard)?;
-        // A record without data would be worse than data without a record.
-        fs::sync_directory(&self.images())?;
         let layers = match (record, used) {
             (Ok(record), Some(used)) => self.discard_layers(id, &record, &used, guard)?,
             // Which layers only this image used cannot be told from damaged records: they stay.

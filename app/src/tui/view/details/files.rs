@@ -13,8 +13,8 @@ use ratatui::layout::{Constraint, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{StatefulWidget, Widget};
 
-/// From this width on layers and files stand side by side.
-const WIDE: u16 = 110;
+/// From this width on layers and files stand side by side, and the status is in the frame of the files.
+pub const WIDE: u16 = 110;
 /// A pane of fewer rows shows the files alone.
 const LEAST: u16 = 14;
 
@@ -29,6 +29,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     };
     let count = (stack.layers().len() + 1) as u16;
     let title = view_title(files, stack);
+    let status = if area.width >= WIDE { status(model) } else { String::new() };
     let (layers, tree) = if area.width >= WIDE {
         let columns = row(area, [Constraint::Percentage(42), Constraint::Fill(1)]);
         (Some(inner(columns[0])), columns[1])
@@ -41,7 +42,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         (Some(Rect { height, ..inside }), Rect { y: below, height: area.bottom() - below, ..area })
     };
     if layers.is_some() {
-        Panel::new(theme).title(&title).focused(focused).render(tree, buf);
+        Panel::new(theme).title(&title).status(&status).focused(focused).render(tree, buf);
     }
     let above = whole::draw(theme, focused, &path, &origin, theme.text(), tree, buf);
     let files = &mut model.detail.files;

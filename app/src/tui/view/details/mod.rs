@@ -54,6 +54,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
         View::Top => top::status(model),
         View::Stats if model.shows_ended() => String::new(),
         View::Stats => stats::status(inner(area)),
+        View::Files if area.width >= files::WIDE => String::new(),
         View::Files => files::status(model),
         View::Inspect => inspect::status(model, area),
     };
