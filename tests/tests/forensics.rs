@@ -138,7 +138,7 @@ fn a_running_container_is_told_with_processes_sockets_and_connections() {
     assert!(processes[0]["Command"].as_str().unwrap().starts_with("httpd"), "{processes}");
     assert_eq!(processes[0]["WorkingDirectory"], "/www", "{processes}");
     let network = json(&members["network.json"]);
-    assert_eq!(network["Endpoint"]["address"], host.address("web"));
+    assert_eq!(network["Endpoints"][0]["addresses"][0]["address"], host.address("web"));
     let sockets = network["Sockets"].as_array().unwrap();
     assert!(
         sockets.iter().any(|socket| socket["State"] == "LISTEN" && socket["Local"].as_str().unwrap().ends_with(":80")),

@@ -268,7 +268,7 @@ mod tests {
             ("", "EOF"),
             ("7", "invalid type"),
             (r#"{"defaultAction":"SCMP_ACT_NOPE"}"#, "SCMP_ACT_NOPE"),
-            (r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#, "listener"),
+            (r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#, "default action"),
             (r#"{"syscalls":[{"names":["a"],"action":"SCMP_ACT_ALLOW"}]}"#, "defaultAction is missing"),
             (r#"{"defaultAction":"SCMP_ACT_LOG","syscalls":[{"names":["a"]}]}"#, "action"),
             (r#"{"defaultAction":"SCMP_ACT_LOG","architectures":["SCMP_ARCH_PDP11"]}"#, "SCMP_ARCH_PDP11"),
