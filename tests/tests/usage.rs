@@ -14,7 +14,7 @@ fn a_mistake_is_one_line_and_exit_code_125() {
         ("run --pids-limit many box", "many"),
         ("run --restart sometimes box", "sometimes"),
         ("run -v data:relative box", "relative"),
-        ("run --net nowhere box", "nowhere"),
+        ("run --net container: box", "container:<name|id>"),
         ("run --memory lots box", "lots"),
         ("run --env-file /nonexistent box", "/nonexistent"),
     ];
