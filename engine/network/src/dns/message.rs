@@ -187,7 +187,8 @@ pub(crate) fn code_of_answer(query: &[u8], answer: &[u8]) -> Option<u8> {
     let is_response = answer.get(2)? & RESPONSE != 0 && count(answer, 4)? == 1;
     let fits =
         answer.get(..2)? == query.get(..2)? && answer.get(HEADER..end)?.eq_ignore_ascii_case(query.get(HEADER..end)?);
-    (is_response && fits).then_some(answer[3] & CODE)
+    let code = answer.get(3)? & CODE;
+    (is_response && fits).then_some(code)
 }
 
 /// Whether an answer says that it was cut short.

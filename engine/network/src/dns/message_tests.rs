@@ -124,6 +124,18 @@ fn what_does_not_fit_is_cut_between_records() {
     assert_eq!((bare.len(), bare[5], bare[7]), (HEADER, 0, 0));
 }
 
+#[test]
+fn an_answer_that_breaks_off_is_none() {
+    let query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+    for length in 0..HEADER {
+        // Of another number, and of the right one.
+        for id in [1, 7] {
+            let answer = [0, id, RESPONSE, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            assert_eq!(code_of_answer(&query, &answer[..length]), None);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn anything_can_be_read(bytes: Vec<u8>, answer: Vec<u8>, size in 0usize..600) {
