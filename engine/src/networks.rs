@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::storage::{PruneFilter, Pruned};
-use porthole_network::{Driver, Endpoint, NetworkConfig, Pool, Subnet};
+use porthole_network::{Driver, Endpoint, NetworkConfig, Pool, Subnet, mac_text};
 use porthole_runtime::event;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -300,7 +300,7 @@ fn describe_connected(connected: &Connected) -> Value {
     json!({
         "Name": connected.name,
         "EndpointID": endpoint_id(&connected.id, &endpoint.network_id),
-        "MacAddress": endpoint.mac.map(|byte| format!("{byte:02x}")).join(":"),
+        "MacAddress": mac_text(endpoint.mac),
         "IPv4Address": address(false),
         "IPv6Address": address(true),
     })

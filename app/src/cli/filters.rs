@@ -48,6 +48,20 @@ impl Filters {
         })
     }
 
+    /// Whether something is to be so or not, if either is asked: `true`, `1`, `false` or `0`, and not twice.
+    pub fn truth(&self, key: &str) -> Result<Option<bool>, Failure> {
+        let values = self.parsed(key, |text| match text {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        })?;
+        match values[..] {
+            [] => Ok(None),
+            [value] => Ok(Some(value)),
+            _ => Err(invalid(key, &self.of(key).join(","))),
+        }
+    }
+
     /// The values of a key, each read by `read`.
     pub fn parsed<T>(&self, key: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Failure> {
         let value = |text: &String| read(text).ok_or_else(|| invalid(key, text));

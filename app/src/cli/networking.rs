@@ -1,6 +1,7 @@
 //! The networks of a new container: `--network` and what goes with it.
 
 use clap::Args;
+use porthole_engine::network::{Mac, parse_mac};
 use porthole_engine::{EndpointConfig, NetworkMode};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -58,7 +59,7 @@ impl NetworkingArgs {
         let named = self.network.iter().map(|word| parse(word)).collect::<Result<Vec<_>, _>>()?;
         let mode: NetworkMode = named.first().map_or("", |first| first.network.as_str()).parse()?;
         let common = self.place.settings(&mode.to_string(), &self.network_alias);
-        let mac = self.mac_address.as_deref().map(parse_mac).transpose()?;
+        let mac = self.mac_address.as_deref().map(hardware_address).transpose()?;
         let asks = EndpointConfig { mac, ..common };
         let plain = EndpointConfig { network: asks.network.clone(), ..EndpointConfig::default() };
         if !mode.is_connected() {
@@ -138,7 +139,7 @@ fn parse(word: &str) -> Result<EndpointConfig, String> {
             "alias" => endpoint.aliases.push(value.to_owned()),
             "link" => endpoint.links.push(value.to_owned()),
             "ip" | "ip6" => endpoint.addresses.push(address()?),
-            "mac-address" => endpoint.mac = Some(parse_mac(value)?),
+            "mac-address" => endpoint.mac = Some(hardware_address(value)?),
             _ => {
                 return Err(format!(
                     "invalid network option \"{key}\": want name, ip, ip6, alias, link or mac-address"
@@ -152,19 +153,9 @@ fn parse(word: &str) -> Result<EndpointConfig, String> {
     }
 }
 
-fn parse_mac(text: &str) -> Result<[u8; 6], String> {
-    let invalid = || format!("invalid MAC address \"{text}\": want six bytes such as 92:d0:c6:0a:29:33");
-    let bytes: Vec<u8> = text
-        .split([':', '-'])
-        .map(|part| if part.len() == 2 { u8::from_str_radix(part, 16).map_err(|_| invalid()) } else { Err(invalid()) })
-        .collect::<Result<_, _>>()?;
-    let mac: [u8; 6] = bytes.try_into().map_err(|_| invalid())?;
-    // An address of a group is nobody's (IEEE 802).
-    if mac[0] & 1 == 1 || mac == [0; 6] {
-        Err(format!("invalid MAC address \"{text}\": it is no address of one interface"))
-    } else {
-        Ok(mac)
-    }
+/// As Docker, with hyphens too.
+fn hardware_address(text: &str) -> Result<Mac, String> {
+    parse_mac(&text.replace('-', ":")).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

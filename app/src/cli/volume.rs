@@ -1,9 +1,9 @@
 //! `volume`.
 
-use super::filters::{Filters, invalid};
+use super::filters::Filters;
 use super::format::{Format, Row};
 use super::prune::{self, PruneArgs};
-use super::{Failure, Outcome, inspect, output};
+use super::{Failure, Outcome, files, inspect, output};
 use clap::{Args, Subcommand};
 use porthole_engine::volume::LocalOptions;
 use porthole_engine::{Engine, NewVolume, VolumeSummary};
@@ -126,12 +126,8 @@ pub(super) fn check_driver(driver: &str) -> Result<(), String> {
 
 fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
     check_driver(&arguments.driver).map_err(|problem| Failure::new(problem, 1))?;
-    let pair = |word: &String| {
-        let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        (key.to_owned(), value.to_owned())
-    };
     let options = LocalOptions::parse(arguments.opt.iter().map(String::as_str))?;
-    let labels = arguments.label.iter().map(pair).collect();
+    let labels = arguments.label.iter().map(|word| files::pair(word)).collect();
     let volume = engine.create_volume(NewVolume { name: arguments.name, labels, options })?;
     output::line(&volume.name)?;
     Ok(ExitCode::SUCCESS)
@@ -145,16 +141,9 @@ fn inspect_all(engine: &Engine, arguments: &InspectArgs) -> Outcome {
 fn list(engine: &Engine, arguments: &LsArgs) -> Outcome {
     let format = Format::parse(&arguments.format, DEFAULT)?;
     let filters = Filters::parse(&arguments.filter, &FILTERS)?;
-    let dangling = filters.parsed("dangling", |text| match text {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    })?;
-    if dangling.len() > 1 {
-        return Err(invalid("dangling", &filters.of("dangling").join(",")));
-    }
+    let dangling = filters.truth("dangling")?;
     let wanted = |volume: &VolumeSummary| {
-        dangling.first().is_none_or(|dangling| volume.used_by.is_empty() == *dangling)
+        dangling.is_none_or(|dangling| volume.used_by.is_empty() == dangling)
             && filters.any("driver", |driver| driver == volume.driver)
             && filters.any("name", |text| volume.name.contains(text.as_str()))
             && filters.labels_match(&volume.labels)

@@ -103,7 +103,8 @@ impl Maker<'_> {
             }
             network.adopted = false;
             let Some(ours) = links.iter().find(|link| link.alias == mark) else {
-                link::add_bridge(socket, &unborn, bridge_mac(&mark), network.mtu(), &mark)
+                // Left to itself, a bridge would change its address as ports come and go.
+                link::add_bridge(socket, &unborn, link::mac::mac_from(&mark), network.mtu(), &mark)
                     .map_err(|e| failed("make bridge", &unborn, e))?;
                 continue;
             };
@@ -239,13 +240,6 @@ fn free_name(links: &[Link]) -> String {
 /// The name under which a bridge is born; as long as names may be.
 fn unborn_name(mark: &str) -> String {
     format!("porthole~{:06x}", mark::hash(mark) & 0xff_ffff)
-}
-
-/// A locally administered address (IEEE 802) in Docker's range 02:42, from what is unique here: the mark. Left to itself, a
-/// bridge would change its address as ports come and go.
-fn bridge_mac(mark: &str) -> link::Mac {
-    let [.., a, b, c, d] = mark::hash(mark).to_be_bytes();
-    [0x02, 0x42, a, b, c, d]
 }
 
 #[cfg(test)]

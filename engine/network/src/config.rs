@@ -1,5 +1,6 @@
 //! What a network is, as it was asked for.
 
+use crate::link;
 use crate::link::stacked::{IpvlanFlag, IpvlanMode, MacvlanMode};
 use crate::subnet::Subnet;
 use serde::{Deserialize, Serialize};
@@ -138,8 +139,6 @@ const PARENT: &str = "parent";
 const MACVLAN_MODE: &str = "macvlan_mode";
 const IPVLAN_MODE: &str = "ipvlan_mode";
 const IPVLAN_FLAG: &str = "ipvlan_flag";
-/// The longest name of an interface (IFNAMSIZ, without the final zero).
-const LONGEST_INTERFACE: usize = 15;
 
 impl NetworkConfig {
     /// Refuses options that its driver does not have, and values that they do not take.
@@ -234,15 +233,9 @@ fn wanted(option: &str, value: &str) -> Option<&'static str> {
         MACVLAN_MODE => (value.parse::<MacvlanMode>().is_ok(), "bridge, private, vepa or passthru"),
         IPVLAN_MODE => (value.parse::<IpvlanMode>().is_ok(), "l2, l3 or l3s"),
         IPVLAN_FLAG => (value.parse::<IpvlanFlag>().is_ok(), "bridge, private or vepa"),
-        _ => (is_interface_name(value), "a name of at most 15 characters without blanks and slashes"),
+        _ => (link::is_name(value), "a name of at most 15 characters without blanks and slashes"),
     };
     (!fits).then_some(wanted)
-}
-
-/// Whether the kernel takes the name for an interface (dev_valid_name).
-pub fn is_interface_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
-    !matches!(name, "" | "." | "..") && name.len() <= LONGEST_INTERFACE && name.chars().all(fits)
 }
 
 /// As Go's strconv.ParseBool reads it.

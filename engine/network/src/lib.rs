@@ -35,7 +35,7 @@ pub use config::{Driver, NetworkConfig, Pool};
 pub use endpoint::{Address, Endpoint, EndpointRequest};
 pub use error::Error;
 pub use files::{host_resolv_conf, hosts_file, resolv_conf};
-pub use link::{Mac, mac_of};
+pub use link::{Mac, mac_of, mac_text, parse_mac};
 pub use network::Network;
 pub use outside::Outside;
 pub use port::{PortSpec, PublishedPort};

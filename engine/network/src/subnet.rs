@@ -14,7 +14,7 @@ pub struct Subnet {
 }
 
 /// How many bits an address of this family has.
-fn width(address: IpAddr) -> u8 {
+pub(crate) fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 

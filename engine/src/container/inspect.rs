@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::volume::VolumeMount;
 use porthole_network::attach::{Attachment, Means};
-use porthole_network::{Endpoint, PublishedPort};
+use porthole_network::{Endpoint, PublishedPort, mac_text};
 use porthole_runtime::health::{HealthRecord, Probe};
 use porthole_runtime::monitor::RestartPolicy;
 use porthole_runtime::state::{HealthStatus, Status};
@@ -335,7 +335,7 @@ fn network_settings(config: &ContainerConfig, endpoints: &[Endpoint]) -> Value {
         "GlobalIPv6Address": address_text(default, true),
         "GlobalIPv6PrefixLen": prefix_len(default, true),
         "IPv6Gateway": gateway_text(default, true),
-        "MacAddress": default.map_or(String::new(), |endpoint| mac_text(&endpoint.mac)),
+        "MacAddress": default.map_or(String::new(), |endpoint| mac_text(endpoint.mac)),
         "Networks": networks,
     })
 }
@@ -358,7 +358,7 @@ fn endpoint_settings(config: &ContainerConfig, asked: &EndpointConfig, endpoint:
         "IPAMConfig": wanted,
         "Links": (!asked.links.is_empty()).then_some(&asked.links),
         "Aliases": (!asked.aliases.is_empty()).then_some(&asked.aliases),
-        "MacAddress": endpoint.map_or(String::new(), |endpoint| mac_text(&endpoint.mac)),
+        "MacAddress": endpoint.map_or(String::new(), |endpoint| mac_text(endpoint.mac)),
         "NetworkID": endpoint.map_or("", |endpoint| &endpoint.network_id),
         "EndpointID": endpoint.map_or(String::new(), |endpoint| crate::networks::endpoint_id(&config.id, &endpoint.network_id)),
         "Gateway": gateway_text(endpoint, false),
@@ -400,7 +400,7 @@ fn attached_interface(attachment: &Attachment) -> Value {
         "IPAddress": attachment.address,
         "IPPrefixLen": attachment.prefix_len,
         "Gateway": attachment.gateway.map_or(String::new(), |gateway| gateway.to_string()),
-        "MacAddress": mac_text(&attachment.mac),
+        "MacAddress": mac_text(attachment.mac),
         "Routes": attachment.routes.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -414,10 +414,6 @@ fn push(map: &mut Map<String, Value>, key: String, value: Value) {
         Value::Array(values) => values.push(value),
         none => *none = json!([value]),
     }
-}
-
-fn mac_text(mac: &[u8; 6]) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn timestamp(nanoseconds: i64) -> String {

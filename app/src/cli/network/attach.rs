@@ -4,8 +4,9 @@ use crate::cli::{Outcome, output};
 use clap::Args;
 use porthole_engine::Engine;
 use porthole_engine::network::Mac;
-use porthole_engine::network::attach::{InterfaceAddress, InterfaceName, InterfaceRequest, RouteRequest, parse_mac};
+use porthole_engine::network::attach::{InterfaceAddress, InterfaceName, InterfaceRequest, RouteRequest};
 use porthole_engine::network::link::stacked::{MacvlanMode, VlanId};
+use porthole_engine::network::parse_mac;
 use std::process::ExitCode;
 
 /// `network attach`.

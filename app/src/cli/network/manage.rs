@@ -5,7 +5,7 @@ use crate::cli::format::{Format, Row};
 use crate::cli::networking::PlaceArgs;
 use crate::cli::prune::{self, PruneArgs};
 use crate::cli::ps::created_at;
-use crate::cli::{Failure, Outcome, for_each, inspect, output};
+use crate::cli::{Failure, Outcome, files, for_each, inspect, output};
 use clap::Args;
 use porthole_engine::network::{Driver, Subnet};
 use porthole_engine::{Engine, NetworkSummary, NewNetwork};
@@ -162,27 +162,19 @@ pub fn create(engine: &Engine, arguments: CreateArgs) -> Outcome {
 }
 
 fn pairs(words: &[String]) -> BTreeMap<String, String> {
-    let pair = |word: &String| {
-        let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        (key.to_owned(), value.to_owned())
-    };
-    words.iter().map(pair).collect()
+    words.iter().map(|word| files::pair(word)).collect()
 }
 
 /// Lists networks.
 pub fn list(engine: &Engine, arguments: &LsArgs) -> Outcome {
     let format = Format::parse(&arguments.format, DEFAULT)?;
     let filters = Filters::parse(&arguments.filter, &FILTERS)?;
-    let dangling = filters.parsed("dangling", |text| match text {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    })?;
+    let dangling = filters.truth("dangling")?;
     filters.parsed("type", |text| matches!(text, "custom" | "builtin").then_some(()))?;
     let wanted = |network: &NetworkSummary| {
         let config = &network.config;
         let is_dangling = !config.is_predefined() && network.used_by.is_empty();
-        dangling.iter().all(|wanted| *wanted == is_dangling)
+        dangling.is_none_or(|wanted| wanted == is_dangling)
             && filters.any("driver", |driver| *driver == config.driver.to_string())
             && filters.any("id", |text| config.id.starts_with(text.as_str()))
             && filters.any("name", |text| config.name.contains(text.as_str()))

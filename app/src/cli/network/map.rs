@@ -3,7 +3,8 @@
 use crate::cli::{Outcome, output};
 use clap::Args;
 use porthole_engine::Engine;
-use porthole_engine::network::map::{Address, Far, Interface, Map, Namespace, Route, StationState, mac_text};
+use porthole_engine::network::mac_text;
+use porthole_engine::network::map::{Address, Far, Interface, Map, Namespace, Route, StationState};
 use std::process::ExitCode;
 
 /// `network map`.

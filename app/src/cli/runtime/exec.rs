@@ -1,7 +1,7 @@
 //! `exec`: another process in a container.
 
 use super::log::{Level, Log};
-use super::new_container::{absolute, pass_sockets, preserved, terminal};
+use super::new_container::{HandoverArgs, absolute, pass_sockets, preserved, terminal};
 use super::{Failure, Outcome, parse_id};
 use clap::Args;
 use porthole_engine::runtime::oci::{
@@ -57,18 +57,8 @@ pub(super) struct ExecArgs {
     /// Do not adopt what it leaves behind
     #[arg(long)]
     no_subreaper: bool,
-    /// A socket to send the terminal's master to
-    #[arg(long, value_name = "SOCKET")]
-    console_socket: Option<PathBuf>,
-    /// A socket to send its pidfd to
-    #[arg(long, value_name = "SOCKET")]
-    pidfd_socket: Option<PathBuf>,
-    /// A file to write its process id to
-    #[arg(long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
-    /// How many file descriptors from 3 on to pass to it
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
+    #[command(flatten)]
+    handover: HandoverArgs,
     /// The container's name
     id: String,
     /// The command with its arguments
@@ -99,19 +89,19 @@ impl FromStr for NumericUser {
 }
 
 pub(super) fn exec(runtime: &Runtime, options: ExecArgs, log: &Log) -> Outcome {
-    let preserved = preserved(options.preserve_fds)?;
+    let preserved = preserved(options.handover.preserve_fds)?;
     let id = parse_id(&options.id)?;
     let container = runtime.container(&id)?;
     log.write(Level::Debug, &format!("exec in container {id}"));
     let cgroups = options.cgroup.iter().map(|path| SubCgroup::parse(path));
     let exec = ExecIn {
         process: process(&options, &container)?,
-        terminal: terminal(options.console_socket, options.detach)?,
+        terminal: terminal(options.handover.console_socket, options.detach)?,
         preserved,
         cgroups: cgroups.collect::<Result<_, _>>().map_err(|error| Failure::new(error.to_string()))?,
         ignore_paused: options.ignore_paused,
-        pid_file: options.pid_file.map(absolute).transpose()?,
-        pidfd_socket: options.pidfd_socket.map(absolute).transpose()?,
+        pid_file: options.handover.pid_file.map(absolute).transpose()?,
+        pidfd_socket: options.handover.pidfd_socket.map(absolute).transpose()?,
         adopts: !options.no_subreaper,
     };
     let process = exec.run(&container)?;

@@ -17,31 +17,38 @@ pub(super) struct NewContainerArgs {
     /// The configuration in it
     #[arg(short = 'f', long, value_name = "FILE", default_value = "config.json")]
     config: PathBuf,
-    /// A socket to send the terminal's master to
-    #[arg(long, value_name = "SOCKET")]
-    console_socket: Option<PathBuf>,
-    /// A socket to send the init's pidfd to
-    #[arg(long, value_name = "SOCKET")]
-    pidfd_socket: Option<PathBuf>,
-    /// A file to write the init's process id to
-    #[arg(long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
+    #[command(flatten)]
+    handover: HandoverArgs,
     /// Move the root onto / instead of pivoting to it, as is needed on a ramfs
     #[arg(long)]
     no_pivot: bool,
     /// Keep the session keyring that there is
     #[arg(long)]
     no_new_keyring: bool,
-    /// How many file descriptors from 3 on to pass to the container
+}
+
+/// What a process is handed by its caller, and what its caller gets of it.
+#[derive(Debug, Args)]
+pub(super) struct HandoverArgs {
+    /// A socket to send the terminal's master to
+    #[arg(long, value_name = "SOCKET")]
+    pub(super) console_socket: Option<PathBuf>,
+    /// A socket to send the pidfd of the process to
+    #[arg(long, value_name = "SOCKET")]
+    pub(super) pidfd_socket: Option<PathBuf>,
+    /// A file to write the id of the process to
+    #[arg(long, value_name = "FILE")]
+    pub(super) pid_file: Option<PathBuf>,
+    /// How many file descriptors from 3 on to pass to the process
     #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
+    pub(super) preserve_fds: u32,
 }
 
 impl NewContainerArgs {
     /// What to make. Relative paths are the caller's; from here on the working directory is the bundle, to which those in
     /// the configuration are relative.
     pub(super) fn plan(self, detaches: bool, adopts: bool) -> Result<Create, Failure> {
-        let preserved = preserved(self.preserve_fds)?;
+        let preserved = preserved(self.handover.preserve_fds)?;
         let id = parse_id(&self.id)?;
         let mut bundle = Bundle::load(&self.bundle, &self.config)?;
         if let Some(process) = bundle.spec.process_mut() {
@@ -49,12 +56,12 @@ impl NewContainerArgs {
         }
         let plan = Create {
             id,
-            terminal: terminal(self.console_socket, detaches)?,
+            terminal: terminal(self.handover.console_socket, detaches)?,
             preserved,
             no_pivot: self.no_pivot,
             new_keyring: !self.no_new_keyring,
-            pid_file: self.pid_file.map(absolute).transpose()?,
-            pidfd_socket: self.pidfd_socket.map(absolute).transpose()?,
+            pid_file: self.handover.pid_file.map(absolute).transpose()?,
+            pidfd_socket: self.handover.pidfd_socket.map(absolute).transpose()?,
             adopts,
             bundle,
         };

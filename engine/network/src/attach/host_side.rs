@@ -2,7 +2,6 @@
 
 use super::inside::Inside;
 use super::record::{Attachment, Means, Records};
-use super::request::is_interface_name;
 use super::{InterfaceRequest, Refused, Target, failed, mac_of};
 use crate::config::Pool;
 use crate::connect::interface_name;
@@ -10,7 +9,6 @@ use crate::error::Error;
 use crate::lease::{Lease, Leases};
 use crate::link::stacked::{self, Kind, MacvlanMode, Stacked, VlanId};
 use crate::link::{self, End, Link, Mac, Port, filtering};
-use crate::mark;
 use crate::netlink::Socket;
 use crate::network::{Network, route_socket};
 use std::net::{IpAddr, Ipv4Addr};
@@ -85,7 +83,7 @@ impl HostSide<'_> {
             }
             Means::Macvlan { .. } => {
                 let name = vlan_name(&link.name, vlan);
-                let is_free = is_interface_name(&name) && links.iter().all(|other| other.name != name);
+                let is_free = link::is_name(&name) && links.iter().all(|other| other.name != name);
                 if is_free || find_vlan(links, link, vlan).is_some() {
                     return Ok(());
                 }
@@ -104,7 +102,7 @@ impl HostSide<'_> {
             let taken = if other.address == request.address.address {
                 other.address.to_string()
             } else if other.mac == mac && !passthru {
-                mac_text(mac)
+                link::mac_text(mac)
             } else {
                 continue;
             };
@@ -160,9 +158,14 @@ impl HostSide<'_> {
     }
 
     fn make_bridge(&mut self, name: &str) -> Result<Link, Error> {
-        let [.., a, b, c, d] = mark::hash(&format!("{} {name}", self.mark)).to_be_bytes();
-        link::add_bridge(&mut self.socket, name, [0x02, 0x42, a, b, c, d], None, &self.mark)
-            .map_err(|e| failed("make bridge", name, e))?;
+        link::add_bridge(
+            &mut self.socket,
+            name,
+            link::mac::mac_from(&format!("{} {name}", self.mark)),
+            None,
+            &self.mark,
+        )
+        .map_err(|e| failed("make bridge", name, e))?;
         self.find(name)?.ok_or_else(|| Refused::NoLink(name.into()).into())
     }
 
@@ -312,7 +315,7 @@ fn means(request: &InterfaceRequest, link: Option<&Link>, links: &[Link]) -> Res
         None => Ok(Means::Veth { port: interface_name() }),
     };
     let Some(link) = link else {
-        let can_be_made = request.link.starts_with(BRIDGE_PREFIX) && is_interface_name(&request.link);
+        let can_be_made = request.link.starts_with(BRIDGE_PREFIX) && link::is_name(&request.link);
         return if can_be_made { on_bridge() } else { Err(Refused::NoLink(name())) };
     };
     if let Some(bridge) = links.iter().find(|bridge| Some(bridge.index) == link.master) {
@@ -357,10 +360,6 @@ fn vlan_name(parent: &str, vlan: VlanId) -> String {
 
 fn as_v4(address: IpAddr) -> Option<Ipv4Addr> {
     if let IpAddr::V4(address) = address { Some(address) } else { None }
-}
-
-fn mac_text(mac: Mac) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn taken_by(address: String, link: &str, owner: &str) -> Error {

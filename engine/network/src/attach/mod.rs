@@ -13,11 +13,10 @@ mod request;
 pub(crate) use host_side::OwnNetwork;
 pub use record::{Attachment, Means};
 pub use refused::Refused;
-pub use request::{InterfaceAddress, InterfaceName, InterfaceRequest, InvalidText, RouteRequest, parse_mac};
+pub use request::{InterfaceAddress, InterfaceName, InterfaceRequest, InvalidText, RouteRequest};
 
 use crate::error::Error;
 use crate::link::{self, Mac};
-use crate::mark;
 use crate::network::Network;
 use host_side::HostSide;
 use inside::Inside;
@@ -157,10 +156,7 @@ impl<'a> Kept<'a> {
 fn mac_of(address: IpAddr) -> Mac {
     match address {
         IpAddr::V4(address) => link::mac_of(address),
-        IpAddr::V6(_) => {
-            let [.., a, b, c, d] = mark::hash(&address.to_string()).to_be_bytes();
-            [0x02, 0x42, a, b, c, d]
-        }
+        IpAddr::V6(_) => link::mac::mac_from(&address.to_string()),
     }
 }
 

@@ -1,14 +1,12 @@
 //! What is asked of an interface, and how it is written.
 
-use crate::link::Mac;
 use crate::link::stacked::{MacvlanMode, VlanId};
+use crate::link::{self, Mac};
+use crate::subnet::{Subnet, width};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
-
-/// The longest name of an interface (IFNAMSIZ of linux/if.h, without the final zero).
-const LONGEST_NAME: usize = 15;
 
 /// An interface to be attached to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +91,7 @@ impl FromStr for RouteRequest {
         if prefix_len == 0 {
             return Err(invalid("a network; the default route is given with the address, as ADDRESS/BITS@GATEWAY"));
         }
-        if host_bits(destination, prefix_len) != 0 {
+        if destination != Subnet::containing(destination, prefix_len).network() {
             return Err(invalid("a network, whose bits after the first BITS are zero"));
         }
         if via.is_some_and(|via| via.is_ipv4() != destination.is_ipv4()) {
@@ -125,33 +123,12 @@ impl FromStr for InterfaceName {
     type Err = InvalidText;
 
     fn from_str(text: &str) -> Result<InterfaceName, InvalidText> {
-        if is_interface_name(text) {
+        if link::is_name(text) {
             return Ok(InterfaceName(text.into()));
         }
         let wanted = "up to 15 characters without blanks, slashes and colons";
         Err(InvalidText { what: "interface name", text: text.into(), wanted })
     }
-}
-
-/// Whether the kernel takes a name for an interface (dev_valid_name of net/core/dev.c, and no wildcard).
-pub(super) fn is_interface_name(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':' | '%');
-    !matches!(text, "" | "." | "..") && text.len() <= LONGEST_NAME && text.chars().all(fits)
-}
-
-/// Reads a hardware address, six numbers of two hexadecimal digits. That of a group can be nobody's own.
-pub fn parse_mac(text: &str) -> Result<Mac, InvalidText> {
-    let invalid = |wanted| InvalidText { what: "hardware address", text: text.into(), wanted };
-    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let byte = |part: &str| if digits(part) { u8::from_str_radix(part, 16).ok() } else { None };
-    let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
-    let mac: Option<Mac> = bytes.and_then(|bytes| bytes.try_into().ok());
-    let mac = mac.ok_or_else(|| invalid("six numbers such as 02:42:c0:a8:01:02"))?;
-    // The lowest bit of the first byte tells groups (IEEE 802).
-    if mac[0] & 1 == 1 || mac == [0; 6] {
-        return Err(invalid("the address of a single host: an even first number, and not all zero"));
-    }
-    Ok(mac)
 }
 
 fn split_at_sign(text: &str) -> (&str, Option<&str>) {
@@ -166,34 +143,15 @@ fn prefix(text: &str) -> Option<(IpAddr, u8)> {
     (bits <= width(address)).then_some((address, bits))
 }
 
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u32::from(address).into(),
-        IpAddr::V6(address) => address.into(),
-    }
-}
-
-fn host_mask(address: IpAddr, prefix_len: u8) -> u128 {
-    1u128.checked_shl((width(address) - prefix_len).into()).map_or(u128::MAX, |bit| bit - 1)
-}
-
-fn host_bits(address: IpAddr, prefix_len: u8) -> u128 {
-    bits(address) & host_mask(address, prefix_len)
-}
-
 fn same_network(one: IpAddr, other: IpAddr, prefix_len: u8) -> bool {
-    one.is_ipv4() == other.is_ipv4() && (bits(one) ^ bits(other)) & !host_mask(one, prefix_len) == 0
+    Subnet::containing(one, prefix_len).contains(other)
 }
 
 fn is_of_a_host(address: IpAddr, prefix_len: u8) -> bool {
-    let last_two = width(address) - 1;
-    let (own, all) = (host_bits(address, prefix_len), host_mask(address, prefix_len));
+    let (last_two, subnet) = (width(address) - 1, Subnet::containing(address, prefix_len));
     // Networks of one or two addresses have hosts only (RFC 3021, RFC 6164); IPv6 has no broadcast.
-    let is_host = prefix_len >= last_two || own != 0 && (address.is_ipv6() || own != all);
+    let is_one_of_many = address != subnet.network() && (address.is_ipv6() || address != subnet.broadcast());
+    let is_host = prefix_len >= last_two || is_one_of_many;
     is_host && !address.is_multicast() && !address.is_unspecified() && !address.is_loopback()
 }
 
@@ -249,13 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_hardware_addresses_are_read_and_refused() {
-        assert_eq!(parse_mac("02:42:C0:a8:01:02").unwrap(), [2, 0x42, 0xc0, 0xa8, 1, 2]);
-        for bad in
-            ["", "02:42:c0:a8:01", "02:42:c0:a8:01:02:03", "2:42:c0:a8:1:2", "03:00:00:00:00:01", "00:00:00:00:00:00"]
-        {
-            assert!(parse_mac(bad).is_err(), "{bad}");
-        }
+    fn names_are_read_and_refused() {
         for (name, good) in [("eth1", true), ("fifteen-letters", true), ("sixteen-letters-", false), ("a b", false)] {
             assert_eq!(name.parse::<InterfaceName>().is_ok(), good, "{name}");
         }

@@ -103,40 +103,36 @@ fn rules<T>(
     chain: Option<&str>,
     read: impl Fn(&Message<'_>) -> Option<T>,
 ) -> Result<Vec<T>> {
+    let mut attributes = vec![RuleAttribute::Table(at.table.into())];
+    attributes.extend(chain.map(|chain| RuleAttribute::Chain(chain.into())));
+    let get = NfTablesMessage::GetRule(RuleMessage { attributes });
+    all(socket, &message(at.family.into(), get), |rule| {
+        let wanted = chain.is_none_or(|chain| value(rule, NFTA_RULE_CHAIN).map(string).as_deref() == Some(chain));
+        wanted.then(|| read(rule)).flatten().into_iter().collect()
+    })
+}
+
+/// The keys of a set or map; none if it is not there.
+pub(super) fn keys(socket: &mut Socket, at: Place<'_>, set: &str) -> Result<Vec<Vec<u8>>> {
+    let attributes = vec![SetElementList::Table(at.table.into()), SetElementList::Set(set.into())];
+    let get = NfTablesMessage::GetSetElement(SetElementMessage { attributes });
+    all(socket, &message(at.family.into(), get), |answer| {
+        let elements = value(answer, NFTA_SET_ELEM_LIST_ELEMENTS).unwrap_or_default();
+        attributes_in(elements).filter_map(key).map(<[u8]>::to_vec).collect()
+    })
+}
+
+/// What is read of each answer to a dump of one moment; nothing if what is asked for is not there.
+fn all<T>(socket: &mut Socket, request: &NetfilterMessage, read: impl Fn(&Message<'_>) -> Vec<T>) -> Result<Vec<T>> {
     loop {
-        let mut attributes = vec![RuleAttribute::Table(at.table.into())];
-        attributes.extend(chain.map(|chain| RuleAttribute::Chain(chain.into())));
-        let get = NfTablesMessage::GetRule(RuleMessage { attributes });
         let mut found = Vec::new();
-        let dumped = socket.dump_each(message(at.family.into(), get), |rule| {
-            let wanted = chain.is_none_or(|chain| value(&rule, NFTA_RULE_CHAIN).map(string).as_deref() == Some(chain));
-            found.extend(wanted.then(|| read(&rule)).flatten());
+        let dumped = socket.dump_each(request.clone(), |answer| {
+            found.extend(read(&answer));
             Ok(())
         });
         match dumped {
             Ok(true) => return Ok(found),
             // The ruleset changed meanwhile.
-            Ok(false) => continue,
-            // No such table or chain.
-            Err(error) if error.is(libc::ENOENT) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The keys of a set or map; none if it is not there.
-pub(super) fn keys(socket: &mut Socket, at: Place<'_>, set: &str) -> Result<Vec<Vec<u8>>> {
-    loop {
-        let attributes = vec![SetElementList::Table(at.table.into()), SetElementList::Set(set.into())];
-        let get = NfTablesMessage::GetSetElement(SetElementMessage { attributes });
-        let mut found = Vec::new();
-        let dumped = socket.dump_each(message(at.family.into(), get), |answer| {
-            let elements = value(&answer, NFTA_SET_ELEM_LIST_ELEMENTS).unwrap_or_default();
-            found.extend(attributes_in(elements).filter_map(key).map(<[u8]>::to_vec));
-            Ok(())
-        });
-        match dumped {
-            Ok(true) => return Ok(found),
             Ok(false) => continue,
             Err(error) if error.is(libc::ENOENT) => return Ok(Vec::new()),
             Err(error) => return Err(error),

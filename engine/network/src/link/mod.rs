@@ -2,8 +2,11 @@
 
 pub mod address;
 pub(crate) mod filtering;
+pub mod mac;
 pub mod route;
 pub mod stacked;
+
+pub use mac::{Mac, mac_of, mac_text, parse_mac};
 
 use crate::netlink::{Error, Requests, Result, Socket};
 use crate::subnet::Subnet;
@@ -14,20 +17,19 @@ use netlink_packet_route::link::{
 };
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// The loopback interface has index 1 in every network namespace.
 const LOOPBACK: u32 = 1;
 
-/// A hardware address.
-pub type Mac = [u8; 6];
+/// The longest name of an interface (IFNAMSIZ of linux/if.h, without the final zero).
+const LONGEST_NAME: usize = 15;
 
-/// The hardware address that Docker derives from an IPv4 address: the same address always has the same one, so that
-/// neighbours' ARP caches stay right when it passes from one container to another.
-pub fn mac_of(address: Ipv4Addr) -> Mac {
-    let [a, b, c, d] = address.octets();
-    [0x02, 0x42, a, b, c, d]
+/// Whether the kernel takes a name for an interface (dev_valid_name of net/core/dev.c, and no wildcard).
+pub(crate) fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':' | '%');
+    !matches!(text, "" | "." | "..") && text.len() <= LONGEST_NAME && text.chars().all(fits)
 }
 
 /// A link as a request for it answers.

@@ -11,7 +11,7 @@ mod read;
 pub use namespaces::Known;
 pub use read::read;
 
-use crate::link::Mac;
+use crate::link::{Mac, mac_text};
 use serde::{Serialize, Serializer};
 use std::net::IpAddr;
 
@@ -347,12 +347,6 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix_len)
     }
-}
-
-/// A hardware address as everybody writes it.
-pub fn mac_text(mac: Mac) -> String {
-    let [a, b, c, d, e, f] = mac;
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
 fn mac<S: Serializer>(mac: &Option<Mac>, serializer: S) -> Result<S::Ok, S::Error> {

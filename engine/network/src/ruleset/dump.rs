@@ -98,15 +98,7 @@ fn contents(socket: &mut Socket, generation: u32, depth: Depth) -> Result<Rulese
 }
 
 fn message(kind: u8, family: Option<Family>, attributes: Vec<DefaultNla>) -> NetfilterMessage {
-    let family = match family {
-        None => NetfilterProtoFamily::Unspec,
-        Some(Family::Inet) => NetfilterProtoFamily::Inet,
-        Some(Family::Ip) => NetfilterProtoFamily::IPv4,
-        Some(Family::Ip6) => NetfilterProtoFamily::IPv6,
-        Some(Family::Arp) => NetfilterProtoFamily::ARP,
-        Some(Family::Bridge) => NetfilterProtoFamily::Bridge,
-        Some(Family::Netdev) => NetfilterProtoFamily::NetDev,
-    };
+    let family = family.map_or(NetfilterProtoFamily::Unspec, NetfilterProtoFamily::from);
     let header = NetfilterHeader::new(family, 0, 0);
     NetfilterMessage::new(header, NfTablesMessage::Other { message_type: kind, attributes })
 }
