@@ -183,6 +183,7 @@ impl Engine {
 
     /// Removes the networks that no container uses.
     pub fn prune_networks(&self, filter: &PruneFilter) -> Result<Pruned> {
+        self.network().tidy()?;
         let mut pruned = Pruned::default();
         for network in self.networks()? {
             let config = &network.config;

@@ -1,5 +1,6 @@
 //! Networks that were made: of every driver, several at once, by name, apart from one another.
 
+use nix::sys::signal::Signal;
 use porthole_tests::{Host, Neighbour, eventually, fetch};
 use std::net::TcpListener;
 use std::thread;
@@ -377,4 +378,41 @@ fn the_default_network_by_configuration() {
     host.tool("ip link del own0");
     std::fs::write(host.path("networks.toml"), "[bridge]\nnme = \"x\"\n").unwrap();
     assert!(host.fails(125, "run --rm box true").contains("unknown field"));
+}
+
+#[test]
+fn made_and_removed_by_processes_that_are_killed() {
+    let host = Host::new();
+    host.ok("network create first");
+    let killed_after = |line: &str, microseconds: u64| {
+        let mut running = host.start(line);
+        thread::sleep(Duration::from_micros(microseconds));
+        running.signal(Signal::SIGKILL);
+        running.wait();
+    };
+    for n in 0..24 {
+        killed_after(&format!("network create -o com.docker.network.bridge.name=k{n} k{n}"), n * 400);
+    }
+    for n in 0..24 {
+        killed_after(&format!("network rm k{n}"), 4000 + n * 400);
+    }
+    host.ok("network prune -f");
+    let links = host.tool("ip -o link");
+    assert!(!links.contains("br-") && (0..24).all(|n| !links.contains(&format!(": k{n}:"))), "{links}");
+    assert!(!host.tool("nft list tables").contains("porthole"));
+    assert_eq!(host.ok("network ls -q -f type=custom"), "");
+    let left = std::fs::read_dir(host.path("networks")).unwrap().flatten().filter(|entry| entry.path().is_dir());
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_thousand_ports_at_once() {
+    let host = Host::new();
+    host.ok("run -d --name many -p 20000-20999:80-1079 box httpd -f -h /www");
+    assert_eq!(host.ok("port many").lines().count(), 1000);
+    eventually("the server listens", || fetch("127.0.0.1:20000").is_ok());
+    let refusal = host.fails(125, "run --rm -p 20999:80 box true");
+    assert!(refusal.contains("port is already allocated by container many"), "{refusal}");
+    host.ok("rm -f many");
+    host.ok("run --rm -p 20999:80 box true");
 }

@@ -78,24 +78,22 @@ impl Network {
     pub fn create(&self, mut network: NetworkConfig) -> Result<NetworkConfig, Error> {
         network.check_options()?;
         let _lock = self.lock()?;
+        self.finish_removals()?;
         let others = self.store.all()?;
         if others.iter().any(|other| other.name == network.name) {
             return Err(Error::NameTaken(network.name));
         }
         self.check(&network, &others)?;
         let mut socket = route_socket()?;
-        if network.driver == Driver::Bridge {
-            self.make_locked(&mut socket, &mut network)
-        } else {
-            self.maker(&Settings::read()?, &others_subnets(&others, &network)).choose_subnets(
-                &mut socket,
-                &mut network,
-                None,
-            )?;
-            self.parent_of(&mut socket, &network)?;
-            self.store.write(&network)
-        }
-        .inspect_err(|_| {
+        let (settings, others) = (Settings::read()?, others_subnets(&others, &network));
+        self.maker(&settings, &others).choose_subnets(&mut socket, &mut network, None)?;
+        // Written down first: whoever is killed now leaves a network that can be removed.
+        self.store.write(&network)?;
+        let made = match network.driver {
+            Driver::Bridge => self.make_locked(&mut socket, &mut network),
+            _ => self.parent_of(&mut socket, &network).map(drop),
+        };
+        made.inspect_err(|_| {
             // The first error counts.
             let _ = self.remove_locked(&network);
         })?;
@@ -152,15 +150,33 @@ impl Network {
     }
 
     fn remove_locked(&self, network: &NetworkConfig) -> Result<(), Error> {
-        self.store.remove(network)?;
+        self.store.set_aside(network)?;
+        self.finish_removals()
+    }
+
+    /// Removes what processes that were killed have left of networks that they were making or removing.
+    pub fn tidy(&self) -> Result<(), Error> {
+        let _lock = self.lock()?;
+        self.finish_removals()
+    }
+
+    fn finish_removals(&self) -> Result<(), Error> {
+        for network in self.store.all_aside()? {
+            self.take_down(&network)?;
+            self.store.forget(&network)?;
+        }
+        self.store.remove_unfinished()
+    }
+
+    /// Removes a network's bridge with its rules, or the VLAN that was made for it.
+    fn take_down(&self, network: &NetworkConfig) -> Result<(), Error> {
         let mut socket = route_socket()?;
         if network.driver != Driver::Bridge {
             return self.remove_parent(&mut socket, network);
         }
         let subnets = network.subnets();
-        let bridge = firewall_bridge(network, &subnets);
         if network.bridge.is_some() {
-            self.firewall()?.remove_bridge(&bridge)?;
+            self.firewall()?.remove_bridge(&firewall_bridge(network, &subnets))?;
         }
         self.maker(&Settings::default(), &[]).remove(&mut socket, network)?;
         self.stop_forwarding(&mut socket)

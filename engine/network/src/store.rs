@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const RECORD: &str = "config.json";
 /// The directory of the network of containers that name none.
 const DEFAULT: &str = "bridge";
+/// What the name of a directory begins with whose network is being removed.
+const ASIDE: char = '.';
 
 /// The networks of one state root.
 #[derive(Clone, Debug)]
@@ -39,21 +41,48 @@ impl Store {
     /// All networks, in no order; those that are there without having been made among them.
     pub fn all(&self) -> Result<Vec<NetworkConfig>, Error> {
         let mut networks: Vec<NetworkConfig> = PREDEFINED.iter().map(|name| self.predefined(name)).collect();
-        let entries = match fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(networks),
-            Err(source) => return Err(Error::File { path: self.directory.clone(), source }),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|source| Error::File { path: self.directory.clone(), source })?;
-            match read(&entry.path().join(RECORD))? {
-                Some(network) if network.name == DEFAULT => networks[0] = network,
-                Some(network) => networks.push(network),
-                // Not yet whole, or on its way out.
-                None => {}
+        for network in self.records(|directory| !directory.starts_with(ASIDE))? {
+            match network.name == DEFAULT {
+                true => networks[0] = network,
+                false => networks.push(network),
             }
         }
         Ok(networks)
+    }
+
+    /// The records of the directories that are meant. One that is not yet whole has none.
+    fn records(&self, is_meant: impl Fn(&str) -> bool) -> Result<Vec<NetworkConfig>, Error> {
+        let mut networks = Vec::new();
+        for name in self.directories()?.iter().filter(|name| is_meant(name)) {
+            networks.extend(read(&self.directory.join(name).join(RECORD))?);
+        }
+        Ok(networks)
+    }
+
+    fn directories(&self) -> Result<Vec<String>, Error> {
+        let file = |source| Error::File { path: self.directory.clone(), source };
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(file)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(file)?;
+            if entry.file_type().map_err(file)?.is_dir() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Removes the directories of networks that were never made whole. The caller holds the lock of the state root.
+    pub fn remove_unfinished(&self) -> Result<(), Error> {
+        for path in self.directories()?.into_iter().map(|name| self.directory.join(name)) {
+            if read(&path.join(RECORD))?.is_none() {
+                fs::remove_dir_all(&path).map_err(|source| Error::File { path, source })?;
+            }
+        }
+        Ok(())
     }
 
     /// A network by its name, its id, or the beginning of its id.
@@ -99,11 +128,10 @@ impl Store {
         replace(&record, network).map_err(|source| Error::File { path: record, source })
     }
 
-    /// Removes the record of a network that nobody has an address of; `Err` with the number of leases otherwise. Who
-    /// would lease one meanwhile finds no directory.
-    pub fn remove(&self, network: &NetworkConfig) -> Result<(), Error> {
-        let path = self.path(network);
-        let aside = self.directory.join(format!(".{}", network.id));
+    /// Sets a network aside that nobody has an address of: it is not found any more, and who would lease an address
+    /// meanwhile finds no directory. What else there is of it can be removed then, and the record be forgotten.
+    pub fn set_aside(&self, network: &NetworkConfig) -> Result<(), Error> {
+        let (path, aside) = (self.path(network), self.aside(network));
         let file = |source| Error::File { path: path.clone(), source };
         match fs::rename(&path, &aside) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -114,7 +142,22 @@ impl Store {
             fs::rename(&aside, &path).map_err(file)?;
             return Err(Error::InUse { network: network.name.clone(), containers: leases.len() });
         }
-        fs::remove_dir_all(&aside).map_err(file)
+        Ok(())
+    }
+
+    /// The networks that were set aside, and of which something may be left.
+    pub fn all_aside(&self) -> Result<Vec<NetworkConfig>, Error> {
+        self.records(|directory| directory.starts_with(ASIDE))
+    }
+
+    /// Forgets a network that was set aside.
+    pub fn forget(&self, network: &NetworkConfig) -> Result<(), Error> {
+        let path = self.aside(network);
+        fs::remove_dir_all(&path).map_err(|source| Error::File { path, source })
+    }
+
+    fn aside(&self, network: &NetworkConfig) -> PathBuf {
+        self.directory.join(format!("{ASIDE}{}", network.id))
     }
 }
 
@@ -155,7 +198,10 @@ mod tests {
         assert_eq!(store.all().unwrap().len(), 5);
         let predefined = store.find("none").unwrap();
         assert_eq!((predefined.id.len(), predefined.driver), (64, Driver::None));
-        store.remove(&web).unwrap();
+        store.set_aside(&web).unwrap();
         assert!(matches!(store.find("web"), Err(Error::NoSuchNetwork(_))));
+        assert_eq!(store.all_aside().unwrap(), [web.clone()]);
+        store.forget(&web).unwrap();
+        assert_eq!(store.all_aside().unwrap(), []);
     }
 }

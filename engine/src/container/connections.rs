@@ -143,16 +143,23 @@ impl Engine {
             )));
         }
         let live = record.live()?;
+        let before = config.clone();
         config.host.endpoints = [endpoints, vec![asked.clone()]].concat();
         if config.host.network == NetworkMode::None {
             config.host.network = NetworkMode::Network(network.name.clone());
             config.host.endpoints = vec![asked.clone()];
         }
-        if record::is_active(live.state.status) {
-            let endpoint = self.connect_running(&record, &config, &live, &network, &asked)?;
-            endpoint.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
-        }
+        // Written down first: whoever is killed now leaves a container that gives back what it has.
         record.write_config(&config)?;
+        if record::is_active(live.state.status) {
+            match self.connect_running(&record, &config, &live, &network, &asked) {
+                Ok(endpoint) => endpoint.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}")),
+                Err(error) => {
+                    record.write_config(&before)?;
+                    return Err(error);
+                }
+            }
+        }
         self.record_network_event("connect", &network, Some(&config.id));
         Ok(())
     }

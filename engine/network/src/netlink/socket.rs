@@ -203,9 +203,24 @@ impl Socket {
     }
 
     fn send(&self, bytes: &[u8]) -> Result<()> {
-        // SAFETY: the pointer and the length describe a live slice. A netlink datagram is sent whole or not at all.
-        let sent = unsafe { libc::send(self.fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), 0) };
-        if sent < 0 { Err(Error::last("send")) } else { Ok(()) }
+        let once = || {
+            // SAFETY: the pointer and the length describe a live slice. A netlink datagram is sent whole or not at all.
+            let sent = unsafe { libc::send(self.fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), 0) };
+            if sent < 0 { Err(Error::last("send")) } else { Ok(()) }
+        };
+        match once() {
+            // A batch of many rules. The buffer is made no larger than it needs to be, beyond the system's limit
+            // (SO_SNDBUFFORCE, socket(7)), which the kernel doubles for its own use.
+            Err(Error::Socket { source, .. }) if source.raw_os_error() == Some(libc::EMSGSIZE) => {
+                self.set_option(
+                    libc::SOL_SOCKET,
+                    libc::SO_SNDBUFFORCE,
+                    bytes.len().min(i32::MAX as usize) as libc::c_int,
+                )?;
+                once()
+            }
+            sent => sent,
+        }
     }
 
     /// Takes one waiting datagram; `None` if there is none. To wait for events, poll the descriptor.
