@@ -204,8 +204,8 @@ impl Engine {
         Ok(pruned)
     }
 
-    /// Writes again what somebody has removed of the firewall's rules for containers that run. Whether anything was missing.
-    pub fn reassert_firewall(&self) -> Result<bool> {
+    /// Writes again what somebody has removed of the firewall's rules for containers that run.
+    pub(crate) fn reassert_firewall(&self) -> Result<()> {
         let mut endpoints = Vec::new();
         for id in record::ids(self.paths())? {
             let record = Record::new(self.paths(), &id);

@@ -3,7 +3,7 @@
 use crate::bridge;
 use crate::config::{Driver, NetworkConfig};
 use crate::conntrack;
-use crate::endpoint::{Address, Endpoint, EndpointRequest};
+use crate::endpoint::{Address, Connected, Endpoint, EndpointRequest};
 use crate::error::Error;
 use crate::firewall::Wanted;
 use crate::lease::{Lease, NoLease};
@@ -17,6 +17,17 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 
+/// What the interface of a container stands on.
+#[derive(Clone, Copy)]
+struct Below {
+    /// The index of the bridge or parent.
+    index: u32,
+    /// Whether its rules ought to be there.
+    has_rules: bool,
+    /// Whether those of other bridges are not.
+    others_miss_theirs: bool,
+}
+
 /// The interface that a request has made.
 struct Made {
     bridge: String,
@@ -28,7 +39,7 @@ struct Made {
 impl Network {
     /// Connects a container to a network: makes the bridge if need be, leases addresses, makes an interface in the namespace,
     /// publishes ports. If any of it fails, nothing of it stays.
-    pub fn connect(&self, request: &EndpointRequest<'_>) -> Result<Endpoint, Error> {
+    pub fn connect(&self, request: &EndpointRequest<'_>) -> Result<Connected, Error> {
         let mut socket = route_socket()?;
         let host_interface = match request.network.driver {
             Driver::Bridge => interface_name(),
@@ -40,10 +51,10 @@ impl Network {
                 )));
             }
         };
-        let (network, bridge) = self.ready(&mut socket, request.network)?;
+        let (network, below) = self.ready(&mut socket, request.network)?;
         let request = EndpointRequest { network: &network, ..request.clone() };
         let leases = self.lease(&request, &host_interface)?;
-        self.attach(&mut socket, bridge, &leases, &request, &host_interface).inspect_err(|_| {
+        self.attach(&mut socket, below, &leases, &request, &host_interface).inspect_err(|_| {
             // The first error counts; what cannot be undone now, `reconcile` undoes.
             let _ = self.unpublish(|publication| {
                 publication.container == request.container && is_of(&leases, publication.target.ip())
@@ -53,14 +64,17 @@ impl Network {
     }
 
     /// Sees to it that there is what the network stands on: the index of its bridge or of its parent.
-    fn ready(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<(NetworkConfig, u32), Error> {
+    fn ready(&self, socket: &mut Socket, network: &NetworkConfig) -> Result<(NetworkConfig, Below), Error> {
         if network.driver != Driver::Bridge {
-            return Ok((network.clone(), self.parent_of(socket, network)?));
+            let index = self.parent_of(socket, network)?;
+            return Ok((network.clone(), Below { index, has_rules: true, others_miss_theirs: false }));
         }
-        match bridge::find(socket, self.mark(), network)? {
-            Some(index) => Ok((network.clone(), index)),
-            None => self.make_bridge(socket, network),
+        if let Some(index) = bridge::find(socket, self.mark(), network)? {
+            return Ok((network.clone(), Below { index, has_rules: true, others_miss_theirs: false }));
         }
+        let others_miss_theirs = !self.is_intact()?;
+        let (network, index) = self.make_bridge(socket, network)?;
+        Ok((network, Below { index, has_rules: false, others_miss_theirs }))
     }
 
     fn lease(&self, request: &EndpointRequest<'_>, interface: &str) -> Result<Vec<Lease>, Error> {
@@ -99,34 +113,34 @@ impl Network {
     fn attach(
         &self,
         socket: &mut Socket,
-        below: u32,
+        below: Below,
         leases: &[Lease],
         request: &EndpointRequest<'_>,
         host_interface: &str,
-    ) -> Result<Endpoint, Error> {
+    ) -> Result<Connected, Error> {
         let network = request.network;
         let failed = |source| link_failed(request, source);
         let mut inside = Socket::open_in(request.netns, Protocol::Route).map_err(failed)?;
         let addresses = addresses(network, leases);
         let made = match network.driver {
-            Driver::Bridge => add_bridge_port(socket, &mut inside, below, &addresses, request, host_interface)?,
-            _ => add_stacked(socket, &mut inside, below, &addresses, request)?,
+            Driver::Bridge => add_bridge_port(socket, &mut inside, below.index, &addresses, request, host_interface)?,
+            _ => add_stacked(socket, &mut inside, below.index, &addresses, request)?,
         };
         let all: Vec<IpAddr> = addresses.iter().map(|address| address.address).collect();
-        let (ports, warnings) = match (network.driver, &network.bridge) {
+        let (ports, wrote_rules, warnings) = match (network.driver, &network.bridge) {
             (Driver::Bridge, Some(name)) => {
                 let mut firewall = self.firewall()?;
                 let subnets = network.subnets();
                 let specs = self.bound(network, request.ports);
                 let wanted =
                     Wanted { container: request.container, name: request.name, addresses: &all, ports: &specs };
-                let ports = firewall.publish(&firewall_bridge(network, &subnets), wanted)?;
+                let (ports, wrote_rules) = firewall.publish(&firewall_bridge(network, &subnets), wanted)?;
                 conntrack::forget_before(&ports)?;
-                (ports, firewall.let_pass(name)?)
+                (ports, wrote_rules, firewall.let_pass(name)?)
             }
-            _ => (Vec::new(), Vec::new()),
+            _ => (Vec::new(), false, Vec::new()),
         };
-        Ok(Endpoint {
+        let endpoint = Endpoint {
             network: network.name.clone(),
             network_id: network.id.clone(),
             interface: request.interface.to_owned(),
@@ -138,7 +152,9 @@ impl Network {
             default_route: request.default_route,
             ports,
             warnings,
-        })
+        };
+        let rules_were_missing = below.others_miss_theirs || (below.has_rules && wrote_rules);
+        Ok(Connected { endpoint, rules_were_missing })
     }
 
     /// Lets what is not on a network of its own go out by another network, or by none: of a container that stays.

@@ -68,6 +68,17 @@ pub struct Endpoint {
     pub warnings: Vec<String>,
 }
 
+/// What connecting a container brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// Its place.
+    pub endpoint: Endpoint,
+    /// Whether somebody had removed rules that other containers miss too: see [`Network::reassert`].
+    ///
+    /// [`Network::reassert`]: crate::Network::reassert
+    pub rules_were_missing: bool,
+}
+
 impl Endpoint {
     /// Its address of a family.
     pub fn of_family(&self, ipv6: bool) -> Option<&Address> {

@@ -32,7 +32,7 @@ pub mod sysctl;
 pub mod topology;
 
 pub use config::{Driver, NetworkConfig, Pool};
-pub use endpoint::{Address, Endpoint, EndpointRequest};
+pub use endpoint::{Address, Connected, Endpoint, EndpointRequest};
 pub use error::Error;
 pub use files::{host_resolv_conf, hosts_file, resolv_conf};
 pub use link::{Mac, mac_of, mac_text, parse_mac};

@@ -237,7 +237,7 @@ impl Network {
     }
 
     /// Whether the rules of all bridges are there.
-    pub fn is_intact(&self) -> Result<bool, Error> {
+    pub(crate) fn is_intact(&self) -> Result<bool, Error> {
         for network in self.store.all()? {
             let subnets = network.subnets();
             let has_rules = network.driver == Driver::Bridge && network.bridge.is_some();
@@ -249,25 +249,17 @@ impl Network {
     }
 
     /// Writes again what somebody has removed of the rules for these endpoints, each with the id and the name of its container.
-    /// Whether anything was missing.
-    pub fn reassert(&self, endpoints: &[(String, String, Endpoint)]) -> Result<bool, Error> {
-        let mut missing = false;
+    pub fn reassert(&self, endpoints: &[(String, String, Endpoint)]) -> Result<(), Error> {
         for network in self.store.all()? {
             let mut here = endpoints.iter().filter(|(.., endpoint)| endpoint.network_id == network.id).peekable();
             if network.driver != Driver::Bridge || network.bridge.is_none() || here.peek().is_none() {
                 continue;
             }
             let subnets = network.subnets();
-            let bridge = firewall_bridge(&network, &subnets);
-            let mut firewall = self.firewall()?;
-            if firewall.stands(&bridge)? {
-                continue;
-            }
-            missing = true;
             let publications: Vec<_> = here.flat_map(|(id, name, endpoint)| publications(id, name, endpoint)).collect();
-            firewall.publish_again(&bridge, &publications)?;
+            self.firewall()?.publish_again(&firewall_bridge(&network, &subnets), &publications)?;
         }
-        Ok(missing)
+        Ok(())
     }
 
     pub(crate) fn unpublish(&self, which: impl Fn(&Publication) -> bool) -> Result<(), Error> {
@@ -332,7 +324,7 @@ impl Network {
             }
         }
         let subnets = network.subnets();
-        self.firewall()?.install(&firewall_bridge(network, &subnets))
+        self.firewall()?.install(&firewall_bridge(network, &subnets)).map(drop)
     }
 
     fn maker<'a>(&'a self, settings: &'a Settings, others: &'a [Subnet]) -> Maker<'a> {

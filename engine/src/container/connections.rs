@@ -7,7 +7,7 @@ use super::start::{open_netns, write_in_place};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_network::dns::{self, DnsNetwork, EndpointNames, Link};
-use porthole_network::{Driver, Endpoint, EndpointRequest, NetworkConfig, PortSpec, hosts_file};
+use porthole_network::{Connected, Driver, Endpoint, EndpointRequest, NetworkConfig, PortSpec, hosts_file};
 use porthole_runtime::client::MonitorClient;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,15 +21,11 @@ impl Engine {
         netns: BorrowedFd<'_>,
         ports: &[PortSpec],
     ) -> Result<Vec<String>> {
-        // What somebody has flushed, other containers miss too; after this one has come, nobody could tell.
-        if !self.network().is_intact()? {
-            self.reassert_firewall()?;
-        }
         let mut wanted = Vec::new();
         for asked in config.endpoints() {
             wanted.push((self.network().find(&asked.network)?, asked));
         }
-        let mut endpoints: Vec<Endpoint> = Vec::new();
+        let (mut endpoints, mut rules_were_missing): (Vec<Endpoint>, _) = (Vec::new(), false);
         let publishes = wanted.iter().position(|(network, _)| network.driver == Driver::Bridge && !network.internal);
         let leads_out = wanted.iter().position(|(network, _)| !network.internal);
         for (at, (network, asked)) in wanted.iter().enumerate() {
@@ -45,9 +41,14 @@ impl Engine {
                 ports: if publishes == Some(at) { ports } else { &[] },
             };
             // What was connected before is given back by who undoes the start.
-            endpoints.push(self.network().connect(&request)?);
+            let connected = self.network().connect(&request)?;
+            endpoints.push(connected.endpoint);
+            rules_were_missing |= connected.rules_were_missing;
         }
         record.write_endpoints(&endpoints)?;
+        if rules_were_missing {
+            self.reassert_firewall()?;
+        }
         self.tell_names(record, config, &endpoints)?;
         Ok(endpoints.into_iter().flat_map(|endpoint| endpoint.warnings).collect())
     }
@@ -71,7 +72,7 @@ impl Engine {
         let mut further = asked.hosts(endpoints.iter().find_map(Endpoint::gateway));
         let (mut networks, mut links) = (Vec::new(), Vec::new());
         for endpoint in endpoints {
-            let network = self.network().find(&endpoint.network_id)?;
+            let network = self.network().find(&endpoint.network)?;
             let settings = config.endpoints().into_iter().find(|asked| names(asked, &network)).unwrap_or_default();
             if network.is_predefined() {
                 further.extend(self.linked_hosts(&settings)?);
@@ -177,7 +178,7 @@ impl Engine {
         let mut endpoints = record.endpoints(live)?;
         let is_free = |name: &String| endpoints.iter().all(|endpoint| endpoint.interface != *name);
         let interface = (0..).map(|n| format!("eth{n}")).find(is_free).unwrap_or_default();
-        let endpoint = self.network().connect(&EndpointRequest {
+        let Connected { endpoint, rules_were_missing } = self.network().connect(&EndpointRequest {
             network,
             container: &record.id,
             name: &config.name,
@@ -190,6 +191,7 @@ impl Engine {
         })?;
         endpoints.push(endpoint.clone());
         let told = record.write_endpoints(&endpoints).and_then(|()| self.tell_names(record, config, &endpoints));
+        let told = told.and_then(|()| if rules_were_missing { self.reassert_firewall() } else { Ok(()) });
         if let Err(error) = told.and_then(|()| self.reload_names(record, config)) {
             // The first error counts; what stays behind goes with the container.
             let _ = self.network().detach(&record.id, &endpoint, netns.as_fd());

@@ -104,16 +104,16 @@ impl<'a> Firewall<'a> {
         Firewall { socket, table }
     }
 
-    /// Writes what is missing of a bridge's rules.
-    pub fn install(&mut self, bridge: &Bridge<'_>) -> Result<(), Error> {
+    /// Writes what is missing of a bridge's rules. Whether anything was.
+    pub fn install(&mut self, bridge: &Bridge<'_>) -> Result<bool, Error> {
         for _ in 0..TRIES {
             let (draft, _) = self.draft(bridge)?;
             if draft.is_empty {
-                return Ok(());
+                return Ok(false);
             }
             match self.send(draft.batch) {
                 Err(error) if error.is(libc::ERESTART) => continue,
-                sent => return sent.map_err(unavailable),
+                sent => return sent.map_err(unavailable).map(|()| true),
             }
         }
         Err(Error::FirewallBusy)
@@ -143,10 +143,10 @@ impl<'a> Firewall<'a> {
         Ok(names.iter().any(|name| name.as_slice() == expression::interface(bridge)))
     }
 
-    /// Publishes ports. The bridge's rules are written first if somebody removed them.
-    pub fn publish(&mut self, bridge: &Bridge<'_>, wanted: Wanted<'_>) -> Result<Vec<PublishedPort>, Error> {
+    /// Publishes ports. The bridge's rules are written first if somebody removed them, which is told too.
+    pub fn publish(&mut self, bridge: &Bridge<'_>, wanted: Wanted<'_>) -> Result<(Vec<PublishedPort>, bool), Error> {
         if wanted.ports.is_empty() {
-            return self.install(bridge).map(|()| Vec::new());
+            return self.install(bridge).map(|wrote_rules| (Vec::new(), wrote_rules));
         }
         let has = |ipv6| wanted.addresses.iter().any(|address| address.is_ipv6() == ipv6);
         let families = Families { ipv4: has(false), ipv6: has(true) };
@@ -160,9 +160,10 @@ impl<'a> Firewall<'a> {
                 Ok(wants) => wants,
                 Err(refused) => return Err(self.explain(refused, &tables, wanted.name)?),
             };
+            let wrote_rules = !draft.is_empty;
             self.add(&mut draft.batch, &wants, wanted);
             match self.send(draft.batch) {
-                Ok(()) => return Ok(wants.iter().map(|want| want.port).collect()),
+                Ok(()) => return Ok((wants.iter().map(|want| want.port).collect(), wrote_rules)),
                 Err(error) if error.is(libc::ERESTART) => continue,
                 Err(error) => return Err(failed(error)),
             }

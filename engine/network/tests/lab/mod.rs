@@ -173,7 +173,7 @@ pub fn try_container(network: &Network, name: &str, publish: &[&str]) -> Result<
     let id = format!("{name:0>64}");
     let ports: Vec<PortSpec> = publish.iter().flat_map(|spec| PortSpec::parse(spec).unwrap()).collect();
     let default = network.find("bridge")?;
-    let endpoint = network.connect(&EndpointRequest {
+    let connected = network.connect(&EndpointRequest {
         network: &default,
         container: &id,
         name,
@@ -185,7 +185,7 @@ pub fn try_container(network: &Network, name: &str, publish: &[&str]) -> Result<
         ports: &ports,
     })?;
     netns.answer(80);
-    Ok(Container { id, netns, endpoint })
+    Ok(Container { id, netns, endpoint: connected.endpoint })
 }
 
 /// A state root in a temporary directory.
