@@ -291,6 +291,7 @@ pub fn containers() -> Vec<Container> {
         network: "bridge".into(),
         address: None,
         interface: None,
+        bridge: None,
         ports: Vec::new(),
         resources: Resources::default(),
         restart: RestartPolicy::No,
@@ -301,12 +302,14 @@ pub fn containers() -> Vec<Container> {
         Container {
             address: Some(Ipv4Addr::new(172, 17, 0, 2).into()),
             interface: Some("veth3a2f".into()),
+            bridge: Some("docker0".into()),
             ports: vec![port(8088, 80), port(8088, 80)],
             ..container("a", "web", "lab", Phase::Running, 200)
         },
         Container {
             address: Some(Ipv4Addr::new(172, 17, 0, 3).into()),
             interface: Some("veth99aa".into()),
+            bridge: Some("docker0".into()),
             ..container("b", "db", "mariadb:11", Phase::Running, 220)
         },
         Container { exit_code: Some(0), ..container("c", "job", "lab", Phase::Exited, 130) },

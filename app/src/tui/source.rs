@@ -61,7 +61,9 @@ pub struct Container {
     pub monitor_lost: bool,
     /// Its network mode.
     pub network: String,
-    /// Its address on the bridge, while it runs.
+    /// The bridge of its first network that has one, while it runs.
+    pub bridge: Option<String>,
+    /// Its first address, while it runs.
     pub address: Option<IpAddr>,
     /// The host's end of its veth pair, while it runs.
     pub interface: Option<String>,

@@ -68,6 +68,7 @@ fn container(summary: ContainerSummary) -> Container {
         command: summary.command,
         monitor_lost: summary.monitor_lost,
         network: summary.network,
+        bridge: summary.bridge,
         address: summary.address,
         interface: summary.host_interface,
         resources: summary.resources,

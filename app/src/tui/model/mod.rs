@@ -284,9 +284,23 @@ impl Model {
         self.is_empty() && matches!(self.screen, Screen::Containers | Screen::Images) && self.shells.is_empty()
     }
 
-    /// The containers that have a place on the bridge, in the order of the picture.
+    /// The containers that have a place on the bridge that is drawn, in the order of the picture.
     pub fn on_bridge(&self) -> impl Iterator<Item = &Container> {
+        self.connected().filter(|container| self.is_on_bridge(container))
+    }
+
+    /// How many containers are on other networks only.
+    pub fn elsewhere(&self) -> usize {
+        self.connected().filter(|container| !self.is_on_bridge(container)).count()
+    }
+
+    fn connected(&self) -> impl Iterator<Item = &Container> {
         self.containers.all().iter().filter(|container| container.address.is_some())
+    }
+
+    fn is_on_bridge(&self, container: &Container) -> bool {
+        let bridge = self.networks.as_ref().and_then(|networks| networks.bridge.as_ref());
+        bridge.is_some_and(|bridge| container.bridge.as_ref() == Some(&bridge.name))
     }
 
     /// The container that actions on one container work on.

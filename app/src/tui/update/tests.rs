@@ -641,6 +641,23 @@ fn a_click_selects_and_the_wheel_scrolls_what_is_under_it() {
     assert_eq!(model.screen, Screen::Networks);
 }
 
+#[test]
+fn the_picture_has_the_containers_of_its_bridge_alone() {
+    let mut model = model();
+    let mut containers = model.containers.all().to_vec();
+    let names = |model: &Model| model.on_bridge().map(|container| container.name.clone()).collect::<Vec<_>>();
+    let all = names(&model);
+    assert_eq!(model.elsewhere(), 0);
+    let moved = containers.iter_mut().find(|container| container.name == "db").expect("a container");
+    moved.bridge = Some("br-0123456789ab".to_owned());
+    update(&mut model, Msg::Containers(Ok(containers)));
+    let kept: Vec<String> = all.iter().filter(|name| *name != "db").cloned().collect();
+    assert_eq!((names(&model), model.elsewhere()), (kept, 1));
+    press(&mut model, "3");
+    let picture = screen(&mut model);
+    assert!(picture.contains("1 on other networks") && !picture.contains(" db "), "{picture}");
+}
+
 /// Anything that may arrive.
 fn arrival() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![

@@ -13,8 +13,12 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     let focused = model.focus == Focus::List;
     let topology = topology(model);
     let count = topology.ports.len();
-    let status =
-        if count == 1 { "1 container on the bridge".to_owned() } else { format!("{count} containers on the bridge") };
+    let containers = if count == 1 { "container" } else { "containers" };
+    let elsewhere = match model.elsewhere() {
+        0 => String::new(),
+        others => format!(", {others} on other networks"),
+    };
+    let status = format!("{count} {containers} on the bridge{elsewhere}");
     Panel::new(&model.theme).title("Networks").status(&status).focused(focused).render(area, buf);
     let inside = inner(area);
     // A blank line above keeps the picture off the frame.
