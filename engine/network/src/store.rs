@@ -200,7 +200,7 @@ mod tests {
         assert_eq!((predefined.id.len(), predefined.driver), (64, Driver::None));
         store.set_aside(&web).unwrap();
         assert!(matches!(store.find("web"), Err(Error::NoSuchNetwork(_))));
-        assert_eq!(store.all_aside().unwrap(), [web.clone()]);
+        assert_eq!(store.all_aside().unwrap(), std::slice::from_ref(&web));
         store.forget(&web).unwrap();
         assert_eq!(store.all_aside().unwrap(), []);
     }
