@@ -257,6 +257,7 @@ registry! {
         Stats "stats" "stats" "Shows what it uses, over the last minutes and of how much" = "porthole stats NAME";
         ContainerFiles "files" _ "Shows its layers and files, and which layer each is from" = "porthole image layers NAME; porthole container why NAME PATH";
         Limits "limits" "limits" "Changes how much it may use, and whether it is started again" = "porthole update … NAME";
+        Forensics "forensics" _ "Gathers all that is known of it into a file, and changes nothing" = "porthole forensics -o NAME-TIME.tar.zst NAME";
         Kill "kill" _ "Kills it without asking it first" = "porthole kill NAME" [asks];
         Rename "rename" _ "Gives it another name" = "porthole rename NAME NEW";
         Remove "remove" "remove" "Removes it and what it wrote" = "porthole rm -f NAME" [asks];

@@ -1,7 +1,7 @@
 //! Golden screens: what a reader sees, at four sizes.
 
 use super::fixture::{self, press, screen};
-use super::message::{Msg, ShellId};
+use super::message::{Effect, Msg, Ran, ShellId};
 use super::model::Model;
 use super::model::trace::TraceUpdate;
 use super::update::update;
@@ -98,6 +98,19 @@ fn volumes() {
         let value = serde_json::json!({ "Name": "dbdata", "Driver": "local", "Mountpoint": "/var/lib/porthole/volumes/dbdata/_data", "Labels": null });
         let generation = model.detail.generation;
         update(&mut model, Msg::Inspected(generation, Ok(value)));
+        model
+    });
+}
+
+#[test]
+fn forensics_of_a_container() {
+    golden("forensics", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        let effects = press(&mut model, "F");
+        let job =
+            effects.iter().find_map(|effect| if let Effect::Run { job, .. } = effect { Some(*job) } else { None });
+        let job = job.expect("it is run");
+        update(&mut model, Msg::Ran(Ran { job, code: 0, stdout: String::new(), stderr: String::new() }));
         model
     });
 }

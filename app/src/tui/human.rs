@@ -78,6 +78,12 @@ pub fn moment(time: i64, now: i64, utc_offset: i32) -> String {
     time.strftime(if time.date() == now.date() { "%H:%M:%S" } else { "%b %d %H:%M:%S" }).to_string()
 }
 
+/// A moment as a part of a file's name, so that names sort as their times do: `20250616T120320Z`.
+pub fn stamp(time: i64) -> String {
+    let time = jiff::Timestamp::from_nanosecond(time.into()).unwrap_or_default();
+    time.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
 /// The local time's distance from UTC, in seconds.
 pub fn utc_offset() -> i32 {
     jiff::Zoned::now().offset().seconds()

@@ -74,6 +74,14 @@ fn sharers(model: &Model, names: &[String]) -> Vec<String> {
     model.containers.all().iter().filter(shares).map(|container| container.name.clone()).collect()
 }
 
+/// Into a file in the working directory, by a name that no other has.
+pub fn forensics(model: &mut Model) -> Vec<Effect> {
+    let Some(container) = model.containers.selected() else { return Vec::new() };
+    let name = container.name.clone();
+    let file = format!("{name}-{}.tar.zst", human::stamp(model.now));
+    vec![model.run(argv(&["forensics", "-o"], vec![file, name]))]
+}
+
 pub fn rename(model: &mut Model) -> Vec<Effect> {
     let Some(container) = model.containers.selected() else { return Vec::new() };
     let line = format!("rename {} ", container.name);

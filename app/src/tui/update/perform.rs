@@ -65,6 +65,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Trace => containers::trace(model),
         Start | Stop | Restart => containers::run(model, action),
         Pause => containers::pause(model),
+        Forensics => containers::forensics(model),
         Kill => containers::kill(model),
         Remove => containers::remove(model),
         Rename => containers::rename(model),

@@ -109,6 +109,16 @@ fn a_failure_is_told_in_the_commands_own_words() {
 }
 
 #[test]
+fn all_that_is_known_of_a_container_goes_into_a_file_that_is_named() {
+    let mut model = model();
+    let effects = press(&mut model, "F");
+    assert_eq!(lines(&effects), ["forensics -o web-20250616T120320Z.tar.zst web"]);
+    end(&mut model, &effects, 0, "");
+    let toast = model.toast.as_ref().map(|toast| (toast.text.as_str(), toast.bad));
+    assert_eq!(toast, Some(("porthole forensics -o web-20250616T120320Z.tar.zst web", false)));
+}
+
+#[test]
 fn marked_containers_are_taken_together() {
     let mut model = model();
     assert_eq!(lines(&press(&mut model, "<space><space><space>s")), ["stop web db"]);
