@@ -264,6 +264,28 @@ fn on_our_own_bridge_the_address_is_kept_from_others() {
 }
 
 #[test]
+fn on_a_network_of_ours_its_rules_hold() {
+    let host = Host::new();
+    let icc = "com.docker.network.bridge.enable_icc=false";
+    host.ok(&format!("network create apart -o {icc} -o com.docker.network.bridge.name=apart0 --ipv6 --subnet 10.3.0.0/24 --subnet fd03::/64"));
+    sleeper(&host, "web", "--net apart");
+    sleeper(&host, "bare", "--net none");
+    host.ok("network attach bare --link apart0 --ip 10.3.0.7/24");
+    host.ok("network attach bare --link apart0 --ip fd03::7/64");
+    assert!(pings(&host, "bare", "10.3.0.1") && pings(&host, "bare", "fd03::1"), "the bridge");
+    let web = host.inspect("web")["NetworkSettings"]["Networks"]["apart"]["IPAddress"].clone();
+    assert!(!pings(&host, "bare", web.as_str().unwrap()), "containers are kept apart");
+    let message = host.fails(125, "run --rm --net apart --ip 10.3.0.7 box true");
+    assert!(message.contains("10.3.0.7 is already in use"), "{message}");
+    let message = host.fails(1, "network attach bare --link apart0 --ip 10.4.0.7/24");
+    assert!(message.contains("is not of 10.3.0.0/24 and fd03::/64, which apart0 has"), "{message}");
+    host.ok("rm -f bare");
+    host.ok("run --rm --net apart --ip 10.3.0.7 box true");
+    host.remove_all();
+    host.ok("network rm apart");
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_changes_nothing() {
     let host = Host::new();
     let _neighbour = host.neighbour();

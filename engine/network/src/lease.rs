@@ -101,16 +101,6 @@ impl Leases {
         Ok(self.all()?.into_iter().find(|lease| lease.address == address).map(|lease| lease.container))
     }
 
-    /// Leases this address, if it is free.
-    pub fn reserve(&self, address: IpAddr, container: &str, interface: &str) -> io::Result<bool> {
-        fs::create_dir_all(&self.directory)?;
-        match symlink(format!("{container}/{interface}"), self.path(address)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Gives an address back. That it was given back already is no error.
     pub fn free(&self, lease: &Lease) -> io::Result<()> {
         match fs::remove_file(self.path(lease.address)) {

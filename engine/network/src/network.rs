@@ -421,12 +421,11 @@ impl Network {
         lock().map_err(|source| Error::File { path: path.clone(), source })
     }
 
-    /// The addresses of our own network of which this is the bridge.
+    /// Our own network of which this is the bridge.
     pub(crate) fn own(&self, bridge: &str) -> Result<Option<OwnNetwork>, Error> {
         let networks = self.store.all()?;
-        let own = networks.iter().find(|network| network.bridge.as_deref() == Some(bridge));
-        let of_ipv4 = |network: &NetworkConfig| network.pools.iter().find(|pool| !pool.subnet.is_ipv6()).cloned();
-        Ok(own.and_then(|network| Some(OwnNetwork { pool: of_ipv4(network)?, leases: self.store.leases(network) })))
+        let own = networks.into_iter().find(|network| network.bridge.as_deref() == Some(bridge));
+        Ok(own.map(|config| OwnNetwork { leases: self.store.leases(&config), config }))
     }
 
     /// The state root, absolute.

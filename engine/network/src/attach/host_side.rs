@@ -3,15 +3,15 @@
 use super::inside::Inside;
 use super::record::{Attachment, Means, Records};
 use super::{InterfaceRequest, Refused, Target, failed, mac_of};
-use crate::config::Pool;
+use crate::config::{NetworkConfig, Pool};
 use crate::connect::interface_name;
 use crate::error::Error;
-use crate::lease::{Lease, Leases};
+use crate::lease::{Lease, Leases, NoLease};
 use crate::link::stacked::{self, Kind, MacvlanMode, Stacked, VlanId};
 use crate::link::{self, End, Link, Mac, Port, filtering};
 use crate::netlink::Socket;
 use crate::network::{Network, route_socket};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// How a bridge's name begins that is made when it is missing, as with pipework.
 const BRIDGE_PREFIX: &str = "br";
@@ -113,27 +113,24 @@ impl HostSide<'_> {
 
     /// On the bridge of a network of ours, the address has to be one of that network's, and free.
     fn check_subnet(&self, request: &InterfaceRequest, link: Option<&Link>) -> Result<(), Error> {
-        let Some(own) = self.own_network(link)? else { return Ok(()) };
+        let own = link.map_or(Ok(None), |link| self.network.own(&link.name))?;
+        let Some(own) = own else { return Ok(()) };
         let address = request.address.address;
-        let fits =
-            |v4: &Ipv4Addr| own.pool.subnet.contains(*v4) && request.address.prefix_len == own.pool.subnet.prefix_len();
-        let Some(v4) = as_v4(address).filter(fits) else {
-            let (subnet, link) = (own.pool.subnet.to_string(), request.link.clone());
-            return Err(Refused::NotOfSubnet { address, subnet, link }.into());
+        let pool = own.pool_of(address).filter(|pool| pool.subnet.prefix_len() == request.address.prefix_len);
+        let Some(pool) = pool else {
+            let subnets: Vec<_> = own.config.subnets().iter().map(ToString::to_string).collect();
+            return Err(
+                Refused::NotOfSubnet { address, subnets: subnets.join(" and "), link: request.link.clone() }.into()
+            );
         };
         let leases = own.leases.all().map_err(|source| self.lease_error(source))?;
-        match leases.iter().find(|lease| lease.address == v4) {
+        match leases.iter().find(|lease| lease.address == address) {
             Some(lease) => Err(taken_by(address.to_string(), &request.link, &lease.container)),
-            None if own.pool.reserved().any(|reserved| reserved == v4) => {
-                Err(Refused::AddressOfBridge { address, link: request.link.clone() }.into())
+            None if pool.reserved().any(|reserved| reserved == address) => {
+                Err(Refused::AddressReserved { address, link: request.link.clone() }.into())
             }
             None => Ok(()),
         }
-    }
-
-    /// The network of ours of which a link is the bridge.
-    fn own_network(&self, link: Option<&Link>) -> Result<Option<OwnNetwork>, Error> {
-        link.map_or(Ok(None), |link| self.network.own(&link.name))
     }
 
     fn lease_error(&self, source: std::io::Error) -> Error {
@@ -180,9 +177,11 @@ impl HostSide<'_> {
             link::set_up(&mut self.socket, bridge.index).map_err(|e| failed("take up", &bridge.name, e))?;
         }
         self.enable_filtering(attachment, bridge)?;
-        self.reserve(attachment, bridge, port, target)?;
+        let own = self.network.own(&bridge.name)?;
+        own.as_ref().map_or(Ok(()), |own| self.lease(attachment, own, port, target))?;
         let end = End { name: &attachment.interface, netns: target.netns, mac: Some(attachment.mac) };
-        let place = Port { bridge: bridge.index, hairpin: false, isolated: false };
+        let isolated = own.is_some_and(|own| !own.config.icc());
+        let place = Port { bridge: bridge.index, hairpin: false, isolated };
         let what = |e| failed("link container", &format!("{} to {}", target.name, bridge.name), e);
         let made = link::add_veth_with_mtu(&mut self.socket, port, &end, Some(place), bridge.mtu).map_err(what)?;
         match attachment.vlan {
@@ -202,15 +201,15 @@ impl HostSide<'_> {
         }
     }
 
-    fn reserve(&self, attachment: &Attachment, bridge: &Link, port: &str, target: Target<'_>) -> Result<(), Error> {
-        let (Some(own), Some(v4)) = (self.own_network(Some(bridge))?, as_v4(attachment.address)) else {
-            return Ok(());
-        };
-        match own.leases.reserve(v4.into(), target.container, port) {
-            Ok(true) => Ok(()),
+    fn lease(&self, attachment: &Attachment, own: &OwnNetwork, port: &str, target: Target<'_>) -> Result<(), Error> {
+        let (address, link) = (attachment.address, || attachment.link.clone());
+        let Some(pool) = own.pool_of(address) else { return Ok(()) };
+        match own.leases.take(pool, Some(address), target.container, port) {
+            Ok(_) => Ok(()),
+            Err(NoLease::Failed(source)) => Err(self.lease_error(source)),
+            Err(NoLease::NoNetwork) => Err(Refused::NoLink(link()).into()),
             // Another process was faster.
-            Ok(false) => Err(Refused::AddressJustTaken { address: v4, link: bridge.name.clone() }.into()),
-            Err(source) => Err(self.lease_error(source)),
+            Err(NoLease::Taken(_) | NoLease::Full) => Err(Refused::AddressJustTaken { address, link: link() }.into()),
         }
     }
 
@@ -269,14 +268,15 @@ impl HostSide<'_> {
 
     /// Gives back the address, if it was leased.
     pub fn free(&mut self, container: &str, attachment: &Attachment) -> Result<(), Error> {
-        let (Means::Veth { port }, Some(address)) = (&attachment.means, as_v4(attachment.address)) else {
-            return Ok(());
-        };
+        let Means::Veth { port } = &attachment.means else { return Ok(()) };
         let Some(own) = self.network.own(&attachment.link)? else { return Ok(()) };
-        let lease = Lease { address: address.into(), container: container.into(), interface: port.clone() };
+        let lease = Lease { address: attachment.address, container: container.into(), interface: port.clone() };
+        let leases = own.leases.all().map_err(|source| self.lease_error(source))?;
         // It is another's if there was no time to lease it.
-        let is_ours = own.leases.all().is_ok_and(|leases| leases.contains(&lease));
-        if is_ours { own.leases.free(&lease).map_err(|source| self.lease_error(source)) } else { Ok(()) }
+        if leases.contains(&lease) {
+            own.leases.free(&lease).map_err(|source| self.lease_error(source))?;
+        }
+        Ok(())
     }
 
     /// Removes the bridges and VLANs that were made for attached interfaces, and on which none is left of those that stay.
@@ -300,11 +300,16 @@ impl HostSide<'_> {
     }
 }
 
-/// A network of ours, as far as addresses go.
+/// A network of ours, and who has which address of it.
 pub(crate) struct OwnNetwork {
-    /// Its IPv4 addresses.
-    pub pool: Pool,
+    pub config: NetworkConfig,
     pub leases: Leases,
+}
+
+impl OwnNetwork {
+    fn pool_of(&self, address: IpAddr) -> Option<&Pool> {
+        self.config.pools.iter().find(|pool| pool.subnet.contains(address))
+    }
 }
 
 /// How an interface can hang on the link that is named, which may be one to be made.
@@ -356,10 +361,6 @@ fn find_vlan<'a>(links: &'a [Link], parent: &Link, vlan: VlanId) -> Option<&'a L
 /// As pipework and vconfig(8) name them.
 fn vlan_name(parent: &str, vlan: VlanId) -> String {
     format!("{parent}.{vlan}")
-}
-
-fn as_v4(address: IpAddr) -> Option<Ipv4Addr> {
-    if let IpAddr::V4(address) = address { Some(address) } else { None }
 }
 
 fn taken_by(address: String, link: &str, owner: &str) -> Error {

@@ -1,7 +1,7 @@
 //! Why an interface is not attached or detached, a line each.
 
 use crate::link::stacked::VlanId;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Why an interface is not attached or detached.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +62,9 @@ pub enum Refused {
         /// The beginning of the id of whose it is.
         owner: String,
     },
-    /// The bridge itself has the address.
-    #[error("address {address} is that of {link} itself: choose another one")]
-    AddressOfBridge {
+    /// The bridge itself has the address, or it is set aside for something else.
+    #[error("address {address} is that of {link} itself, or set aside: choose another one")]
+    AddressReserved {
         /// The address.
         address: IpAddr,
         /// The bridge.
@@ -74,17 +74,17 @@ pub enum Refused {
     #[error("address {address} on {link} has just been given to another container: choose another one")]
     AddressJustTaken {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// The bridge.
         link: String,
     },
     /// An address of a network of ours, which has others.
-    #[error("address {address} is not of {subnet}, the subnet of {link}: choose one that is")]
+    #[error("address {address} is not of {subnets}, which {link} has: choose one that is")]
     NotOfSubnet {
         /// The address.
         address: IpAddr,
-        /// The subnet.
-        subnet: String,
+        /// Those of the network.
+        subnets: String,
         /// The bridge.
         link: String,
     },
