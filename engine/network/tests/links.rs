@@ -131,7 +131,7 @@ fn a_kernel_without_a_kind_of_link_is_told() {
             let made = stacked::add(&mut socket, &on_the_uplink(kind, "foreign7", None), home.as_fd());
             if kernel_has(tried) {
                 made.unwrap();
-                let shown = run("ip -d link show foreign7");
+                let shown = run("ip -d link show foreign7").split_whitespace().collect::<Vec<_>>().join(" ");
                 let wanted = if name == "VLAN" { "vlan protocol 802.1Q id 7" } else { "ipvlan mode l3 private" };
                 assert!(shown.contains(wanted), "{shown}");
                 run("ip link del foreign7");
