@@ -19,7 +19,8 @@ const PODMAN_RUN: &str = "/run/containers/storage/overlay-containers";
 impl Engine {
     /// The map of the network around the calling thread.
     pub fn network_map(&self) -> Result<Map> {
-        let containers = self.containers(false)?;
+        // Their places on the network are the kernel's to tell.
+        let containers = self.containers_with_ports(false)?;
         let ours = containers.into_iter().filter_map(|container| {
             let owner = Owner { engine: map::Engine::Porthole, id: container.id, name: container.name };
             Some(Known { pid: container.state.init?.pid, owner })

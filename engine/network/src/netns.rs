@@ -41,7 +41,8 @@ pub fn visit<T>(netns: BorrowedFd<'_>, work: impl FnOnce() -> T) -> io::Result<T
     Ok(result)
 }
 
-fn enter(netns: BorrowedFd<'_>) -> io::Result<()> {
+/// Moves the calling thread into a network namespace, for good.
+pub(crate) fn enter(netns: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::thread::move_into_link_name_space(netns, Some(LinkNameSpaceType::Network))?)
 }
 

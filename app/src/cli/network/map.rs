@@ -4,7 +4,7 @@ use crate::cli::{Outcome, output};
 use clap::Args;
 use porthole_engine::Engine;
 use porthole_engine::network::mac_text;
-use porthole_engine::network::map::{Address, Far, Interface, Map, Namespace, Route, StationState};
+use porthole_engine::network::map::{Far, Interface, Map, Namespace, Route};
 use std::process::ExitCode;
 
 /// `network map`.
@@ -95,91 +95,24 @@ fn branch(
 fn row(map: &Map, namespace: &Namespace, interface: &Interface) -> Vec<String> {
     vec![
         String::new(),
-        kind(interface),
-        numbers(interface),
-        state(interface),
+        interface.kind_text(),
+        interface.numbers_text(),
+        interface.state_text(),
         interface.mac.map_or_else(none, mac_text),
-        addresses(&interface.addresses),
-        leads_to(map, namespace, interface),
+        if interface.addresses.is_empty() { none() } else { interface.addresses_text() },
+        map.leads_to(namespace, interface),
     ]
-}
-
-/// `macvlan bridge`, `vlan 10`.
-fn kind(interface: &Interface) -> String {
-    let kind = if interface.kind.is_empty() { "physical" } else { &interface.kind };
-    let vlan = interface.vlan.map(|vlan| vlan.to_string());
-    let more = interface.mode.clone().or(vlan);
-    more.map_or_else(|| kind.to_owned(), |more| format!("{kind} {more}"))
-}
-
-/// Its number, and that of what it hangs on: `5⇄2`, `7→3`.
-fn numbers(interface: &Interface) -> String {
-    match &interface.link {
-        Some(far) if interface.is_child() => format!("{}→{}", interface.ifindex, far.ifindex),
-        Some(far) => format!("{}⇄{}", interface.ifindex, far.ifindex),
-        None => interface.ifindex.to_string(),
-    }
-}
-
-/// Of a port what the bridge does with it: `forwarding, hairpin`.
-fn state(interface: &Interface) -> String {
-    let link = match (interface.up, interface.carrier) {
-        (false, _) => "down",
-        (true, false) => "no carrier",
-        (true, true) => "up",
-    };
-    let Some(port) = interface.port.as_ref().filter(|_| interface.up && interface.carrier) else {
-        return link.to_owned();
-    };
-    let set = [(port.hairpin, "hairpin"), (port.isolated, "isolated"), (port.locked, "locked")];
-    let unset = [(port.learning, "no learning"), (port.flood, "no flood")];
-    let more = set.iter().filter(|(is, _)| *is).chain(unset.iter().filter(|(is, _)| !*is)).map(|(_, name)| *name);
-    [port.state].into_iter().chain(more).collect::<Vec<_>>().join(", ")
-}
-
-fn addresses(addresses: &[Address]) -> String {
-    if addresses.is_empty() {
-        return none();
-    }
-    addresses.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// What is at the other end: `web eth0 172.17.0.2/16`, `host veth1 port 2 of docker0`, the children of a parent elsewhere.
-fn leads_to(map: &Map, namespace: &Namespace, interface: &Interface) -> String {
-    let elsewhere =
-        map.children(namespace.inode, interface.ifindex).filter(|(there, _)| there.inode != namespace.inode);
-    let ends = elsewhere.map(|(there, child)| end(there, child));
-    let own = interface.link.as_ref().filter(|far| far.namespace != Some(namespace.inode) || !interface.is_child());
-    let own = own.map(|far| match map.far(far) {
-        Some((there, interface)) => end(there, interface),
-        None => format!("if {} of an unknown namespace", far.ifindex),
-    });
-    own.into_iter().chain(ends).collect::<Vec<_>>().join("; ")
-}
-
-fn end(namespace: &Namespace, interface: &Interface) -> String {
-    let bridge = interface.master.and_then(|master| namespace.interface(master));
-    let port = interface.port.as_ref().zip(bridge);
-    let place = port.map(|(port, bridge)| format!("port {} of {}", port.number, bridge.ifname));
-    let first = interface.addresses.first().map(Address::to_string);
-    let words = [Some(namespace.title()), Some(interface.ifname.clone()), place.or(first)];
-    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn stations(map: &Map) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for bridge in map.namespaces.iter().flat_map(|namespace| &namespace.interfaces) {
         rows.extend(bridge.fdb.iter().map(|station| {
-            let state = match station.state {
-                StationState::Learned => "learned",
-                StationState::Permanent => "permanent",
-                StationState::Static => "static",
-            };
             vec![
                 bridge.ifname.clone(),
                 mac_text(station.mac),
                 station.ifname.clone(),
-                state.to_owned(),
+                station.state.name().to_owned(),
                 station.vlan.map_or_else(none, |vlan| vlan.to_string()),
                 station.age.map_or_else(none, |age| format!("{age} s")),
             ]
@@ -214,8 +147,6 @@ fn routes(map: &Map) -> Vec<Vec<String>> {
 }
 
 fn route_row(title: &str, route: &Route) -> Vec<String> {
-    let destination = route.destination.map_or_else(|| "default".to_owned(), |to| to.to_string());
-    let destination = if route.kind == "unicast" { destination } else { format!("{} {destination}", route.kind) };
     let text = |address: Option<std::net::IpAddr>| address.map_or_else(none, |address| address.to_string());
     let by = match route.nexthops.as_slice() {
         [] => text(route.gateway),
@@ -224,7 +155,7 @@ fn route_row(title: &str, route: &Route) -> Vec<String> {
     vec![
         title.to_owned(),
         route.table.clone(),
-        destination,
+        route.destination_text(),
         by,
         route.ifname.clone().unwrap_or_else(none),
         text(route.source),

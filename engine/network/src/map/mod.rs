@@ -7,6 +7,7 @@
 mod decode;
 mod namespaces;
 mod read;
+mod words;
 
 pub use namespaces::Known;
 pub use read::read;
@@ -50,13 +51,13 @@ pub struct Namespace {
     pub inode: u64,
     /// Whether it is the one in which the map was drawn.
     pub host: bool,
-    /// Its name in a directory such as `/run/netns`.
+    /// Of one without a container: its name in a directory such as `/run/netns`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The containers in it: none, one, or several that share it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Owner>,
-    /// The process in it with the lowest number, if there is one; of the host none is told.
+    /// The process in it with the lowest number, if there is no better name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
     /// Its interfaces, in the kernel's order.

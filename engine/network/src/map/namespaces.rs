@@ -2,6 +2,7 @@
 
 use super::{Error, Namespace, Owner, Process};
 use crate::netns;
+use crate::ruleset::printable;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -20,86 +21,105 @@ pub struct Known {
     pub owner: Owner,
 }
 
-/// Every network namespace that a process is in or a name leads to.
+/// The network namespaces that were found so far. Looking through all processes costs more than reading the namespaces of
+/// a hundred containers, so that is only done for an end of a link that nothing else leads to.
 pub(super) struct Candidates {
-    /// The inode of the calling thread's own.
-    host: u64,
     /// By inode, with how to describe it and a file that leads there.
     all: BTreeMap<u64, (Namespace, PathBuf)>,
+    /// The host's own and those of containers first, in the order in which they were found.
+    order: Vec<u64>,
     /// Opened as they are needed; `None` for one that has ended.
     open: HashMap<u64, Option<OwnedFd>>,
+    /// Where to look next.
+    unsearched: Vec<Place>,
+}
+
+/// Where namespaces are found.
+#[derive(Clone, Copy)]
+enum Place {
+    Directory(&'static str),
+    Processes,
 }
 
 impl Candidates {
-    /// Looks for them.
-    pub fn find(known: &[Known]) -> Result<Candidates, Error> {
+    /// The calling thread's own, and those of the containers that are `known`.
+    pub fn new(known: &[Known]) -> Result<Candidates, Error> {
         let own = Path::new("/proc/thread-self/ns/net");
-        let failed = |path: &Path, source| Error::Namespace { path: path.to_owned(), source };
         let host = fs::metadata(own).map_err(|source| failed(own, source))?.ino();
-        let mut candidates = Candidates { host, all: BTreeMap::new(), open: HashMap::new() };
+        let places = [Place::Processes].into_iter().chain(DIRECTORIES.map(Place::Directory));
+        let mut candidates =
+            Candidates { all: BTreeMap::new(), order: Vec::new(), open: HashMap::new(), unsearched: places.collect() };
         candidates.add(host, own.to_owned()).host = true;
-        let proc = Path::new("/proc");
-        let mut pids = pids(proc).map_err(|source| failed(proc, source))?;
-        pids.sort_unstable();
-        for pid in pids {
-            let path = proc.join(format!("{pid}/ns/net"));
-            // It ended, or is somebody's whom we must not look at.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
-            let namespace = candidates.add(metadata.ino(), path);
-            if namespace.process.is_none() && !namespace.host {
-                namespace.process = Some(Process { pid, command: String::new() });
-            }
-        }
-        for directory in DIRECTORIES {
-            candidates.add_named(Path::new(directory));
-        }
+        // Now: the path means another namespace to a thread that has moved.
+        candidates.open(host);
         for known in known {
-            let Ok(metadata) = fs::metadata(format!("/proc/{}/ns/net", known.pid)) else { continue };
-            if let Some((namespace, _)) = candidates.all.get_mut(&metadata.ino()) {
-                namespace.containers.push(known.owner.clone());
-            }
+            let path = PathBuf::from(format!("/proc/{}/ns/net", known.pid));
+            // It may have ended.
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            candidates.add(metadata.ino(), path).containers.push(known.owner.clone());
         }
         Ok(candidates)
     }
 
     fn add(&mut self, inode: u64, path: PathBuf) -> &mut Namespace {
-        let new = || (Namespace { inode, ..Namespace::default() }, path);
+        let order = &mut self.order;
+        let new = || {
+            order.push(inode);
+            (Namespace { inode, ..Namespace::default() }, path)
+        };
         &mut self.all.entry(inode).or_insert_with(new).0
+    }
+
+    /// All that were found, the host's own first.
+    pub fn inodes(&self) -> &[u64] {
+        &self.order
+    }
+
+    /// Looks for more at one further place; false when there is none left.
+    pub fn search(&mut self) -> Result<bool, Error> {
+        match self.unsearched.pop() {
+            Some(Place::Directory(directory)) => self.add_named(Path::new(directory)),
+            Some(Place::Processes) => self.add_processes()?,
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Adds those that are bound to the files of a directory. That there is none, or none that may be read, is usual.
     fn add_named(&mut self, directory: &Path) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            if let (true, Ok(metadata)) = (netns::is_one(&path), fs::metadata(&path)) {
-                let name = crate::ruleset::printable(entry.file_name().as_encoded_bytes());
-                let namespace = self.add(metadata.ino(), path);
-                namespace.name.get_or_insert(name);
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            if netns::is_one(&path) && !self.all.contains_key(&metadata.ino()) {
+                let name = printable(entry.file_name().as_encoded_bytes());
+                self.add(metadata.ino(), path).name = Some(name);
             }
         }
     }
 
-    /// The host's own, and those of containers.
-    pub fn owned(&self) -> Vec<u64> {
-        let owned = self.all.values().filter(|(namespace, _)| !namespace.host && !namespace.containers.is_empty());
-        [self.host].into_iter().chain(owned.map(|(namespace, _)| namespace.inode)).collect()
-    }
-
-    /// All of them; first those that links most likely lead to.
-    pub fn inodes(&self) -> Vec<u64> {
-        let owned = self.owned();
-        let others: Vec<u64> = self.all.keys().copied().filter(|inode| !owned.contains(inode)).collect();
-        [owned, others].concat()
+    /// Adds those that processes are in.
+    fn add_processes(&mut self) -> Result<(), Error> {
+        let proc = Path::new("/proc");
+        let entries = fs::read_dir(proc).map_err(|source| failed(proc, source))?.flatten();
+        let mut pids: Vec<i32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        pids.sort_unstable();
+        for pid in pids {
+            let path = proc.join(format!("{pid}/ns/net"));
+            // It ended, or is somebody's whom we must not look at.
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            if self.all.contains_key(&metadata.ino()) {
+                continue;
+            }
+            let command = fs::read(proc.join(format!("{pid}/comm"))).unwrap_or_default();
+            let command = printable(command.trim_ascii_end());
+            self.add(metadata.ino(), path).process = Some(Process { pid, command });
+        }
+        Ok(())
     }
 
     /// What is known of one before it is read.
     pub fn describe(&self, inode: u64) -> Option<Namespace> {
-        let mut namespace = self.all.get(&inode)?.0.clone();
-        if let Some(process) = &mut namespace.process {
-            let name = fs::read(format!("/proc/{}/comm", process.pid)).unwrap_or_default();
-            process.command = crate::ruleset::printable(name.trim_ascii_end());
-        }
-        Some(namespace)
+        Some(self.all.get(&inode)?.0.clone())
     }
 
     /// A handle on one; `None` if it has ended.
@@ -115,7 +135,6 @@ impl Candidates {
     }
 }
 
-fn pids(proc: &Path) -> std::io::Result<Vec<i32>> {
-    let names = fs::read_dir(proc)?.flatten();
-    Ok(names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::Namespace { path: path.to_owned(), source }
 }
