@@ -257,6 +257,27 @@ fn a_strangers_rules_are_shown_where_they_matter() {
     host.tool("nft delete table inet guard");
 }
 
+#[test]
+fn the_workstation_shows_it_live() {
+    let host = lab();
+    let mut terminal = host.workstation(140, 42);
+    terminal.type_("3");
+    let counted = |packets: u64| format!("{packets} {} DNAT", packets * 60);
+    let before = packets(&host.ok("network rules web --iptables"), &["DNAT ", "dpt:8088"]);
+    // The newest container on the bridge is selected, the server is below it.
+    terminal.expect_picture("port 2 of");
+    terminal.type_("G");
+    terminal.expect_picture("port 1 of");
+    terminal.type_("\t/DNAT tcp\r");
+    terminal.expect_picture(&counted(before));
+    fetch("127.0.0.1:8088").unwrap();
+    terminal.expect_picture(&counted(before + 1));
+    terminal.type_("]");
+    terminal.expect_picture("the host ─ links");
+    terminal.type_("q");
+    terminal.wait();
+}
+
 /// A real Docker in the network of the host, with a state of its own.
 struct Docker<'a> {
     host: &'a Host,

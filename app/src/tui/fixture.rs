@@ -152,6 +152,38 @@ pub fn history(model: &mut Model) {
     }
 }
 
+/// Answers the question of the links of a container.
+pub fn linked(model: &mut Model) {
+    let value = json!({
+        "Interfaces": {
+            "eth0": {
+                "Addresses": "172.17.0.2/16",
+                "Index": "2⇄12",
+                "Kind": "veth",
+                "LeadsTo": "host veth3a2f port 1 of docker0",
+                "MAC": "02:42:ac:11:00:02",
+                "MacTable": [
+                    "02:42:5e:00:00:01  docker0  permanent",
+                    "02:42:ac:11:00:02  veth3a2f  learned",
+                ],
+                "State": "up",
+            },
+            "lo": { "Addresses": "127.0.0.1/8", "Index": "1", "Kind": "loopback", "State": "up" },
+        },
+        "Neighbours": ["172.17.0.1  02:42:5e:00:00:01  eth0  reachable"],
+        "Routes": {
+            "local": ["local 127.0.0.0/8 dev lo src 127.0.0.1", "local 172.17.0.2/32 dev eth0 src 172.17.0.2"],
+            "main": ["default via 172.17.0.1 dev eth0", "172.17.0.0/16 dev eth0 src 172.17.0.2"],
+        },
+        "Rules": {
+            "ip porthole: DOCKER (2 references)": [
+                "12 720 DNAT tcp -- * * 0.0.0.0/0 0.0.0.0/0 tcp dpt:8088 /* web 8088→80 */ to:172.17.0.2:80",
+            ],
+        },
+    });
+    update(model, Msg::Inspected(model.detail.generation, Ok(value)));
+}
+
 /// Answers the question of all that is known of a container.
 pub fn inspected(model: &mut Model) {
     let command = ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/"];

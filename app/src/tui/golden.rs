@@ -176,6 +176,8 @@ fn networks() {
     golden("networks", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);
         press(&mut model, "3");
+        fixture::linked(&mut model);
+        press(&mut model, "<tab>jjjjjjj");
         model
     });
 }

@@ -29,7 +29,7 @@ pub struct Areas {
     pub footer: Rect,
     /// The list, or the picture of networks, trace or events.
     pub list: Option<Rect>,
-    /// Log, inspect, processes.
+    /// Log, inspect, processes; the links of a container.
     pub detail: Option<Rect>,
     /// The terminals.
     pub shell: Option<Rect>,
@@ -65,9 +65,9 @@ impl Areas {
             return Self { list, detail, shell, ..self };
         }
         match model.screen {
-            Screen::Containers | Screen::Images | Screen::Volumes if self.body.width >= WIDE => self.beside(shown),
-            Screen::Containers | Screen::Images | Screen::Volumes => self.stacked(shown),
-            Screen::Networks | Screen::Trace | Screen::Events => self.over_shell(shown),
+            Screen::Trace | Screen::Events => self.over_shell(shown),
+            _ if self.body.width >= WIDE => self.beside(shown),
+            _ => self.stacked(shown),
         }
     }
 
@@ -129,6 +129,8 @@ fn rows(model: &Model) -> usize {
         Screen::Containers => model.containers.rows(),
         Screen::Images => model.images.rows(),
         Screen::Volumes => model.volumes.rows(),
-        Screen::Networks | Screen::Trace | Screen::Events => 0,
+        // The way to the bridge stands above.
+        Screen::Networks => model.on_bridge().count() + 3,
+        Screen::Trace | Screen::Events => 0,
     }
 }

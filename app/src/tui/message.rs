@@ -124,6 +124,10 @@ pub enum Details {
     Files { subject: Subject, reading: u64 },
     /// A container's processes, again and again.
     Top { container: String },
+    /// A container's links and the rules that it meets, whenever they change.
+    Links { container: String },
+    /// The whole network, whenever it changes.
+    Map,
 }
 
 /// Something that there are details of.

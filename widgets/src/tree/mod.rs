@@ -207,6 +207,15 @@ impl Tree {
     /// Unfolds everything; folds everything when nothing is folded.
     pub fn toggle_all(&mut self) {
         let open = self.nodes.iter().any(|node| !node.open && node.content.held() > 0);
+        self.set_all_open(open);
+    }
+
+    /// Unfolds everything.
+    pub fn unfold_all(&mut self) {
+        self.set_all_open(true);
+    }
+
+    fn set_all_open(&mut self, open: bool) {
         let selected = self.selected();
         for node in &mut self.nodes {
             node.open = open && node.content.held() > 0;

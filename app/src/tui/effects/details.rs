@@ -1,13 +1,14 @@
 //! Reads the details of the selection.
 
 use super::cancel::{self, Guard, Token};
-use super::{engine, log, spawn};
+use super::{engine, log, network, spawn};
 use crate::tui::message::{Details, Generation, Msg};
 use porthole_engine::Engine;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
-/// Between two looks at processes.
+/// Between two looks at processes, or at what the kernel tells of networks.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Begins to read; dropping the guard ends it.
@@ -28,12 +29,39 @@ pub fn begin(engine: Engine, messages: Sender<Msg>, generation: Generation, want
             Details::Inspect { subject, .. } => Some(Msg::Inspected(generation, engine::inspect(&engine, &subject))),
             Details::Files { subject, .. } => Some(Msg::Files(generation, engine::files(&engine, &subject))),
             Details::Top { container } => processes(&engine, &container, generation, &token, &messages),
+            Details::Links { container } => {
+                watch(|| network::links(&engine, &container), generation, &token, &messages)
+            }
+            Details::Map => watch(|| network::map(&engine), generation, &token, &messages),
         };
         if let Some(message) = last {
             let _ = messages.blocking_send(message);
         }
     });
     Some(guard)
+}
+
+/// Looks again and again, and tells what there is when it is something new; ends as [`processes`] does.
+fn watch(
+    look: impl Fn() -> Result<Value, String>,
+    generation: Generation,
+    token: &Token,
+    messages: &Sender<Msg>,
+) -> Option<Msg> {
+    let mut last = None;
+    loop {
+        match look() {
+            Ok(value) if last.as_ref() == Some(&value) => {}
+            Ok(value) => {
+                last = Some(value.clone());
+                messages.blocking_send(Msg::Inspected(generation, Ok(value))).ok()?;
+            }
+            Err(problem) => return Some(Msg::Inspected(generation, Err(problem))),
+        }
+        if !token.sleep(PERIOD) {
+            return None;
+        }
+    }
 }
 
 /// Looks at the processes until nobody wants to see them any more, or they cannot be seen: then why.

@@ -9,6 +9,7 @@ mod events;
 mod image_shell;
 mod journeys;
 mod log;
+mod network;
 mod shells;
 mod trace;
 

@@ -25,6 +25,10 @@ pub enum View {
     Files,
     /// All that is known.
     Inspect,
+    /// Its links: who is at the other ends, whom they know, and the rules that its packets meet.
+    Links,
+    /// The whole network as the kernel has it.
+    Map,
 }
 
 impl View {
@@ -36,7 +40,14 @@ impl View {
             View::Stats => "stats",
             View::Files => "files",
             View::Inspect => "inspect",
+            View::Links => "links",
+            View::Map => "map",
         }
+    }
+
+    /// Whether it is looked at as a tree.
+    pub fn is_tree(self) -> bool {
+        matches!(self, View::Inspect | View::Links | View::Map)
     }
 
     /// What can be seen of the selection of a page, in the order of the tabs.
@@ -45,7 +56,8 @@ impl View {
             Screen::Containers => &[View::Log, View::Top, View::Stats, View::Files, View::Inspect],
             Screen::Images => &[View::Files, View::Inspect],
             Screen::Volumes => &[View::Inspect],
-            Screen::Networks | Screen::Trace | Screen::Events => &[],
+            Screen::Networks => &[View::Links, View::Map],
+            Screen::Trace | Screen::Events => &[],
         }
     }
 }

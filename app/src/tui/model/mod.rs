@@ -236,7 +236,7 @@ impl Model {
                 Some(View::Log) => &[Log, Find, Text, Move, Global],
                 Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
-                Some(View::Inspect) => &[Tree, Find, Move, Global],
+                Some(View::Inspect | View::Links | View::Map) => &[Tree, Find, Move, Global],
                 Some(View::Files) => &[Files, Find, Move, Global],
                 Some(View::Top) => &[Processes, List, Find, Move, Global],
                 None => &[Move, Global],
@@ -259,7 +259,7 @@ impl Model {
             (Focus::Detail, _) => match self.view() {
                 Some(View::Log) => Layer::Log,
                 Some(View::Stats) => Layer::Containers,
-                Some(View::Inspect) => Layer::Tree,
+                Some(View::Inspect | View::Links | View::Map) => Layer::Tree,
                 Some(View::Files) => Layer::Files,
                 Some(View::Top) => Layer::Processes,
                 None => Layer::Move,
@@ -306,7 +306,8 @@ impl Model {
     /// The container that actions on one container work on.
     pub fn current(&self) -> Option<&Container> {
         match self.screen {
-            Screen::Networks => self.on_bridge().nth(self.topology.window.selected()?),
+            // Until it is drawn, the picture has nothing selected: it will be the first.
+            Screen::Networks => self.on_bridge().nth(self.topology.window.selected().unwrap_or(0)),
             _ => self.containers.selected(),
         }
     }
@@ -317,12 +318,16 @@ impl Model {
             Screen::Containers => self.containers.selected().is_some(),
             Screen::Images => self.images.selected().is_some(),
             Screen::Volumes => self.volumes.selected().is_some(),
-            Screen::Networks | Screen::Trace | Screen::Events => false,
+            Screen::Networks => !self.welcomes(),
+            Screen::Trace | Screen::Events => false,
         }
     }
 
     /// The view of the selection that the pane of details shows.
     pub fn view(&self) -> Option<View> {
+        if self.screen == Screen::Networks && self.current().is_none() {
+            return self.has_detail().then_some(View::Map);
+        }
         let views = View::all(self.screen);
         let chosen = views.iter().find(|view| **view == self.detail.view);
         chosen.or(views.first()).copied().filter(|_| self.has_detail())
@@ -364,7 +369,7 @@ impl Model {
     /// All that is known of the selection, when that is what is shown.
     pub fn inspect(&self) -> Option<&Inspect> {
         let covered = matches!(self.modal, Some(Modal::Page(_)));
-        let shown = self.view() == Some(View::Inspect) && !covered && !self.detail.loading;
+        let shown = self.view().is_some_and(View::is_tree) && !covered && !self.detail.loading;
         shown.then_some(&self.detail.inspect)
     }
 

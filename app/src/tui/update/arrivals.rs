@@ -4,7 +4,7 @@ use super::{lab, limits, newcomer, prompts};
 use crate::tui::message::{Effect, Generation, Ran};
 use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
-use crate::tui::model::detail;
+use crate::tui::model::detail::{self, View};
 use crate::tui::model::inspect::Inspect;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::source::{Container, Image, LogLine, Networks, Process, Sample, Volume};
@@ -104,9 +104,16 @@ pub fn log_ended(model: &mut Model, generation: Generation, problem: Option<Stri
 
 pub fn inspected(model: &mut Model, generation: Generation, result: Result<Value, String>) -> Vec<Effect> {
     if generation == model.detail.generation {
-        model.detail.loading = false;
+        let fresh = std::mem::take(&mut model.detail.loading);
+        // Of links and map somebody wants to see the whole, and how it changes.
+        let unfolded = fresh && matches!(model.view(), Some(View::Links | View::Map));
         match result {
-            Ok(value) => model.detail.inspect.take(value),
+            Ok(value) => {
+                model.detail.inspect.take(value);
+                if unfolded {
+                    model.detail.inspect.tree.unfold_all();
+                }
+            }
             Err(problem) => {
                 model.detail.inspect = Inspect::default();
                 model.detail.problem = Some(problem);

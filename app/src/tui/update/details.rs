@@ -58,6 +58,12 @@ fn wanted(model: &Model) -> Option<Details> {
             return if view == View::Files { files(image) } else { inspect(image) };
         }
         Screen::Volumes => return inspect(Subject::Volume(model.volumes.selected()?.name.clone())),
+        // Looking costs something each time: only for somebody who sees it.
+        Screen::Networks => {
+            let links = || Some(Details::Links { container: model.current()?.id.clone() });
+            let wanted = if view == View::Map { Some(Details::Map) } else { links() };
+            return wanted.filter(|_| areas(model).detail.is_some());
+        }
         _ => {}
     }
     let container = model.containers.selected()?;
@@ -69,6 +75,8 @@ fn wanted(model: &Model) -> Option<Details> {
         View::Stats => None,
         View::Files => files(Subject::Container(id)),
         View::Inspect => inspect(Subject::Container(id)),
+        // These are of the page of networks.
+        View::Links | View::Map => None,
     }
 }
 

@@ -90,7 +90,7 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
 
 fn in_detail(model: &mut Model, motion: Motion) {
     match model.view() {
-        Some(View::Inspect) => {
+        Some(View::Inspect | View::Links | View::Map) => {
             if let Some(Inspect { tree, .. }) = model.inspect_mut() {
                 let rows = tree.rows();
                 motion.apply(&mut tree.window, rows);

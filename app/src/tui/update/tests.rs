@@ -413,7 +413,12 @@ fn views_go_round_and_leave_the_keys_where_they_are() {
     assert_eq!(model.view(), Some(View::Inspect));
     press(&mut model, "2");
     assert_eq!(model.view(), Some(View::Inspect));
-    press(&mut model, "3]");
+    let effects = press(&mut model, "3");
+    assert!(matches!(details(&effects).as_slice(), [Details::Links { .. }]));
+    let effects = press(&mut model, "]");
+    assert!(matches!(details(&effects).as_slice(), [Details::Map]));
+    assert_eq!((model.view(), model.focus), (Some(View::Map), Focus::List));
+    press(&mut model, "5");
     assert_eq!(model.view(), None);
     press(&mut model, "1P");
     assert_eq!((model.view(), model.focus), (Some(View::Top), Focus::Detail));

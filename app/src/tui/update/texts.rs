@@ -67,6 +67,9 @@ pub fn save(model: &mut Model, path: PathBuf) -> Vec<Effect> {
 fn source(model: &Model) -> Option<(Vec<String>, String)> {
     let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let view = model.view()?;
+    if view == View::Map {
+        return Some((argv(&["network", "map"]), "network.map".to_owned()));
+    }
     let (name, file) = match model.screen {
         Screen::Images => (model.images.selected()?.reference(), "image"),
         Screen::Volumes => {
@@ -74,7 +77,7 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
             return Some((argv(&["volume", "inspect", name]), format!("{name}.json")));
         }
         _ => {
-            let name = &model.containers.selected()?.name;
+            let name = &model.current()?.name;
             (name.as_str(), name.as_str())
         }
     };
@@ -84,6 +87,7 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
         View::Files => (argv(&["image", "tree", name]), format!("{file}.files")),
         View::Inspect => (argv(&["inspect", name]), format!("{file}.json")),
         View::Top => (argv(&["top", name]), format!("{file}.top")),
-        View::Stats => return None,
+        View::Links => (argv(&["network", "rules", name]), format!("{file}.rules")),
+        View::Stats | View::Map => return None,
     })
 }
