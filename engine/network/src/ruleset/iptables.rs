@@ -153,6 +153,8 @@ impl Lister<'_> {
         if !rule.parts().any(|part| matches!(part, Part::VerdictMap { .. })) {
             return vec![line];
         }
+        // What is said of the look-up is not said of what it leads to.
+        line.matches.truncate(line.matches.len() - usize::from(rule.comment.is_some()));
         let mut lines = Vec::new();
         for (matches, verdict) in looked_up(self.table, rule) {
             let mut line = Line { counter: None, ..line.clone() };

@@ -38,7 +38,7 @@ impl Ruleset {
         for table in &mut ruleset.tables {
             let mut kept = Kept::default();
             for base in table.chains.iter().filter(|chain| chain.base.is_some()) {
-                Walk { table, interest, ways: ways(base), kept: &mut kept }.chain(base);
+                Walk { table, interest, ways: ways(base), kept: &mut kept }.chain(base, &[]);
             }
             keep(table, &kept);
         }
@@ -93,18 +93,18 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Notes what matters in a chain; whether anything does.
-    fn chain(&mut self, chain: &Chain) -> bool {
-        chain.rules.iter().fold(false, |any, rule| self.rule(rule) | any)
+    /// Notes what matters in a chain, given what packets that get there have matched already; whether anything does.
+    fn chain(&mut self, chain: &Chain, before: &[Part<'_>]) -> bool {
+        chain.rules.iter().fold(false, |any, rule| self.rule(rule, before) | any)
     }
 
-    fn named_chain(&mut self, name: &str) -> bool {
+    fn named_chain(&mut self, name: &str, before: &[Part<'_>]) -> bool {
         let table = self.table;
-        table.chain(name).is_some_and(|chain| self.chain(chain))
+        table.chain(name).is_some_and(|chain| self.chain(chain, before))
     }
 
-    fn rule(&mut self, rule: &Rule) -> bool {
-        let parts: Vec<Part<'_>> = rule.parts().collect();
+    fn rule(&mut self, rule: &Rule, before: &[Part<'_>]) -> bool {
+        let parts: Vec<Part<'_>> = before.iter().cloned().chain(rule.parts()).collect();
         let met = match rule.nat {
             Some(nat) => self.translates(nat, &parts),
             None => self.is_met(&parts),
@@ -113,9 +113,9 @@ impl Walk<'_> {
             return false;
         }
         let mut matters = true;
-        for part in &parts {
+        for part in &parts[before.len()..] {
             matters = match part {
-                Part::Jump(chain) | Part::Goto(chain) => self.named_chain(chain),
+                Part::Jump(chain) | Part::Goto(chain) => self.named_chain(chain, &parts),
                 Part::VerdictMap { keys, map } => self.verdict_map(keys, map, &parts),
                 _ => continue,
             };
@@ -128,16 +128,16 @@ impl Walk<'_> {
     }
 
     /// Whether an element of a map matters.
-    fn verdict_map(&mut self, keys: &[&str], map: &str, parts: &[Part<'_>]) -> bool {
+    fn verdict_map(&mut self, keys: &[&str], map: &str, before: &[Part<'_>]) -> bool {
         let table = self.table;
         let Some(name) = map.strip_prefix('@') else {
             return written_elements(map)
-                .fold(false, |any, (key, verdict)| self.element(keys, key, verdict, parts) | any);
+                .fold(false, |any, (key, verdict)| self.element(keys, key, verdict, before) | any);
         };
         let elements = table.set(name).map(|set| set.elements.as_slice()).unwrap_or_default();
         let mut any = false;
         for element in elements {
-            if self.element(keys, &element.key, element.value.as_deref().unwrap_or_default(), parts) {
+            if self.element(keys, &element.key, element.value.as_deref().unwrap_or_default(), before) {
                 self.kept.elements.insert((name.to_owned(), element.key.clone()));
                 any = true;
             }
@@ -145,14 +145,14 @@ impl Walk<'_> {
         any
     }
 
-    fn element(&mut self, keys: &[&str], key: &str, verdict: &str, parts: &[Part<'_>]) -> bool {
-        if let Some(chain) = chain_of(verdict) {
-            return self.named_chain(chain);
-        }
+    fn element(&mut self, keys: &[&str], key: &str, verdict: &str, before: &[Part<'_>]) -> bool {
         let texts: Vec<String> =
             keys.iter().zip(key.split(" . ")).map(|(key, value)| format!("{key} {value}")).collect();
-        let all: Vec<Part<'_>> = parts.iter().cloned().chain(texts.iter().map(|text| Part::parse(text))).collect();
-        self.is_met(&all)
+        let parts: Vec<Part<'_>> = before.iter().cloned().chain(texts.iter().map(|text| Part::parse(text))).collect();
+        match chain_of(verdict) {
+            Some(chain) => self.named_chain(chain, &parts),
+            None => self.is_met(&parts),
+        }
     }
 
     /// Whether a packet from or to the container may match all of these.

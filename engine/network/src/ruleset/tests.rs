@@ -397,6 +397,35 @@ fn published_ports_behind_a_map_are_lines_of_their_chain() {
 }
 
 #[test]
+fn what_a_map_has_for_other_bridges_does_not_matter() {
+    in_new_netns(|| {
+        let rules = "
+            table ip t {
+              map bridges { type ifname : verdict; elements = { docker0 : jump one, other0 : jump two } }
+              chain one { iifname docker0 accept; }
+              chain two { iifname other0 accept; }
+              chain forward {
+                type filter hook forward priority filter;
+                oifname vmap @bridges comment \"to containers\"
+              }
+            }";
+        run("nft", &["-f", "-"], rules);
+        let listing = |ruleset: &Ruleset| iptables_chains(&ruleset.iptables()[0].text);
+        let whole = read_whole();
+        assert_eq!(
+            listing(&whole)[0].1,
+            [
+                "- - ACCEPT all -- docker0 docker0 0.0.0.0/0 0.0.0.0/0",
+                "- - ACCEPT all -- other0 other0 0.0.0.0/0 0.0.0.0/0"
+            ]
+        );
+        let web = Interest { addresses: vec!["172.17.0.2".parse().unwrap()], interfaces: vec!["docker0".into()] };
+        let ruleset = whole.that_concern(&web);
+        assert_eq!(listing(&ruleset)[0].1, ["- - ACCEPT all -- docker0 docker0 0.0.0.0/0 0.0.0.0/0"]);
+    });
+}
+
+#[test]
 fn the_rules_that_matter_to_a_container() {
     in_new_netns(|| {
         run("nft", &["-f", "-"], PUBLISHED);
