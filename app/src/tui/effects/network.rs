@@ -1,7 +1,8 @@
 //! The network as the kernel has it, as trees to look at.
 
 use porthole_engine::Engine;
-use porthole_engine::network::map::{Interface, Map, Namespace, mac_text};
+use porthole_engine::network::mac_text;
+use porthole_engine::network::map::{Interface, Map, Namespace};
 use porthole_engine::network::ruleset::Ruleset;
 use serde_json::{Map as Object, Value, json};
 
