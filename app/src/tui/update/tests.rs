@@ -670,7 +670,7 @@ fn the_picture_has_the_containers_of_its_bridge_alone() {
     assert_eq!((names(&model), model.elsewhere()), (kept, 1));
     press(&mut model, "3");
     let picture = screen(&mut model);
-    assert!(picture.contains("1 on other networks") && !picture.contains(" db "), "{picture}");
+    assert!(picture.contains("1 elsewhere") && !picture.contains(" db "), "{picture}");
 }
 
 /// Anything that may arrive.

@@ -16,7 +16,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     let containers = if count == 1 { "container" } else { "containers" };
     let elsewhere = match model.elsewhere() {
         0 => String::new(),
-        others => format!(", {others} on other networks"),
+        others => format!(", {others} elsewhere"),
     };
     let status = format!("{count} {containers} on the bridge{elsewhere}");
     Panel::new(&model.theme).title("Networks").status(&status).focused(focused).render(area, buf);
