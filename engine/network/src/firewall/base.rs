@@ -180,16 +180,19 @@ pub(super) fn add_bridge(batch: &mut Batch, at: Place<'_>, bridge: &Bridge<'_>) 
 }
 
 fn rules_to(bridge: &Bridge<'_>) -> Vec<(Vec<Expression>, &'static str)> {
-    let among = is::input(Operator::Equal, bridge.name).into();
+    let among = || vec![is::input(Operator::Equal, bridge.name).into()];
     let mut rules = vec![(rule(vec![is::established().into()], is::accept()), "replies")];
+    // Before published ports: where bridged packets are shown to the rules of IP (br_netfilter), those between isolated ports are lost
+    // whatever their address is translated to. So nowhere do they pass.
+    if !bridge.icc {
+        rules.push((rule(among(), is::drop()), "containers do not reach one another"));
+    }
     if !bridge.internal {
         rules.push((rule(vec![is::translated().into()], is::accept()), "published ports"));
     }
-    rules.push(if bridge.icc {
-        (rule(vec![among], is::accept()), "container to container")
-    } else {
-        (rule(vec![among], is::drop()), "containers do not reach one another")
-    });
+    if bridge.icc {
+        rules.push((rule(among(), is::accept()), "container to container"));
+    }
     rules.push((rule(vec![], is::drop()), "no way in but by published ports"));
     rules
 }
