@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 use porthole_tests::{Host, Neighbour, eventually, fetch};
 use std::net::TcpListener;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -319,6 +320,47 @@ fn a_policy_that_drops_is_passed_and_told_of() {
     assert!(!host.porthole("run --rm box true").stderr.contains("drops"), "it is told once");
     host.ok("rm -f web");
     host.tool("nft delete table ip filter");
+}
+
+#[test]
+fn a_chain_that_rejects_at_its_end_is_passed_and_told_of() {
+    let host = Host::new();
+    let neighbour = host.neighbour();
+    // As firewalld has it.
+    host.tool("nft add table inet firewalld");
+    host.tool("nft add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }");
+    host.tool("nft add rule inet firewalld filter_FORWARD iifname lo accept");
+    host.tool("nft add rule inet firewalld filter_FORWARD counter reject with icmpx type admin-prohibited");
+    let told = host.porthole("run -d --name web -p 8088:80 box httpd -f -h /www").stderr;
+    assert!(
+        told.contains("chain filter_FORWARD drops forwarded packets by its last rule: rules at its head"),
+        "{told}"
+    );
+    let works = || fetch("10.99.0.1:8088").is_ok_and(|page| page.contains("It works"));
+    eventually("it is reached through the chain", || neighbour.enter(works));
+    host.ok("rm -f web");
+    host.ok("lab down");
+    assert!(!host.tool("nft list ruleset").contains("docker0"), "the rules went with the bridge");
+    host.tool("nft delete table inet firewalld");
+}
+
+#[test]
+fn rules_of_iptables_legacy_are_told_of() {
+    let host = Host::new();
+    let legacy = |line: &str| Command::new("iptables-legacy").args(line.split(' ')).status().is_ok_and(|s| s.success());
+    if !legacy("-P FORWARD DROP") {
+        return eprintln!("no iptables-legacy here, or a kernel without");
+    }
+    let told = || host.porthole("run --rm box true").stderr;
+    let first = told();
+    assert!(
+        first.contains("iptables-legacy drops forwarded packets by policy") && first.contains("-o docker0"),
+        "{first}"
+    );
+    assert!(legacy("-I FORWARD -i docker0 -j ACCEPT") && legacy("-I FORWARD -o docker0 -j ACCEPT"));
+    assert_eq!(told(), "", "it was done as told");
+    assert!(legacy("-F FORWARD") && legacy("-P FORWARD ACCEPT"));
+    assert_eq!(told(), "", "nothing is dropped");
 }
 
 #[test]

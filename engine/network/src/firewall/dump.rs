@@ -18,6 +18,7 @@ const NFTA_TABLE_NAME: u16 = 1;
 const NFTA_TABLE_USERDATA: u16 = 6;
 const NFTA_RULE_CHAIN: u16 = 2;
 const NFTA_RULE_HANDLE: u16 = 3;
+const NFTA_RULE_EXPRESSIONS: u16 = 4;
 const NFTA_RULE_USERDATA: u16 = 7;
 const NFTA_CHAIN_TABLE: u16 = 1;
 const NFTA_CHAIN_NAME: u16 = 3;
@@ -29,6 +30,11 @@ const NF_DROP: u32 = 0;
 const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
 const NFTA_SET_ELEM_KEY: u16 = 1;
 const NFTA_DATA_VALUE: u16 = 1;
+const NFTA_DATA_VERDICT: u16 = 2;
+const NFTA_VERDICT_CODE: u16 = 1;
+const NFTA_EXPR_NAME: u16 = 1;
+const NFTA_EXPR_DATA: u16 = 2;
+const NFTA_IMMEDIATE_DATA: u16 = 2;
 
 /// A table with our mark, of this state root or another.
 #[derive(Clone, Debug)]
@@ -159,12 +165,14 @@ pub(super) fn claimed(socket: &mut Socket, at: Place<'_>) -> Result<Vec<Publishe
     Ok(claimed)
 }
 
-/// A base chain, not of a marked table, that drops forwarded packets by policy.
+/// A base chain of others that drops all forwarded packets that no rule of it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dropping {
     pub family: Family,
     pub table: String,
     pub chain: String,
+    /// Whether its policy does it, or its last rule, as firewalld's.
+    by_policy: bool,
 }
 
 impl Dropping {
@@ -175,11 +183,12 @@ impl Dropping {
 
 impl fmt::Display for Dropping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "table {}, chain {}", self.table, self.chain)
+        let how = if self.by_policy { "by policy" } else { "by its last rule" };
+        write!(f, "table {}, chain {} drops forwarded packets {how}", self.table, self.chain)
     }
 }
 
-/// The base chains that drop forwarded IP packets by policy.
+/// The base chains that drop the forwarded IP packets that none of their rules accepts.
 pub(super) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<Dropping>> {
     let get = NfTablesMessage::GetChain(ChainMessage { attributes: vec![] });
     let mut chains = Vec::new();
@@ -188,15 +197,44 @@ pub(super) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<Droppin
         let hook = value(&chain, NFTA_CHAIN_HOOK)
             .and_then(|hook| attributes(hook).find(|(kind, _)| *kind == NFTA_HOOK_HOOKNUM));
         let forwards = hook.and_then(|(_, v)| number(v)) == Some(NF_INET_FORWARD);
-        let drops = value(&chain, NFTA_CHAIN_POLICY).and_then(number) == Some(NF_DROP);
+        let by_policy = value(&chain, NFTA_CHAIN_POLICY).and_then(number) == Some(NF_DROP);
         if let (true, Some(family), Some(table), Some(name)) =
-            (forwards && drops, family, value(&chain, NFTA_CHAIN_TABLE), value(&chain, NFTA_CHAIN_NAME))
+            (forwards, family, value(&chain, NFTA_CHAIN_TABLE), value(&chain, NFTA_CHAIN_NAME))
         {
-            chains.push(Dropping { family, table: string(table), chain: string(name) });
+            chains.push(Dropping { family, table: string(table), chain: string(name), by_policy });
         }
         Ok(())
     })?;
-    Ok(chains)
+    let mut dropping = Vec::new();
+    for chain in chains {
+        if chain.by_policy || drops_at_last(socket, &chain)? {
+            dropping.push(chain);
+        }
+    }
+    Ok(dropping)
+}
+
+/// Whether a rule of a chain drops or rejects whatever comes to it.
+fn drops_at_last(socket: &mut Socket, chain: &Dropping) -> Result<bool> {
+    let dropping = rules(socket, chain.place(), Some(&chain.chain), |rule| {
+        value(rule, NFTA_RULE_EXPRESSIONS).filter(|expressions| drop_all(expressions)).map(drop)
+    })?;
+    Ok(!dropping.is_empty())
+}
+
+/// Whether expressions drop or reject each packet: nothing but a counter or a log stands before.
+fn drop_all(expressions: &[u8]) -> bool {
+    let of = |bytes, wanted: u16| attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let verdict = |data| of(of(of(data, NFTA_IMMEDIATE_DATA)?, NFTA_DATA_VERDICT)?, NFTA_VERDICT_CODE).and_then(number);
+    for expression in attributes_in(expressions) {
+        match (of(expression, NFTA_EXPR_NAME), of(expression, NFTA_EXPR_DATA)) {
+            (Some(b"counter\0" | b"log\0"), _) => {}
+            (Some(b"reject\0"), _) => return true,
+            (Some(b"immediate\0"), Some(data)) => return verdict(data) == Some(NF_DROP),
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn family(message: &Message<'_>) -> Option<Family> {

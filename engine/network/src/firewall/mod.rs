@@ -1,5 +1,5 @@
 //! The firewall of our bridges: nftables tables of our own, one for each family, changed by atomic netlink batches. In
-//! others' tables nothing is changed, but where a chain drops by policy all that is forwarded: rules at its head let what our
+//! others' tables nothing is changed, but where a chain drops all that is forwarded: rules at its head let what our
 //! tables have passed pass there too.
 //!
 //! A published port is an element of a verdict map and a chain with one rule, with a counter, a comment such as `web 8088→80`, and
@@ -13,6 +13,7 @@ mod base;
 mod batch;
 mod dump;
 mod expression;
+mod legacy;
 pub(crate) mod redirect;
 mod userdata;
 
@@ -293,8 +294,8 @@ impl<'a> Firewall<'a> {
         Ok(())
     }
 
-    /// Lets the packets of a bridge pass chains of others that drop by policy all that is forwarded. One line for each that did
-    /// not know the bridge before.
+    /// Lets the packets of a bridge pass chains of others that drop all that is forwarded. One line for each that did not know the
+    /// bridge before, and for what drops them all the same.
     pub fn let_pass(&mut self, bridge: &str) -> Result<Vec<String>, Error> {
         let mut lines = Vec::new();
         for dropping in dump::dropping_forward_chains(&mut self.socket).map_err(failed)? {
@@ -307,12 +308,13 @@ impl<'a> Firewall<'a> {
                 batch.insert_rule(dropping.place(), &dropping.chain, rule, userdata);
             }
             lines.push(match self.send(batch) {
-                Ok(()) => format!("{dropping} drops forwarded packets by policy: rules at its head let those of {bridge} pass"),
+                Ok(()) => format!("{dropping}: rules at its head let those of {bridge} pass"),
                 Err(error) => format!(
-                    "{dropping} drops forwarded packets by policy, and no rule for {bridge} can be added to it ({error}): accept there what goes to and from {bridge}"
+                    "{dropping}, and no rule for {bridge} can be added to it ({error}): accept there what goes to and from {bridge}"
                 ),
             });
         }
+        lines.extend(legacy::blocked(bridge));
         Ok(lines)
     }
 
