@@ -2,6 +2,7 @@
 
 use crate::commands;
 use crate::wait::eventually;
+use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
@@ -9,26 +10,46 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
+/// Where Docker keeps its state if it is not told otherwise.
+const DOCKER_STATE: &str = "/var/lib/docker";
+
 /// Docker or Podman, as long as this is.
 pub struct Peer {
     client: &'static str,
     variables: Vec<(&'static str, String)>,
     daemon: Option<Child>,
+    has_networks: bool,
     directory: TempDir,
 }
 
 impl Peer {
-    /// Docker with a daemon, if it is installed.
+    /// Docker with a daemon, if it is installed; without networks.
     pub fn docker() -> Option<Peer> {
+        let directory = directory();
+        let state = directory.path().join("data").display().to_string();
+        Peer::start_docker(directory, &state, "--iptables=false --bridge=none")
+    }
+
+    /// Docker as hosts have it, with its bridge and rules, if it is installed.
+    pub fn docker_with_networks() -> Option<Peer> {
+        fs::create_dir_all(DOCKER_STATE).expect("a directory");
+        let flags = MsFlags::empty();
+        mount(Some("docker"), DOCKER_STATE, Some("tmpfs"), flags, None::<&str>).expect("a disk for Docker");
+        let mut peer = Peer::start_docker(directory(), DOCKER_STATE, "");
+        if let Some(peer) = &mut peer {
+            peer.has_networks = true;
+        }
+        peer
+    }
+
+    fn start_docker(directory: TempDir, state: &str, flags: &str) -> Option<Peer> {
         if !are_installed(&["docker", "dockerd", "runc"]) {
             return None;
         }
-        let directory = directory();
         let path = directory.path().display();
         let host = format!("unix://{path}/socket");
         let words = format!(
-            "--host {host} --data-root {path}/data --exec-root {path}/exec --pidfile {path}/pid --storage-driver vfs \
-             --iptables=false --bridge=none"
+            "--host {host} --data-root {state} --exec-root {path}/exec --pidfile {path}/pid --storage-driver vfs {flags}"
         );
         let log = File::create(directory.path().join("log")).expect("a file");
         let daemon = Command::new("dockerd")
@@ -38,7 +59,7 @@ impl Peer {
             .spawn()
             .expect("dockerd can be run");
         let variables = vec![("DOCKER_HOST", host), ("DOCKER_CONFIG", format!("{path}/config"))];
-        let peer = Peer { client: "docker", variables, daemon: Some(daemon), directory };
+        let peer = Peer { client: "docker", variables, daemon: Some(daemon), has_networks: false, directory };
         eventually("the daemon answers", || peer.run("version", b"").code == 0);
         Some(peer)
     }
@@ -66,7 +87,7 @@ impl Peer {
             file("CONTAINERS_STORAGE_CONF", "storage.conf", storage),
             file("CONTAINERS_REGISTRIES_CONF", "registries.conf", registries),
         ];
-        Some(Peer { client: "podman", variables, daemon: None, directory })
+        Some(Peer { client: "podman", variables, daemon: None, has_networks: false, directory })
     }
 
     /// What it is called.
@@ -80,6 +101,18 @@ impl Peer {
         self.run(line, b"").ok().to_owned()
     }
 
+    /// The same, with an input.
+    #[track_caller]
+    pub fn ok_with(&self, line: &str, input: &[u8]) -> String {
+        self.run(line, input).ok().to_owned()
+    }
+
+    /// What a command printed, if it succeeded.
+    pub fn try_(&self, line: &str) -> Option<String> {
+        let output = self.run(line, b"");
+        (output.code == 0).then_some(output.stdout)
+    }
+
     fn run(&self, line: &str, input: &[u8]) -> commands::Output {
         let mut command = Command::new(self.client);
         command.args(commands::words(line)).envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -89,12 +122,22 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        if self.has_networks {
+            let ids = self.run("ps -aq", b"").stdout.replace('\n', " ");
+            self.run(&format!("rm -f {ids} none"), b"");
+        }
         if let Some(daemon) = &mut self.daemon {
             // It ends its own children when it is told to end.
             let _ = kill(Pid::from_raw(daemon.id().cast_signed()), Signal::SIGTERM);
             let _ = daemon.wait();
         }
         unmount(self.directory.path());
+        if self.has_networks {
+            unmount(Path::new(DOCKER_STATE));
+            // It leaves its rules and its bridge; the namespace is the test's own.
+            commands::tool("nft flush ruleset");
+            commands::tool("ip link del docker0");
+        }
     }
 }
 

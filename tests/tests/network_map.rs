@@ -1,14 +1,9 @@
 //! What the host really has: the map against `ip` and `bridge`, the rules against what was sent.
 
-use nix::mount::{MsFlags, mount, umount};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use porthole_tests::peer::Peer;
 use porthole_tests::{Host, Neighbour, archive, eventually, fetch};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 /// A host with a server, another container, one in the server's network, and one without any.
 fn lab() -> Host {
@@ -278,71 +273,14 @@ fn the_workstation_shows_it_live() {
     terminal.wait();
 }
 
-/// A real Docker in the network of the host, with a state of its own.
-struct Docker<'a> {
-    host: &'a Host,
-    daemon: Child,
-    socket: String,
-}
-
-impl<'a> Docker<'a> {
-    const STATE: &'a str = "/var/lib/docker";
-
-    /// `None` where Docker is not installed.
-    fn start(host: &'a Host) -> Option<Docker<'a>> {
-        Command::new("dockerd").arg("--version").stdout(Stdio::null()).status().ok()?;
-        std::fs::create_dir_all(Self::STATE).unwrap();
-        mount(Some("docker"), Self::STATE, Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("a disk for Docker");
-        let path = |name: &str| host.path(name).display().to_string();
-        let socket = format!("unix://{}", path("docker.sock"));
-        let log = std::fs::File::create(host.path("docker.log")).unwrap();
-        let mut command = Command::new("dockerd");
-        command.args(["-H", &socket, "--exec-root", &path("docker"), "-p", &path("docker.pid")]);
-        command.args(["--storage-driver", "vfs"]).stdout(log.try_clone().unwrap()).stderr(log);
-        let docker = Docker { host, daemon: command.spawn().expect("dockerd"), socket };
-        eventually("Docker answers", || docker.command("version").stdout(Stdio::null()).status().unwrap().success());
-        Some(docker)
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new("docker");
-        command.args(["-H", &self.socket]).args(line.split(' ')).stderr(Stdio::null());
-        command
-    }
-
-    fn run(&self, line: &str) -> String {
-        let output = self.command(line).output().unwrap();
-        assert!(output.status.success(), "docker {line}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn import(&self, archive: &[u8]) {
-        let mut child = self.command("import - box").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(archive).unwrap();
-        assert!(child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Docker<'_> {
-    fn drop(&mut self) {
-        let _ = self.command("rm -f stranger").stdout(Stdio::null()).status();
-        let _ = kill(Pid::from_raw(self.daemon.id().cast_signed()), Signal::SIGTERM);
-        let _ = self.daemon.wait();
-        let _ = umount(Self::STATE);
-        self.host.tool("nft flush ruleset");
-        self.host.tool("ip link del docker0");
-    }
-}
-
 #[test]
 fn over_a_real_docker() {
     let host = Host::empty();
-    let Some(docker) = Docker::start(&host) else {
-        eprintln!("no dockerd here: nothing to look at");
+    let Some(docker) = Peer::docker_with_networks() else {
         return;
     };
-    docker.import(archive::busybox());
-    let id = docker.run("run -d --name stranger -p 9000:80 box sleep 100");
+    docker.ok_with("import - box", archive::busybox());
+    let id = docker.ok("run -d --name stranger -p 9000:80 box sleep 100");
     let map = map(&host);
     compare(&host, host_namespace(&map));
     let inside = namespace(&map, "stranger");
@@ -350,7 +288,6 @@ fn over_a_real_docker() {
     let far = &interface(inside, "eth0")["link"];
     let end = interface(host_namespace(&map), far["ifname"].as_str().unwrap());
     assert_eq!(end["master"], interface(host_namespace(&map), "docker0")["ifindex"]);
-    assert!(Path::new(Docker::STATE).join("containers").exists());
     // iptables itself lists what Docker wrote; some versions give protocols by number.
     let theirs =
         host.tool("iptables-nft -t nat -nvL DOCKER").replace(" 6    --", " tcp  --").replace(" 0    --", " all  --");

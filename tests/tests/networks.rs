@@ -1,7 +1,8 @@
 //! Networks that were made: of every driver, several at once, by name, apart from one another.
 
 use nix::sys::signal::Signal;
-use porthole_tests::{Host, Neighbour, eventually, fetch};
+use porthole_tests::peer::Peer;
+use porthole_tests::{Host, Neighbour, archive, eventually, fetch};
 use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
@@ -361,6 +362,41 @@ fn rules_of_iptables_legacy_are_told_of() {
     assert_eq!(told(), "", "it was done as told");
     assert!(legacy("-F FORWARD") && legacy("-P FORWARD ACCEPT"));
     assert_eq!(told(), "", "nothing is dropped");
+}
+
+#[test]
+fn beside_a_real_docker() {
+    let host = Host::new();
+    let neighbour = host.neighbour();
+    // Where Docker turns forwarding on it also makes the policy one that drops.
+    host.tool("sysctl -qw net.ipv4.ip_forward=0");
+    let Some(docker) = Peer::docker_with_networks() else {
+        return;
+    };
+    docker.ok_with("import - box", archive::busybox());
+    docker.ok("run -d --name theirs -p 9000:80 box httpd -f -h /www");
+    web(&host, "ours", "-p 8088:80");
+    let ours = host.address("ours");
+    assert!(host.ok("network inspect bridge").contains("porthole0"), "docker0 is Docker's");
+    let works = |address: &str| fetch(address).is_ok_and(|page| page.contains("It works"));
+    let all_work = |when: &str| {
+        assert!(neighbour.enter(|| works("10.99.0.1:8088") && works("10.99.0.1:9000")), "{when}: from outside");
+        assert!(works("127.0.0.1:8088") && works("127.0.0.1:9000"), "{when}: from the host");
+        assert!(reaches(&host, "ours", "10.99.0.1:9000"), "{when}: theirs from ours through the host");
+        let direct = format!("exec theirs timeout 1 wget -qO- http://{ours}");
+        assert!(docker.try_(&direct).is_none(), "{when}: ours from theirs directly");
+        assert!(docker.try_("exec theirs wget -qO- http://10.99.0.1:8088").is_some(), "{when}: ours from theirs");
+    };
+    eventually("Docker's server listens", || works("127.0.0.1:9000"));
+    all_work("both");
+    assert!(host.fails(125, "run --rm -p 9000:80 box true").contains("9000"), "a port of Docker's is taken");
+    docker.ok("restart -t 0 theirs");
+    host.ok("restart -t 0 ours");
+    eventually("both serve again", || works("127.0.0.1:8088") && works("127.0.0.1:9000"));
+    all_work("both restarted");
+    host.ok("rm -f ours");
+    host.ok("lab down");
+    assert!(works("127.0.0.1:9000"), "Docker is as before");
 }
 
 #[test]
