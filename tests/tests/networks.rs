@@ -132,6 +132,9 @@ fn names_are_found_on_networks_of_ones_own() {
     assert!(!reaches(&host, "client", "late"));
     assert!(host.fails(1, "network disconnect mynet late").contains("is not connected"));
     host.ok("network disconnect -f mynet late");
+    host.ok("rename web site");
+    assert!(reaches(&host, "client", "site") && !reaches(&host, "client", "web"), "by its new name");
+    assert!(reaches(&host, "client", "www"), "its aliases stay");
 }
 
 #[test]

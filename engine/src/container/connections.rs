@@ -95,6 +95,19 @@ impl Engine {
         write_dns(record.directory(), asked, &networks, &links)
     }
 
+    /// Tells the neighbours of a running container its new name.
+    pub(super) fn tell_new_name(&self, record: &Record, name: &str, endpoints: &[Endpoint]) -> Result<()> {
+        for endpoint in endpoints {
+            let network = self.network().find(&endpoint.network)?;
+            let directory = self.network().directory(&network);
+            let known = dns::all(&directory)?.into_iter().find(|known| known.container == record.id);
+            if let Some(known) = known {
+                dns::write(&directory, &EndpointNames { name: name.to_owned(), ..known })?;
+            }
+        }
+        Ok(())
+    }
+
     /// The containers that a container of a user-defined network knows by further names. They need not run yet.
     fn links(&self, settings: &EndpointConfig) -> Result<Vec<Link>> {
         settings

@@ -108,6 +108,7 @@ impl Engine {
         let live = record.live()?;
         if record::is_active(live.state.status) {
             self.tell_monitor(&record, &config, &live)?;
+            self.tell_new_name(&record, &config.name, &record.endpoints(&live)?)?;
         }
         self.record_event(&config, "rename", &[("oldName", &format!("/{old_name}"))]);
         Ok(())
