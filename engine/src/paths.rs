@@ -62,6 +62,11 @@ impl Paths {
         self.root.join("names")
     }
 
+    /// The directory with one directory a network.
+    pub fn networks(&self) -> PathBuf {
+        self.root.join("networks")
+    }
+
     /// The directory with one directory a volume.
     pub fn volumes(&self) -> PathBuf {
         self.root.join("volumes")

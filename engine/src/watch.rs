@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
-use std::collections::BTreeMap;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,25 +17,22 @@ const RECORDS: [&str; 3] = ["config.json", "state.json", "network.json"];
 /// Watches the state directory by inotify(7).
 pub struct Watcher {
     inotify: Inotify,
-    containers: PathBuf,
-    watched: BTreeMap<PathBuf, WatchDescriptor>,
+    /// Directories whose own directories are watched too: one is a container or a network.
+    parents: [PathBuf; 2],
 }
 
 impl Engine {
-    /// Begins to watch containers, images and volumes.
+    /// Begins to watch containers, images, volumes and networks.
     pub fn watch(&self) -> Result<Watcher> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC).map_err(|source| Error::file("inotify", source))?;
-        let containers = self.paths().containers();
-        let images = self.paths().root().join("images");
-        let volumes = self.paths().volumes();
-        for directory in [&containers, &images, &volumes] {
+        let paths = self.paths();
+        let parents = [paths.containers(), paths.networks()];
+        for directory in parents.iter().chain(&[paths.root().join("images"), paths.volumes()]) {
             files::create_private_directory(directory)?;
+            add(&inotify, directory)?;
         }
-        let mut watcher = Watcher { inotify, containers: containers.clone(), watched: BTreeMap::new() };
-        watcher.add(&containers)?;
-        watcher.add(&images)?;
-        watcher.add(&volumes)?;
-        watcher.follow_containers()?;
+        let watcher = Watcher { inotify, parents };
+        watcher.follow()?;
         Ok(watcher)
     }
 }
@@ -44,7 +41,7 @@ impl Watcher {
     /// Blocks until something may have changed.
     pub fn wait(&mut self) -> Result<()> {
         loop {
-            let events = self.inotify.read_events().map_err(|source| Error::file(&self.containers, source))?;
+            let events = self.inotify.read_events().map_err(|source| Error::file("inotify", source))?;
             let matters = events.iter().any(|event| match &event.name {
                 Some(name) => RECORDS.iter().any(|record| name == record) || !name.to_string_lossy().contains(".new"),
                 None => true,
@@ -54,38 +51,36 @@ impl Watcher {
             }
         }
         std::thread::sleep(GATHER);
-        self.follow_containers()
+        self.follow()
     }
 
-    /// Watches the directories of new containers, and forgets those that are gone.
-    fn follow_containers(&mut self) -> Result<()> {
-        let entries = std::fs::read_dir(&self.containers).map_err(|source| Error::file(&self.containers, source))?;
-        let present: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        for path in &present {
-            match self.add(path) {
-                // Gone again already.
-                Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-                result => result?,
+    /// Watches the directories that are there now. Each is added again whether it is watched already or not, which changes
+    /// nothing then: one of the same name may be another directory by now, for a container that is being made is made anew
+    /// when somebody has taken it for one that a killed process left.
+    fn follow(&self) -> Result<()> {
+        for parent in &self.parents {
+            let entries = std::fs::read_dir(parent).map_err(|source| Error::file(parent, source))?;
+            for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+                match add(&self.inotify, &path) {
+                    // Gone again already, or nothing of ours.
+                    Err(Error::File { source, .. })
+                        if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                    result => result?,
+                }
             }
         }
-        let containers = self.containers.clone();
-        self.watched.retain(|path, _| path.parent() != Some(&containers) || present.contains(path));
         Ok(())
     }
+}
 
-    fn add(&mut self, directory: &Path) -> Result<()> {
-        if self.watched.contains_key(directory) {
-            return Ok(());
-        }
-        let changes = AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_MOVED_FROM
-            | AddWatchFlags::IN_ONLYDIR;
-        let descriptor = self.inotify.add_watch(directory, changes).map_err(|source| Error::file(directory, source))?;
-        self.watched.insert(directory.to_owned(), descriptor);
-        Ok(())
-    }
+/// Watches a directory. The kernel ends that when the directory is deleted.
+fn add(inotify: &Inotify, directory: &Path) -> Result<()> {
+    let changes = AddWatchFlags::IN_CREATE
+        | AddWatchFlags::IN_DELETE
+        | AddWatchFlags::IN_MOVED_TO
+        | AddWatchFlags::IN_MOVED_FROM
+        | AddWatchFlags::IN_ONLYDIR;
+    inotify.add_watch(directory, changes).map(drop).map_err(|source| Error::file(directory, source))
 }
 
 #[cfg(test)]
@@ -94,25 +89,58 @@ mod tests {
     use crate::paths::Paths;
     use std::sync::mpsc;
 
-    #[test]
-    fn a_new_record_is_noticed() {
+    /// An engine of a directory of its own, and where a container of it would be.
+    fn engine() -> (tempfile::TempDir, Engine, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::new(Paths::with_root(directory.path().to_owned()));
-        let mut watcher = engine.watch().unwrap();
         let container = engine.paths().container("ab");
+        (directory, engine, container)
+    }
+
+    /// Whether the watcher has something to tell within a while; then the watcher again.
+    fn notices(mut watcher: Watcher) -> Option<Watcher> {
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
-            loop {
-                watcher.wait().unwrap();
-                if sender.send(()).is_err() {
-                    break;
-                }
-            }
+            watcher.wait().unwrap();
+            sender.send(watcher)
         });
-        let noticed = || receiver.recv_timeout(Duration::from_secs(5)).is_ok();
-        std::fs::create_dir(&container).unwrap();
-        assert!(noticed());
+        receiver.recv_timeout(Duration::from_secs(5)).ok()
+    }
+
+    fn write_state(container: &Path) {
         files::write_json(&container.join("state.json"), &1, files::Durability::Volatile).unwrap();
-        assert!(noticed());
+    }
+
+    #[test]
+    fn a_new_record_is_noticed() {
+        let (_directory, engine, container) = engine();
+        let watcher = engine.watch().unwrap();
+        std::fs::create_dir(&container).unwrap();
+        let watcher = notices(watcher).expect("a directory");
+        write_state(&container);
+        notices(watcher).expect("a record");
+    }
+
+    #[test]
+    fn a_directory_that_was_made_anew_is_watched_like_any_other() {
+        let (_directory, engine, container) = engine();
+        std::fs::create_dir_all(&container).unwrap();
+        let watcher = engine.watch().unwrap();
+        std::fs::rename(&container, engine.paths().root().join("removed")).unwrap();
+        std::fs::create_dir(&container).unwrap();
+        let watcher = notices(watcher).expect("both at once");
+        write_state(&container);
+        notices(watcher).expect("a record of the new one");
+    }
+
+    #[test]
+    fn a_network_that_is_made_is_noticed() {
+        let (_directory, engine, _) = engine();
+        let watcher = engine.watch().unwrap();
+        let network = engine.paths().networks().join("cd");
+        std::fs::create_dir(&network).unwrap();
+        let watcher = notices(watcher).expect("a directory");
+        files::write_json(&network.join("config.json"), &1, files::Durability::Volatile).unwrap();
+        notices(watcher).expect("a record");
     }
 }

@@ -17,8 +17,8 @@ use super::message::{Effect, Msg, Reload};
 use cancel::Guard;
 use porthole_engine::Engine;
 use shells::Terminals;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tokio::sync::mpsc::Sender;
 use trace::Tracer;
@@ -40,11 +40,42 @@ pub struct Effects {
     sampling: Arc<AtomicBool>,
 }
 
-/// Whether a list is being read, and has to be read once more after that.
+/// Whether a list is being read. Asking and answering are one step each: a wish between two would be lost.
 #[derive(Default)]
-struct Loader {
-    busy: AtomicBool,
-    again: AtomicBool,
+struct Loader(Mutex<Loading>);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Loading {
+    /// Nobody reads it.
+    #[default]
+    Idle,
+    /// Somebody does.
+    Busy,
+    /// Somebody does, and has to read it once more after that.
+    Again,
+}
+
+impl Loader {
+    /// Somebody wants the list to be read; whether whoever asks has to see to that.
+    fn wish(&self) -> bool {
+        let mut loading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = *loading == Loading::Idle;
+        *loading = if idle { Loading::Busy } else { Loading::Again };
+        idle
+    }
+
+    /// It was read; whether it has to be read once more.
+    fn done(&self) -> bool {
+        let mut loading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = *loading == Loading::Again;
+        *loading = if again { Loading::Busy } else { Loading::Idle };
+        again
+    }
+
+    /// It cannot be read now: the next wish tries again.
+    fn give_up(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Loading::Idle;
+    }
 }
 
 impl Effects {
@@ -134,21 +165,16 @@ impl Effects {
     /// Reads a list. While it is being read, any number of further wishes mean that it is read just once more.
     fn reload(&self, list: Reload) {
         let loader = Arc::clone(&self.lists[list as usize]);
-        if loader.busy.swap(true, Ordering::SeqCst) {
-            loader.again.store(true, Ordering::SeqCst);
+        if !loader.wish() {
             return;
         }
-        self.spawn("list", move |engine, messages| {
-            loop {
-                loader.again.store(false, Ordering::SeqCst);
-                let heard = messages.blocking_send(engine::load(engine, list)).is_ok();
-                loader.busy.store(false, Ordering::SeqCst);
-                let more = heard && loader.again.load(Ordering::SeqCst);
-                if !more || loader.busy.swap(true, Ordering::SeqCst) {
-                    return;
-                }
-            }
+        let (engine, messages, reader) = (self.engine.clone(), self.messages.clone(), Arc::clone(&loader));
+        let started = spawn("list", &self.messages, move || {
+            while messages.blocking_send(engine::load(&engine, list)).is_ok() && reader.done() {}
         });
+        if !started {
+            loader.give_up();
+        }
     }
 
     /// Measures what containers use; a measurement that is still under way is not overtaken.
@@ -181,10 +207,50 @@ fn watch(engine: &Engine, messages: &Sender<Msg>) -> porthole_engine::Result<()>
     }
 }
 
-/// Starts a thread, or complains that there can be none.
-fn spawn(name: &str, messages: &Sender<Msg>, work: impl FnOnce() + Send + 'static) {
+/// Starts a thread, or complains that there can be none; whether it was started.
+fn spawn(name: &str, messages: &Sender<Msg>, work: impl FnOnce() + Send + 'static) -> bool {
     let started = thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(work);
-    if let Err(error) = started {
+    if let Err(error) = &started {
         let _ = messages.try_send(Msg::Complaint(format!("cannot start a thread: {error}")));
+    }
+    started.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn a_wish_while_a_list_is_read_has_it_read_once_more() {
+        let loader = Loader::default();
+        assert!(loader.wish());
+        assert!(!loader.wish() && !loader.wish());
+        assert!(loader.done(), "for both");
+        assert!(!loader.done());
+        assert!(loader.wish(), "nobody reads it now");
+    }
+
+    #[test]
+    fn no_wish_is_lost_between_threads() {
+        let (loader, wished, read) = (Arc::new(Loader::default()), AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        wished.fetch_add(1, Ordering::SeqCst);
+                        if loader.wish() {
+                            loop {
+                                read.store(wished.load(Ordering::SeqCst), Ordering::SeqCst);
+                                if !loader.done() {
+                                    break;
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(read.into_inner(), 8000, "the last reading was after the last wish");
     }
 }
