@@ -46,6 +46,19 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The rules that matter to a network: to its bridge, and to the addresses of its router and its containers. What does
+    /// not come through a bridge, the host's rules never see.
+    pub fn rules_of_network(&self, name: &str) -> Result<Ruleset> {
+        let summary = self.network_summary(name)?;
+        let places = summary.containers.iter().map(|connected| &connected.endpoint);
+        let gateways = summary.config.pools.iter().filter_map(|pool| pool.gateway);
+        let addresses = places.flat_map(|place| place.addresses.iter().map(|address| address.address)).chain(gateways);
+        let interfaces = summary.config.bridge.iter().cloned().collect();
+        Ok(ruleset()?.that_concern(&Interest { addresses: addresses.collect(), interfaces }))
+    }
+}
+
 fn ruleset() -> Result<Ruleset> {
     let socket = Socket::open(Protocol::Netfilter).map_err(ReadError::from);
     Ok(Ruleset::read_whole(&mut socket?)?)

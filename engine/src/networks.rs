@@ -153,8 +153,12 @@ impl Engine {
 
     /// All that is known of a network, in Docker's form.
     pub fn inspect_network(&self, name: &str) -> Result<Value> {
-        let config = self.network().find(name)?;
-        Ok(describe(&summary(config, &self.containers(false)?)))
+        Ok(describe(&self.network_summary(name)?))
+    }
+
+    /// A network and the containers that are on it now; who only would be is not told.
+    pub(crate) fn network_summary(&self, name: &str) -> Result<NetworkSummary> {
+        Ok(summary(self.network().find(name)?, &self.containers(false)?))
     }
 
     /// Removes a network that no container is on.

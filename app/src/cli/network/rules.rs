@@ -15,13 +15,19 @@ pub struct RulesArgs {
     /// Print iptables' spelling only
     #[arg(long)]
     iptables: bool,
+    /// Print the rules that matter to a network
+    #[arg(long, value_name = "NAME", conflicts_with = "container")]
+    network: Option<String>,
     /// The container whose rules are wanted
     container: Option<String>,
 }
 
 /// Prints the rules of the firewall with their counters.
 pub fn rules(engine: &Engine, arguments: &RulesArgs) -> Outcome {
-    let ruleset = engine.network_rules(arguments.container.as_deref())?;
+    let ruleset = match &arguments.network {
+        Some(network) => engine.rules_of_network(network)?,
+        None => engine.network_rules(arguments.container.as_deref())?,
+    };
     let nft = (!arguments.iptables).then(|| nft(&ruleset));
     let iptables =
         (!arguments.nft).then(|| ruleset.iptables().iter().map(iptables).collect::<Vec<_>>()).into_iter().flatten();
