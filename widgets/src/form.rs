@@ -24,6 +24,8 @@ pub struct Field {
     pub hint: String,
     /// What is typed.
     pub input: Input,
+    /// What can be chosen; anything can be typed if there is nothing.
+    pub choices: &'static [&'static str],
     /// What is wrong with it.
     pub error: Option<String>,
 }
@@ -32,6 +34,51 @@ impl Field {
     /// An empty field.
     pub fn new(label: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { label: label.into(), hint: hint.into(), ..Self::default() }
+    }
+
+    /// One of a few; the first is chosen.
+    pub fn choice(label: impl Into<String>, choices: &'static [&'static str]) -> Self {
+        let input = Input::with_text(choices.first().copied().unwrap_or_default());
+        Self { label: label.into(), input, choices, ..Self::default() }
+    }
+
+    /// Puts a pasted text in, where text can be typed.
+    pub fn paste(&mut self, text: &str) {
+        if self.choices.is_empty() {
+            self.input.paste(text);
+        }
+    }
+
+    /// Arrows and the space bar go round the choices, a letter goes to the next one that begins with it.
+    fn choose(&mut self, key: Key) {
+        let count = self.choices.len();
+        let at = self.choices.iter().position(|choice| *choice == self.input.text()).unwrap_or(0);
+        let after = (1..=count).map(|step| (at + step) % count);
+        let chosen = match key.code {
+            KeyCode::Left => Some((at + count - 1) % count),
+            KeyCode::Right | KeyCode::Char(' ') => Some((at + 1) % count),
+            KeyCode::Char(letter) => after.into_iter().find(|&at| self.choices[at].starts_with(letter)),
+            _ => None,
+        };
+        if let Some(chosen) = chosen {
+            self.input.set_text(self.choices[chosen]);
+            self.error = None;
+        }
+    }
+
+    fn draw(&self, theme: &Theme, focused: bool, place: Rect, buf: &mut Buffer) {
+        if self.choices.is_empty() {
+            return InputLine::new(theme, &self.input).placeholder(&self.hint).focused(focused).render(place, buf);
+        }
+        let mut pen = Pen::new(buf, place, theme.glyphs().ellipsis);
+        for choice in self.choices {
+            let style = match (*choice == self.input.text(), focused) {
+                (true, true) => theme.cursor(),
+                (true, false) => theme.input(),
+                (false, _) => theme.placeholder(),
+            };
+            pen.text(choice, style).skip(2);
+        }
     }
 }
 
@@ -89,6 +136,10 @@ impl Form {
         let Some(field) = self.fields.get_mut(self.focus) else {
             return FormEvent::Open;
         };
+        if !field.choices.is_empty() {
+            field.choose(key);
+            return FormEvent::Open;
+        }
         match field.input.key(key) {
             InputEvent::Cancelled => return FormEvent::Cancelled,
             InputEvent::Changed => field.error = None,
@@ -176,7 +227,7 @@ impl Widget for FormView<'_> {
             };
             Pen::new(buf, place, theme.glyphs().ellipsis).skip(1).column_right(label, &field.label, style);
             let input = part(place, label + 3, place.width.saturating_sub(label + 4));
-            InputLine::new(theme, &field.input).placeholder(&field.hint).focused(focused).render(input, buf);
+            field.draw(theme, focused, input, buf);
         }
         for (row, (text, style)) in (rows..inside.height).zip(self.foot(inside.width)) {
             Pen::new(buf, line(inside, row), theme.glyphs().ellipsis).skip(1).text(&text, style);
@@ -199,5 +250,20 @@ mod tests {
         form.key(KeyCode::Tab.into());
         assert_eq!(form.focus(), 0);
         assert_eq!(form.key(KeyCode::Esc.into()), FormEvent::Cancelled);
+    }
+
+    #[test]
+    fn choices_are_gone_round_and_found_by_their_letters() {
+        let mut form = Form::new(vec![Field::choice("driver", &["bridge", "macvlan", "ipvlan"])]);
+        let mut chosen = |key: Key| {
+            form.key(key);
+            form.fields[0].input.text().to_owned()
+        };
+        assert_eq!(chosen(Key::char('z')), "bridge");
+        assert_eq!(chosen(KeyCode::Left.into()), "ipvlan");
+        assert_eq!(chosen(Key::char(' ')), "bridge");
+        assert_eq!(chosen(Key::char('m')), "macvlan");
+        form.fields[0].paste("nonsense");
+        assert_eq!(form.fields[0].input.text(), "macvlan");
     }
 }

@@ -1,12 +1,16 @@
-//! The network as a picture: outside, uplink and bridge in a line, the containers as branches below the bridge.
+//! The networks as a picture: outside and uplink, below them each network, and below that its containers.
 //!
 //! ```text
-//!   outside             eth1                docker0
-//!   10.88.0.2           10.88.0.1           172.17.0.1/16
-//!      ○───────────────────○══════ NAT ════════●
-//!                                              ├─ veth3a2f  12⇄2  eth0  ○ web   172.17.0.2   8088→80
-//!                                              ╰─ veth99aa  14⇄2  eth0  ○ db    172.17.0.3
+//!  ○ outside      10.88.0.2
+//!  ○ eth1         10.88.0.1/24
+//!  ├══ ● bridge   172.17.0.0/16  bridge           docker0   172.17.0.1
+//!  │   ├─ ○ web   172.17.0.2     8088→80          veth3a2f  if 12⇄2 eth0
+//!  │   ╰─ ○ db    172.17.0.3                      veth99aa  if 14⇄2 eth0
+//!  ╰── ● lan      192.168.5.0/24 macvlan          eth1.50
+//!      ● secret   172.19.0.0/16  bridge internal  br-77aa   172.19.0.1
 //! ```
+//!
+//! A double line stands for addresses that are translated; what has no line does not lead outside.
 
 use porthole_themes::Theme;
 use ratatui_core::buffer::Buffer;
@@ -18,17 +22,27 @@ use crate::list::Window;
 use crate::pen::{Pen, cells, line, part};
 use crate::text::put;
 
-/// Narrower pictures put the way from outside to the bridge down the left edge.
-const WIDE: u16 = 96;
-/// Cells from one node of the way to the next, when it lies in a line.
-const STEP: u16 = 21;
-/// Rows above the branches.
-const HEAD: u16 = 3;
+/// Rows above the networks.
+const HEAD: u16 = 2;
+/// Where the line from outside stands, with the nodes of the way on it.
+const TRUNK: u16 = 1;
+/// Where the node of a network stands, and below it the branches to its containers.
+const NETWORK: u16 = 5;
+/// Where the node of a container stands.
+const CONTAINER: u16 = NETWORK + 3;
+/// From a node to the name of what it stands for.
+const TO_NAME: u16 = 2;
+/// The columns behind the names, by importance; those that do not fit are left out from the last on.
+const COLUMNS: usize = 5;
+/// The most cells of each.
+const MOST: [u16; COLUMNS] = [18, 32, 15, 18, 43];
+/// The least that the second column, whose text may be cut, is worth showing.
+const LEAST: u16 = 8;
 
-/// A place on the way to the containers.
+/// A place on the way to the networks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TopologyNode {
-    /// Its name: `docker0`.
+    /// Its name: `eth1`.
     pub name: String,
     /// Its address.
     pub address: String,
@@ -41,7 +55,48 @@ impl TopologyNode {
     }
 }
 
-/// A container's place on the bridge.
+/// How a network is joined to the outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopologyWay {
+    /// By the uplink, with addresses translated.
+    Nat,
+    /// By the uplink, as it is.
+    Direct,
+    /// Not at all, or not by the uplink.
+    #[default]
+    Apart,
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TopologyNetwork {
+    /// Its name.
+    pub name: String,
+    /// How it is joined to the outside.
+    pub way: TopologyWay,
+    /// Its subnet; empty if it has none.
+    pub subnet: String,
+    /// Its driver, and what is special about it: `bridge internal`.
+    pub driver: String,
+    /// Its bridge, or the interface that it stands on; empty if there is none.
+    pub interface: String,
+    /// The address of its router.
+    pub gateway: String,
+    /// Its IPv6 subnet.
+    pub subnet6: String,
+    /// Whether it is of little interest.
+    pub quiet: bool,
+    /// The containers on it.
+    pub ports: Vec<TopologyPort>,
+}
+
+impl TopologyNetwork {
+    fn texts(&self) -> [&str; COLUMNS] {
+        [&self.subnet, &self.driver, &self.interface, &self.gateway, &self.subnet6]
+    }
+}
+
+/// A container's place on a network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TopologyPort {
     /// The host's end of the pair: `veth3a2f`.
@@ -54,10 +109,25 @@ pub struct TopologyPort {
     pub container: String,
     /// Its address.
     pub address: String,
+    /// Its IPv6 address.
+    pub address6: String,
     /// Its published ports: `8088→80`.
     pub ports: String,
     /// Whether it runs.
     pub up: bool,
+}
+
+impl TopologyPort {
+    fn texts<'a>(&'a self, ends: &'a str) -> [&'a str; COLUMNS] {
+        [&self.address, &self.ports, &self.host, ends, &self.address6]
+    }
+
+    /// `if 12⇄2 eth0`.
+    fn ends(&self, glyph: &str) -> String {
+        let pair = self.pair.map(|(host, container)| format!("if {host}{glyph}{container}"));
+        let ends = pair.into_iter().chain((!self.interface.is_empty()).then(|| self.interface.clone()));
+        ends.collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// What is on the picture.
@@ -67,23 +137,40 @@ pub struct Topology {
     pub outside: TopologyNode,
     /// The host's interface towards outside.
     pub uplink: TopologyNode,
-    /// The bridge.
-    pub bridge: TopologyNode,
-    /// Whether addresses are translated between uplink and bridge.
-    pub nat: bool,
-    /// The containers on the bridge.
-    pub ports: Vec<TopologyPort>,
+    /// The networks. Each is a row, followed by those of its containers.
+    pub networks: Vec<TopologyNetwork>,
 }
 
-/// Which container is selected, and which are seen.
+/// A row below the head.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    Network(&'a TopologyNetwork),
+    /// A container, and whether it is the last of its network.
+    Port(&'a TopologyPort, bool),
+}
+
+impl Topology {
+    /// The row of each network and each container, in order.
+    fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows = Vec::new();
+        for network in &self.networks {
+            rows.push(Row::Network(network));
+            let last = network.ports.len().saturating_sub(1);
+            rows.extend(network.ports.iter().enumerate().map(|(at, port)| Row::Port(port, at == last)));
+        }
+        rows
+    }
+}
+
+/// Which network or container is selected, and which are seen.
 #[derive(Debug, Clone, Default)]
 pub struct TopologyState {
-    /// Selection and scroll position.
+    /// Selection and scroll position, in rows: a network, its containers, the next network.
     pub window: Window,
 }
 
 impl TopologyState {
-    /// The container at a screen position, as of the last frame.
+    /// The row at a screen position, as of the last frame.
     pub fn hit(&self, at: Position) -> Option<usize> {
         self.window.hit(at)
     }
@@ -109,120 +196,138 @@ impl<'a> TopologyView<'a> {
         self
     }
 
-    fn nodes(&self) -> [&'a TopologyNode; 3] {
-        [&self.topology.outside, &self.topology.uplink, &self.topology.bridge]
-    }
-
-    fn link(&self, index: usize) -> (&'static str, &'static str, Style) {
-        let glyphs = self.theme.glyphs();
-        if index == 1 && self.topology.nat {
-            (glyphs.link_nat, " NAT ", self.theme.dnat())
-        } else {
-            (glyphs.link, "", self.theme.faint())
-        }
-    }
-
-    /// Names, addresses, and the line with the nodes; returns where the bridge stands.
-    fn draw_line(&self, area: Rect, buf: &mut Buffer) -> u16 {
+    /// Outside, and the uplink below it.
+    fn draw_head(&self, area: Rect, widths: &Widths, buf: &mut Buffer) {
         let (theme, glyphs) = (self.theme, self.theme.glyphs());
-        let node_x = |index: usize| STEP * index as u16 + 4;
-        for (index, node) in self.nodes().into_iter().enumerate() {
-            let x = STEP * index as u16 + 2;
-            let room = if index == 2 { u16::MAX } else { STEP - 1 };
-            Pen::new(buf, part(line(area, 0), x, room), glyphs.ellipsis).text(&node.name, theme.text());
-            Pen::new(buf, part(line(area, 1), x, room), glyphs.ellipsis).text(&node.address, theme.muted());
-            let glyph = if index == 2 { glyphs.node_full } else { glyphs.node };
-            put(buf, part(line(area, 2), node_x(index), 1), glyph, theme.flow());
+        for (row, node) in [&self.topology.outside, &self.topology.uplink].into_iter().enumerate() {
+            let mut pen = Pen::new(buf, line(area, row as u16), glyphs.ellipsis);
+            pen.skip(TRUNK).text(glyphs.node, theme.flow()).skip(TO_NAME - 1);
+            pen.column(widths.name_from(TRUNK), &node.name, theme.text());
+            pen.skip(2).text(&node.address, theme.muted());
         }
-        for index in 0..2 {
-            let (glyph, label, style) = self.link(index);
-            let place = part(line(area, 2), node_x(index) + 1, STEP - 1);
-            put(buf, place, &glyph.repeat(usize::from(place.width)), style);
-            put(buf, part(place, (STEP - 1 - cells(label)) / 2, u16::MAX), label, style);
-        }
-        node_x(2)
     }
 
-    /// The three nodes one below the other.
-    fn draw_column(&self, area: Rect, buf: &mut Buffer) -> u16 {
+    /// The line from outside beside a row, as far as it leads on from here.
+    fn draw_trunk(&self, place: Rect, way: TopologyWay, goes_on: bool, buf: &mut Buffer) {
         let (theme, glyphs) = (self.theme, self.theme.glyphs());
-        let name = self.nodes().iter().map(|node| cells(&node.name)).max().unwrap_or(0).min(16);
-        for (index, node) in self.nodes().into_iter().enumerate() {
-            let glyph = if index == 2 { glyphs.node_full } else { glyphs.node };
-            let mut pen = Pen::new(buf, line(area, index as u16), glyphs.ellipsis);
-            pen.skip(1).text(glyph, theme.flow()).skip(1).column(name, &node.name, theme.text()).skip(2);
-            pen.text(&node.address, theme.muted());
-            if index == 2 && self.topology.nat {
-                pen.skip(2).text("NAT", theme.dnat());
-            }
-        }
-        1
-    }
-
-    fn draw_port(&self, index: usize, place: Rect, columns: &PortColumns, buf: &mut Buffer, selected: bool) {
-        let (theme, glyphs) = (self.theme, self.theme.glyphs());
-        let port = &self.topology.ports[index];
-        let last = index + 1 == self.topology.ports.len();
-        let branch = if last { glyphs.borders.bottom_left } else { glyphs.borders.tee_right };
-        let rest = part(place, 2, u16::MAX);
-        let base = if selected { theme.selection(self.focused) } else { theme.text() };
-        if selected {
-            buf.set_style(rest, base);
-            put(buf, part(rest, 0, 1), glyphs.marker, theme.marker());
-        }
-        let mut pen = Pen::new(buf, place, glyphs.ellipsis);
-        pen.text(branch, theme.faint()).text(glyphs.link, theme.faint()).skip(1);
-        let (node, style) = if port.up { (glyphs.node, theme.good()) } else { (glyphs.unseen, theme.unseen()) };
-        let name = if port.up { base } else { theme.muted() };
-        pen.text(node, style).skip(1).column(columns.container, &port.container, name).skip(2);
-        pen.column(columns.address, &port.address, if port.up { base } else { theme.muted() });
-        for (width, text, style) in [
-            (columns.ports, port.ports.clone(), theme.accent()),
-            (columns.host, port.host.clone(), theme.muted()),
-            (columns.pair, pair_text(port, glyphs.pair), theme.faint()),
-            (columns.interface, port.interface.clone(), theme.muted()),
-        ] {
-            if width > 0 {
-                pen.skip(2).column(width, &text, style);
-            }
-        }
-    }
-}
-
-fn pair_text(port: &TopologyPort, glyph: &str) -> String {
-    port.pair.map(|(host, container)| format!("if {host}{glyph}{container}")).unwrap_or_default()
-}
-
-/// The width of each column of the branches; 0 when it does not fit.
-struct PortColumns {
-    container: u16,
-    address: u16,
-    ports: u16,
-    host: u16,
-    pair: u16,
-    interface: u16,
-}
-
-impl PortColumns {
-    fn new(ports: &[TopologyPort], room: u16) -> Self {
-        let widest = |of: &dyn Fn(&TopologyPort) -> u16, max: u16| ports.iter().map(of).max().unwrap_or(0).min(max);
-        let container = widest(&|port| cells(&port.container), 24).min(room.saturating_sub(6));
-        let mut left = room.saturating_sub(6 + container + 1);
-        let mut take = |of: &dyn Fn(&TopologyPort) -> u16, max: u16| {
-            let width = widest(of, max);
-            let fits = width > 0 && width + 2 <= left;
-            if fits {
-                left -= width + 2;
-            }
-            if fits { width } else { 0 }
+        let (link, style) = match way {
+            TopologyWay::Nat => (glyphs.link_nat, theme.dnat()),
+            TopologyWay::Direct | TopologyWay::Apart => (glyphs.link, theme.faint()),
         };
-        Self {
-            container,
-            address: take(&|port| cells(&port.address), 40),
-            ports: take(&|port| cells(&port.ports), 30),
-            host: take(&|port| cells(&port.host), 15),
-            pair: take(&|port| cells(&pair_text(port, "=")), 16),
-            interface: take(&|port| cells(&port.interface), 15),
+        let trunk = match (way, goes_on) {
+            (TopologyWay::Apart, true) => glyphs.borders.vertical,
+            (TopologyWay::Apart, false) => return,
+            (_, true) => glyphs.borders.tee_right,
+            (_, false) => glyphs.borders.bottom_left,
+        };
+        let mut pen = Pen::new(buf, place, glyphs.ellipsis);
+        pen.skip(TRUNK).text(trunk, theme.faint());
+        if way != TopologyWay::Apart {
+            pen.text(&link.repeat(usize::from(NETWORK - TRUNK - 2)), style);
+        }
+    }
+
+    /// Marks a row from before its node on; the style of what stands there.
+    fn mark(&self, place: Rect, node: u16, selected: bool, buf: &mut Buffer) -> Style {
+        if !selected {
+            return self.theme.text();
+        }
+        let (rest, style) = (part(place, node - 1, u16::MAX), self.theme.selection(self.focused));
+        buf.set_style(rest, style);
+        put(buf, part(rest, 0, 1), self.theme.glyphs().marker, self.theme.marker());
+        style
+    }
+
+    fn draw_network(&self, network: &TopologyNetwork, place: Rect, widths: &Widths, selected: bool, buf: &mut Buffer) {
+        let (theme, glyphs) = (self.theme, self.theme.glyphs());
+        let base = self.mark(place, NETWORK, selected, buf);
+        let (node, name, text) = match network.quiet {
+            true => (theme.unseen(), theme.muted(), theme.muted()),
+            false => (theme.flow(), theme.strong(), base),
+        };
+        let mut pen = Pen::new(buf, place, glyphs.ellipsis);
+        pen.skip(NETWORK).text(glyphs.node_full, node).skip(TO_NAME - 1);
+        pen.column(widths.name_from(NETWORK), &network.name, name);
+        let muted = theme.muted();
+        widths.draw(&mut pen, network.texts(), [text, muted, muted, muted, muted]);
+    }
+
+    fn draw_port(
+        &self,
+        port: &TopologyPort,
+        last: bool,
+        place: Rect,
+        widths: &Widths,
+        selected: bool,
+        buf: &mut Buffer,
+    ) {
+        let (theme, glyphs) = (self.theme, self.theme.glyphs());
+        let base = self.mark(place, CONTAINER, selected, buf);
+        let branch = if last { glyphs.borders.bottom_left } else { glyphs.borders.tee_right };
+        let muted = theme.muted();
+        let (glyph, node, text) = match port.up {
+            true => (glyphs.node, theme.good(), base),
+            false => (glyphs.unseen, theme.unseen(), muted),
+        };
+        let mut pen = Pen::new(buf, place, glyphs.ellipsis);
+        pen.skip(NETWORK).text(branch, theme.faint()).text(glyphs.link, theme.faint());
+        pen.skip(CONTAINER - NETWORK - 2).text(glyph, node).skip(TO_NAME - 1);
+        pen.column(widths.name_from(CONTAINER), &port.container, text);
+        let ends = port.ends(glyphs.pair);
+        widths.draw(&mut pen, port.texts(&ends), [text, theme.accent(), muted, theme.faint(), muted]);
+    }
+}
+
+/// Where the columns behind the names begin, and the width of each; 0 for those that do not fit.
+struct Widths {
+    columns_at: u16,
+    columns: [u16; COLUMNS],
+}
+
+impl Widths {
+    fn new(topology: &Topology, rows: &[Row<'_>], pair: &str, room: u16) -> Self {
+        let head = [&topology.outside, &topology.uplink];
+        let mut names = head.map(|node| TRUNK + TO_NAME + cells(&node.name).min(24)).into_iter().max().unwrap_or(0);
+        let mut widest = [0; COLUMNS];
+        for row in rows {
+            let ends;
+            let (name, texts) = match row {
+                Row::Network(network) => (NETWORK + TO_NAME + cells(&network.name).min(24), network.texts()),
+                Row::Port(port, _) => {
+                    ends = port.ends(pair);
+                    (CONTAINER + TO_NAME + cells(&port.container).min(24), port.texts(&ends))
+                }
+            };
+            names = names.max(name);
+            for ((widest, text), most) in widest.iter_mut().zip(texts).zip(MOST) {
+                *widest = cells(text).min(most).max(*widest);
+            }
+        }
+        let columns_at = names.min(room) + 2;
+        // One cell stays free at the right.
+        let mut left = room.saturating_sub(columns_at + 1);
+        let mut columns = [0; COLUMNS];
+        for (at, width) in widest.into_iter().enumerate().filter(|(_, width)| *width > 0) {
+            let width = if at == 1 && left >= LEAST { width.min(left) } else { width };
+            if width > left {
+                break;
+            }
+            columns[at] = width;
+            left = left.saturating_sub(width + 2);
+        }
+        Self { columns_at, columns }
+    }
+
+    /// The room for a name whose node stands there.
+    fn name_from(&self, node: u16) -> u16 {
+        self.columns_at.saturating_sub(2 + node + TO_NAME)
+    }
+
+    fn draw(&self, pen: &mut Pen<'_>, texts: [&str; COLUMNS], styles: [Style; COLUMNS]) {
+        for ((width, text), style) in
+            self.columns.into_iter().zip(texts).zip(styles).filter(|((width, _), _)| *width > 0)
+        {
+            pen.skip(2).column(width, text, style);
         }
     }
 }
@@ -232,18 +337,23 @@ impl StatefulWidget for TopologyView<'_> {
 
     fn render(self, area: Rect, buf: &mut Buffer, state: &mut TopologyState) {
         let area = area.intersection(buf.area);
-        let head = HEAD.min(area.height);
-        let trunk = if area.width >= WIDE { self.draw_line(area, buf) } else { self.draw_column(area, buf) };
-        let trunk = trunk.min(area.width);
-        let tree = Rect { x: area.x + trunk, y: area.y + head, width: area.width - trunk, height: area.height - head };
-        let columns = PortColumns::new(&self.topology.ports, tree.width);
-        for (row, index) in state.window.show(tree, self.topology.ports.len()).enumerate() {
-            let selected = state.window.selected() == Some(index);
-            self.draw_port(index, line(tree, row as u16), &columns, buf, selected);
+        let (rows, head) = (self.topology.rows(), HEAD.min(area.height));
+        let widths = Widths::new(self.topology, &rows, self.theme.glyphs().pair, area.width);
+        self.draw_head(area, &widths, buf);
+        let tree = Rect { y: area.y + head, height: area.height - head, ..area };
+        let way = |row: &Row<'_>| if let Row::Network(network) = row { network.way } else { TopologyWay::Apart };
+        let last_joined = rows.iter().rposition(|row| way(row) != TopologyWay::Apart);
+        for (at, index) in state.window.show(tree, rows.len()).enumerate() {
+            let (place, selected) = (line(tree, at as u16), state.window.selected() == Some(index));
+            self.draw_trunk(place, way(&rows[index]), last_joined.is_some_and(|last| index < last), buf);
+            match rows[index] {
+                Row::Network(network) => self.draw_network(network, place, &widths, selected, buf),
+                Row::Port(port, last) => self.draw_port(port, last, place, &widths, selected, buf),
+            }
         }
-        if self.topology.ports.is_empty() {
+        if rows.is_empty() {
             let mut pen = Pen::new(buf, line(tree, 0), self.theme.glyphs().ellipsis);
-            pen.skip(2).text("no container on this bridge", self.theme.muted());
+            pen.skip(TRUNK + TO_NAME).text("no networks", self.theme.muted());
         }
     }
 }

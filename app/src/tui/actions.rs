@@ -200,7 +200,7 @@ registry! {
     Global {
         ShowContainers "containers" _ "Shows the containers" = "porthole ps -a";
         ShowImages "images" _ "Shows the images" = "porthole images";
-        ShowNetworks "networks" _ "Shows how containers, bridge and the outside are joined";
+        ShowNetworks "networks" _ "Shows how containers, networks and the outside are joined" = "porthole network ls";
         ShowVolumes "volumes" _ "Shows the volumes" = "porthole volume ls";
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
         ShowEvents "show-events" _ "Shows what happens to containers and images" = "porthole events";
@@ -287,8 +287,17 @@ registry! {
         CopyMountpoint "copy" _ "Copies its place on the host to the clipboard";
     }
     Networks {
+        InspectNetwork "inspect" "inspect" "Shows all that is known of the network, or the links of the container" = "porthole network inspect NAME";
+        OpenContainer "open" "open" "Shows the selected container in the list, or all that is known of the network";
+        NewNetwork "new" "new" "Fills in what a new network is to be" = "porthole network create … NAME";
+        ConnectContainer "connect" "connect" "Chooses a container to connect to the network" = "porthole network connect NAME CONTAINER";
+        DisconnectContainer "disconnect" "disconnect" "Takes the selected container off its network" = "porthole network disconnect NAME CONTAINER" [asks];
         TraceContainer "trace" "trace" "Follows the packets of the selected container" = "porthole trace --container NAME";
-        OpenContainer "open" "open" "Shows the selected container in the list";
+        RemoveNetwork "remove" "remove" "Removes the network" = "porthole network rm NAME" [asks];
+        PruneNetworks "prune" "prune" "Removes the networks that no container uses" = "porthole network prune -f" [asks];
+        AttachInterface "attach" _ "Types the command line that gives the container one more interface" = "porthole network attach NAME --link BRIDGE --ip ADDRESS";
+        DetachInterface "detach" _ "Types the command line that takes an interface that was attached away" = "porthole network detach NAME INTERFACE";
+        CopyNetwork "copy" _ "Copies the network's id or the container's address to the clipboard";
     }
     Trace {
         HopLeft "hop-left" "hop" "To the previous hop";

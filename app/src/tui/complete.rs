@@ -94,6 +94,10 @@ fn names(command: &str, last: &str, model: &Model) -> Vec<Offer> {
         "run" | "create" | "rmi" | "tag" | "images" | "push" | "pull" | "save" | "history" => images(last, model),
         "load" | "import" => files(last),
         "volume rm" | "volume inspect" => volumes(last, model),
+        "network rm" | "network inspect" => networks(last, model),
+        "network connect" | "network disconnect" => {
+            networks(last, model).into_iter().chain(containers(last, model)).collect()
+        }
         "inspect" => containers(last, model).into_iter().chain(images(last, model)).collect(),
         _ => containers(last, model),
     }
@@ -112,6 +116,11 @@ fn images(last: &str, model: &Model) -> Vec<Offer> {
 fn volumes(last: &str, model: &Model) -> Vec<Offer> {
     let fits = model.volumes.all().iter().filter(|volume| volume.name.starts_with(last));
     fits.map(|volume| offer(&volume.name, "volume")).collect()
+}
+
+fn networks(last: &str, model: &Model) -> Vec<Offer> {
+    let fits = model.networks.all().iter().filter(|network| network.name.starts_with(last));
+    fits.map(|network| offer(&network.name, "network")).collect()
 }
 
 /// Directories and files whose names begin as typed; reading one directory at a key press is quick enough.

@@ -5,9 +5,12 @@ use super::keymap::Keymap;
 use super::message::{Effect, Msg};
 use super::model::Model;
 use super::model::trace::{Hop, Journey, Rule, Snapshot};
-use super::source::{Container, Event, Image, Link, LogLine, Meaning, Networks, Phase, Port, Process, Sample, Volume};
+use super::source::{
+    Container, Event, Image, Link, LogLine, Meaning, Network, Networks, Phase, Place, Port, Process, Sample, Volume,
+};
 use super::update::update;
 use porthole_engine::inside::{Source, Stack};
+use porthole_engine::network::Driver;
 use porthole_engine::runtime::cgroup::Stats;
 use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
@@ -50,13 +53,7 @@ pub fn workstation(columns: u16, rows: u16) -> Model {
     update(&mut model, Msg::Containers(Ok(containers())));
     update(&mut model, Msg::Images(Ok(images())));
     update(&mut model, Msg::Volumes(Ok(volumes())));
-    let networks = Networks {
-        bridge: Some(Link { name: "docker0".into(), address: "172.17.0.1/16".into() }),
-        uplink: Some(Link { name: "lab0".into(), address: "10.88.0.1/24".into() }),
-        outside: Some(Ipv4Addr::new(10, 88, 0, 2)),
-        pairs: [("veth3a2f".to_owned(), (12, 2))].into(),
-    };
-    update(&mut model, Msg::Networks(Ok(networks)));
+    update(&mut model, Msg::Networks(Ok(networks())));
     for at in [-2, 0] {
         update(&mut model, Msg::Clock(NOW + at * SECOND));
         update(&mut model, Msg::Usage(Ok(sample(at))));
@@ -64,6 +61,64 @@ pub fn workstation(columns: u16, rows: u16) -> Model {
     let generation = model.detail.generation;
     update(&mut model, Msg::Log(generation, log(40)));
     model
+}
+
+/// The networks on which `web` and `db` are, and others.
+pub fn networks() -> Networks {
+    let place = |container: &str, address: &str, host: &str| Place {
+        container: container.into(),
+        addresses: address.split(' ').map(|address| address.parse().expect("an address")).collect(),
+        interface: if host.ends_with('b') { "eth1" } else { "eth0" }.into(),
+        host: host.into(),
+        ports: Vec::new(),
+    };
+    let idle = |container: &str| Place { container: container.into(), ..Place::default() };
+    let network = |name: &str, driver, interface: Option<&str>, subnet: &str, gateway: &str, places| Network {
+        id: format!("{name:0<64}"),
+        name: name.into(),
+        driver,
+        interface: interface.map(str::to_owned),
+        subnets: subnet.split_whitespace().map(|subnet| subnet.parse().expect("a subnet")).collect(),
+        gateways: gateway.split_whitespace().map(|gateway| gateway.parse().expect("an address")).collect(),
+        masquerade: true,
+        places,
+        ..Network::default()
+    };
+    let predefined = |network: Network| Network { predefined: true, ..network };
+    let mut web = place("web", "172.17.0.2", "veth3a2f");
+    web.ports = containers().remove(0).ports;
+    let on_bridge = vec![place("db", "172.17.0.3", "veth99aa"), idle("job"), web];
+    let (backend, lan) = (vec![place("db", "172.18.0.2 fd18::2", "veth01eb"), idle("job")], Vec::new());
+    let bridge = Driver::Bridge;
+    Networks {
+        bridge: Some(Link { name: "docker0".into(), address: "172.17.0.1/16".into() }),
+        uplink: Some(Link { name: "lab0".into(), address: "10.88.0.1/24".into() }),
+        outside: Some(Ipv4Addr::new(10, 88, 0, 2)),
+        pairs: [("veth3a2f", 12), ("veth99aa", 14), ("veth01eb", 17)]
+            .map(|(name, host)| (name.to_owned(), (host, 2 + u32::from(host == 17))))
+            .into(),
+        all: vec![
+            predefined(network("bridge", bridge, Some("docker0"), "172.17.0.0/16", "172.17.0.1", on_bridge)),
+            Network {
+                ipv6: true,
+                ..network(
+                    "backend",
+                    bridge,
+                    Some("br-3fa20c11d7e4"),
+                    "172.18.0.0/16 fd18::/64",
+                    "172.18.0.1 fd18::1",
+                    backend,
+                )
+            },
+            network("lan", Driver::Macvlan, Some("lab0.50"), "192.168.50.0/24", "192.168.50.1", lan),
+            Network {
+                internal: true,
+                ..network("secret", bridge, Some("br-77aa01b2c3d4"), "172.19.0.0/16", "172.19.0.1", Vec::new())
+            },
+            predefined(network("host", Driver::Host, None, "", "", vec![idle("batch")])),
+            predefined(network("none", Driver::None, None, "", "", Vec::new())),
+        ],
+    }
 }
 
 /// The layers of a small image: a base, a layer that changes and removes, and a container's own.
@@ -180,6 +235,23 @@ pub fn linked(model: &mut Model) {
                 "12 720 DNAT tcp -- * * 0.0.0.0/0 0.0.0.0/0 tcp dpt:8088 /* web 8088→80 */ to:172.17.0.2:80",
             ],
         },
+    });
+    update(model, Msg::Inspected(model.detail.generation, Ok(value)));
+}
+
+/// Answers the question of all that is known of a network.
+pub fn inspected_network(model: &mut Model) {
+    let value = json!({
+        "Name": "backend",
+        "Id": format!("{:0<64}", "backend"),
+        "Scope": "local",
+        "Driver": "bridge",
+        "EnableIPv6": true,
+        "IPAM": { "Config": [{ "Subnet": "172.18.0.0/16", "Gateway": "172.18.0.1" }] },
+        "Internal": false,
+        "Containers": { "b".repeat(64): { "Name": "db", "IPv4Address": "172.18.0.2/16", "IPv6Address": "fd18::2/64" } },
+        "Options": {},
+        "Labels": {},
     });
     update(model, Msg::Inspected(model.detail.generation, Ok(value)));
 }

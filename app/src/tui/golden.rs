@@ -175,9 +175,39 @@ fn processes() {
 fn networks() {
     golden("networks", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);
-        press(&mut model, "3");
+        press(&mut model, "3jj");
+        fixture::linked(&mut model);
+        model
+    });
+    golden("network", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "3jjj");
+        fixture::inspected_network(&mut model);
+        model
+    });
+    golden("links", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "3jj");
         fixture::linked(&mut model);
         press(&mut model, "<tab>jjjjjjj");
+        model
+    });
+}
+
+#[test]
+fn a_new_network() {
+    golden("new_network", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "3nlan2<tab>m<tab>10.9.0/24");
+        model
+    });
+}
+
+#[test]
+fn a_container_to_connect() {
+    golden("connect", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "3jjjc");
         model
     });
 }

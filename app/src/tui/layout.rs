@@ -58,6 +58,7 @@ impl Areas {
             shell: !model.shells.is_empty(),
             focus: model.focus,
             rows: u16::try_from(rows(model)).unwrap_or(u16::MAX),
+            picture: model.screen == Screen::Networks,
         };
         let pane = |focus, area| (shown.focus == focus).then_some(area);
         if model.zoomed || self.body.height < LOW {
@@ -75,7 +76,7 @@ impl Areas {
         if !shown.detail && !shown.shell {
             return Self { list: Some(self.body), ..self };
         }
-        let width = (self.body.width / 2).min(84);
+        let width = if shown.picture { (self.body.width * 3 / 5).min(104) } else { (self.body.width / 2).min(84) };
         let columns = frame::row(self.body, [Constraint::Length(width), Constraint::Fill(1)]);
         let (list, right) = (columns[0], columns[1]);
         if !(shown.detail && shown.shell) {
@@ -93,7 +94,11 @@ impl Areas {
             _ => Focus::Shell,
         };
         // A frame and a head stand around the rows; a terminal gets all it can.
-        let most = if below == Focus::Shell { self.body.height / 4 } else { self.body.height * 2 / 5 };
+        let most = match below {
+            Focus::Shell => self.body.height / 4,
+            _ if shown.picture => self.body.height / 2,
+            _ => self.body.height * 2 / 5,
+        };
         let height = shown.rows.saturating_add(3).clamp(5, most.max(5));
         let rows = frame::stack(self.body, [Constraint::Length(height), Constraint::Fill(1)]);
         let (detail, shell) = match below {
@@ -122,6 +127,8 @@ struct Shown {
     shell: bool,
     focus: Focus,
     rows: u16,
+    /// Whether the list is a picture, which needs more room.
+    picture: bool,
 }
 
 fn rows(model: &Model) -> usize {
@@ -129,8 +136,8 @@ fn rows(model: &Model) -> usize {
         Screen::Containers => model.containers.rows(),
         Screen::Images => model.images.rows(),
         Screen::Volumes => model.volumes.rows(),
-        // The way to the bridge stands above.
-        Screen::Networks => model.on_bridge().count() + 3,
+        // The way from outside stands above.
+        Screen::Networks => model.networks.rows().len() + 2,
         Screen::Trace | Screen::Events => 0,
     }
 }

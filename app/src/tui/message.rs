@@ -124,6 +124,8 @@ pub enum Details {
     Files { subject: Subject, reading: u64 },
     /// A container's processes, again and again.
     Top { container: String },
+    /// The rules that matter to a network, by its name, whenever they change.
+    Rules { network: String },
     /// A container's links and the rules that it meets, whenever they change.
     Links { container: String },
     /// The whole network, whenever it changes.
@@ -139,6 +141,8 @@ pub enum Subject {
     Image(String),
     /// A volume, by its name.
     Volume(String),
+    /// A network, by its name.
+    Network(String),
 }
 
 /// Something to do outside the model.

@@ -1,5 +1,6 @@
 //! What the workstation shows, as plain data. `effects/engine.rs` fills it from the engine, tests fill it by hand.
 
+use porthole_engine::network::{Driver, Subnet};
 use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
 use porthole_engine::{Resources, RunningUsage};
@@ -114,18 +115,23 @@ impl Container {
         Duration::from_nanos(u64::try_from(now - self.since).unwrap_or(0))
     }
 
-    /// Its published ports, each once, whatever addresses they listen on: `8088→80`.
+    /// Its published ports.
     pub fn ports_text(&self, arrow: &str) -> String {
-        let mut texts = Vec::new();
-        for port in &self.ports {
-            let protocol = if port.udp { "/udp" } else { "" };
-            let text = format!("{}{arrow}{}{protocol}", port.host, port.container);
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
-        }
-        texts.join(" ")
+        ports_text(&self.ports, arrow)
     }
+}
+
+/// Published ports, each once, whatever addresses they listen on: `8088→80`.
+pub fn ports_text(ports: &[Port], arrow: &str) -> String {
+    let mut texts = Vec::new();
+    for port in ports {
+        let protocol = if port.udp { "/udp" } else { "" };
+        let text = format!("{}{arrow}{}{protocol}", port.host, port.container);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join(" ")
 }
 
 /// One name of an image, or an image without names.
@@ -276,10 +282,10 @@ pub struct Link {
     pub address: String,
 }
 
-/// The way from outside to the containers.
+/// The networks, and the way from outside to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Networks {
-    /// The bridge; `None` when there is none yet.
+    /// The bridge of containers that name no network; `None` when there is none yet.
     pub bridge: Option<Link>,
     /// The link that leads outside.
     pub uplink: Option<Link>,
@@ -287,4 +293,55 @@ pub struct Networks {
     pub outside: Option<Ipv4Addr>,
     /// The veth pairs: the name of the host's end, its number, and that of the other end.
     pub pairs: HashMap<String, (u32, u32)>,
+    /// Every network, in the order in which they are shown.
+    pub all: Vec<Network>,
+}
+
+/// A network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    pub driver: Driver,
+    /// Whether it is there without having been made.
+    pub predefined: bool,
+    /// Its bridge, or the interface of the host that it stands on; `None` while there is none.
+    pub interface: Option<String>,
+    /// Its subnets: at most one of a family, IPv4 first.
+    pub subnets: Vec<Subnet>,
+    /// The addresses of its routers.
+    pub gateways: Vec<IpAddr>,
+    /// Whether nothing leaves it.
+    pub internal: bool,
+    /// Whether containers get IPv6 addresses.
+    pub ipv6: bool,
+    /// Whether what leaves it gets the host's address.
+    pub masquerade: bool,
+    /// The containers that are on it, or would be when they run.
+    pub places: Vec<Place>,
+}
+
+impl Network {
+    /// Whether containers can be connected to it by hand.
+    pub fn takes_containers(&self) -> bool {
+        !matches!(self.driver, Driver::Host | Driver::None)
+    }
+}
+
+/// A container's place on a network. Of a container that does not run only the name is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The container's name.
+    pub container: String,
+    /// Its addresses there.
+    pub addresses: Vec<IpAddr>,
+    /// Its interface, by the name inside.
+    pub interface: String,
+    /// The host's end of the veth pair; empty if there is none.
+    pub host: String,
+    /// The ports that are published there.
+    pub ports: Vec<Port>,
 }

@@ -13,7 +13,7 @@ use porthole_widgets::log_view::{LogLimits, LogLine, LogView, Stream};
 use porthole_widgets::menu::MenuItem;
 use porthole_widgets::palette::PaletteItem;
 use porthole_widgets::table::{CellText, Column, Rows};
-use porthole_widgets::topology::{Topology, TopologyNode, TopologyPort};
+use porthole_widgets::topology::{Topology, TopologyNetwork, TopologyNode, TopologyPort, TopologyWay};
 use porthole_widgets::tree::Value;
 
 /// A container of the list.
@@ -226,21 +226,37 @@ pub fn rules() -> Vec<DetailRow> {
 
 pub fn topology(count: usize) -> Topology {
     let names = ["web", "db", "cache", "job"];
-    let ports = (0..count).map(|index| TopologyPort {
+    let port = |index: usize| TopologyPort {
         host: format!("veth{:04x}", 0x3a2f + index * 7),
         pair: Some((12 + 2 * index as u32, 2)),
         interface: "eth0".into(),
         container: names[index % 4].into(),
         address: format!("172.17.0.{}", index + 2),
+        address6: if index == 1 { "fd17::3".into() } else { String::new() },
         ports: if index == 0 { "8088→80".into() } else { String::new() },
         up: index % 4 != 3,
-    });
+    };
+    let network = |name: &str, driver: &str, way, net: u8, ports| TopologyNetwork {
+        name: name.into(),
+        way,
+        subnet: format!("172.{net}.0.0/16"),
+        driver: driver.into(),
+        interface: format!("br-{net:04}"),
+        gateway: format!("172.{net}.0.1"),
+        ports,
+        ..TopologyNetwork::default()
+    };
+    let quiet =
+        TopologyNetwork { name: "host".into(), driver: "host".into(), quiet: true, ..TopologyNetwork::default() };
     Topology {
         outside: TopologyNode::new("outside", "10.88.0.2"),
         uplink: TopologyNode::new("eth1", "10.88.0.1"),
-        bridge: TopologyNode::new("docker0", "172.17.0.1/16"),
-        nat: true,
-        ports: ports.collect(),
+        networks: vec![
+            network("bridge", "bridge", TopologyWay::Nat, 17, (0..count).map(port).collect()),
+            network("lan", "macvlan", TopologyWay::Direct, 18, Vec::new()),
+            network("secret", "bridge internal", TopologyWay::Apart, 19, (0..count.min(1)).map(port).collect()),
+            quiet,
+        ],
     }
 }
 

@@ -32,6 +32,7 @@ pub fn begin(engine: Engine, messages: Sender<Msg>, generation: Generation, want
             Details::Links { container } => {
                 watch(|| network::links(&engine, &container), generation, &token, &messages)
             }
+            Details::Rules { network } => watch(|| network::rules(&engine, &network), generation, &token, &messages),
             Details::Map => watch(|| network::map(&engine), generation, &token, &messages),
         };
         if let Some(message) = last {

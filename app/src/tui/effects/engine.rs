@@ -2,14 +2,14 @@
 
 use crate::tui::human;
 use crate::tui::message::{FileText, Msg, Reload, Subject};
-use crate::tui::source::{Container, Image, Link, Networks, Phase, Port, Process, Sample, Volume};
+use crate::tui::source::{Container, Image, Link, Network, Networks, Phase, Place, Port, Process, Sample, Volume};
 use crate::tui::workstation::now;
 use porthole_engine::images::{Reference, ReferenceError};
 use porthole_engine::inside::{Source, Stack};
 use porthole_engine::network::port::Protocol;
-use porthole_engine::network::{Interface, PublishedPort, links, outside, uplink};
+use porthole_engine::network::{Driver, Interface, PublishedPort, Subnet, links, outside, uplink};
 use porthole_engine::runtime::state::Status;
-use porthole_engine::{ContainerSummary, Engine, VolumeSummary};
+use porthole_engine::{Connected, ContainerSummary, Engine, NetworkSummary, VolumeSummary};
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
@@ -113,7 +113,7 @@ fn volumes(engine: &Engine) -> porthole_engine::Result<Vec<Volume>> {
     Ok(engine.volumes()?.into_iter().map(volume).collect())
 }
 
-/// How the host is joined to outside and to the containers.
+/// How the host is joined to outside and to the containers, by which networks.
 pub fn networks(engine: &Engine) -> Result<Networks, String> {
     let links = links().map_err(|error| format!("cannot list the links: {error}"))?;
     let network = engine.network();
@@ -122,12 +122,58 @@ pub fn networks(engine: &Engine) -> Result<Networks, String> {
         Some(outside) => links.iter().find(|link| link.name == outside.host_interface).map(named),
         None => uplink().map_err(|error| format!("cannot read the routes: {error}"))?.as_ref().map(named),
     };
+    let bridge = bridge(engine, &links)?;
+    let summaries = engine.networks().map_err(|error| error.to_string())?;
+    let mut all: Vec<Network> =
+        summaries.into_iter().map(|summary| described(summary, bridge.as_ref(), &links)).collect();
+    // Where containers are by themselves comes first, what has no addresses of its own last.
+    all.sort_by_key(|network| (!network.takes_containers(), !network.predefined));
     Ok(Networks {
-        bridge: bridge(engine, &links)?,
+        bridge,
         uplink,
         outside: outside.map(|outside| outside.address),
         pairs: links.iter().filter_map(pair).collect(),
+        all,
     })
+}
+
+fn described(summary: NetworkSummary, default: Option<&Link>, links: &[Interface]) -> Network {
+    let NetworkSummary { config, containers, used_by } = summary;
+    let interface = match config.driver {
+        Driver::Bridge if config.is_predefined() => default.map(|bridge| bridge.name.clone()),
+        Driver::Bridge => config.bridge.clone().filter(|name| links.iter().any(|link| link.name == *name)),
+        _ => config.parent().map(str::to_owned),
+    };
+    let idle = used_by.into_iter().filter(|name| !containers.iter().any(|connected| connected.name == *name));
+    let idle: Vec<Place> = idle.map(|container| Place { container, ..Place::default() }).collect();
+    let mut places: Vec<Place> = containers.into_iter().map(place).chain(idle).collect();
+    places.sort_by(|one, other| one.container.cmp(&other.container));
+    let mut subnets = config.subnets();
+    subnets.sort_by_key(Subnet::is_ipv6);
+    Network {
+        predefined: config.is_predefined(),
+        masquerade: config.masquerade(),
+        subnets,
+        gateways: config.pools.iter().filter_map(|pool| pool.gateway).collect(),
+        interface,
+        id: config.id,
+        name: config.name,
+        driver: config.driver,
+        internal: config.internal,
+        ipv6: config.ipv6,
+        places,
+    }
+}
+
+fn place(connected: Connected) -> Place {
+    let endpoint = connected.endpoint;
+    Place {
+        container: connected.name,
+        addresses: endpoint.addresses.iter().map(|address| address.address).collect(),
+        interface: endpoint.interface,
+        host: endpoint.host_interface,
+        ports: endpoint.ports.iter().map(port).collect(),
+    }
 }
 
 /// The bridge of this state root carries its mark; a container on it names it even if the mark is another's.
@@ -168,6 +214,7 @@ pub fn inspect(engine: &Engine, subject: &Subject) -> Result<serde_json::Value, 
         Subject::Container(id) => engine.inspect(id),
         Subject::Image(name) => engine.inspect_image(name),
         Subject::Volume(name) => engine.inspect_volume(name),
+        Subject::Network(name) => engine.inspect_network(name),
     };
     known.map_err(|error| error.to_string())
 }
@@ -180,7 +227,7 @@ pub fn tags(engine: &Engine, host: &str, repository: &str) -> Result<Vec<String>
 
 /// The layers and files of an image or a container.
 pub fn files(engine: &Engine, subject: &Subject) -> Result<Arc<Stack>, String> {
-    let (Subject::Container(name) | Subject::Image(name) | Subject::Volume(name)) = subject;
+    let (Subject::Container(name) | Subject::Image(name) | Subject::Volume(name) | Subject::Network(name)) = subject;
     engine.inside(name).map(Arc::new).map_err(|error| error.to_string())
 }
 

@@ -19,6 +19,11 @@ pub fn links(engine: &Engine, container: &str) -> Result<Value, String> {
     Ok(tree)
 }
 
+/// The rules that packets of a network meet.
+pub fn rules(engine: &Engine, network: &str) -> Result<Value, String> {
+    engine.rules_of_network(network).map(|rules| of_rules(&rules)).map_err(|error| error.to_string())
+}
+
 /// All namespaces with their interfaces.
 pub fn map(engine: &Engine) -> Result<Value, String> {
     let map = engine.network_map().map_err(|error| error.to_string())?;

@@ -1,6 +1,5 @@
 //! What is shown of the selection: its log, all that is known of it, its processes, what it uses, its files.
 
-use super::Screen;
 use super::files::Files;
 use super::inspect::Inspect;
 use super::processes::Processes;
@@ -27,6 +26,8 @@ pub enum View {
     Inspect,
     /// Its links: who is at the other ends, whom they know, and the rules that its packets meet.
     Links,
+    /// The rules that packets of a network meet.
+    Rules,
     /// The whole network as the kernel has it.
     Map,
 }
@@ -41,24 +42,14 @@ impl View {
             View::Files => "files",
             View::Inspect => "inspect",
             View::Links => "links",
+            View::Rules => "rules",
             View::Map => "map",
         }
     }
 
     /// Whether it is looked at as a tree.
     pub fn is_tree(self) -> bool {
-        matches!(self, View::Inspect | View::Links | View::Map)
-    }
-
-    /// What can be seen of the selection of a page, in the order of the tabs.
-    pub fn all(screen: Screen) -> &'static [View] {
-        match screen {
-            Screen::Containers => &[View::Log, View::Top, View::Stats, View::Files, View::Inspect],
-            Screen::Images => &[View::Files, View::Inspect],
-            Screen::Volumes => &[View::Inspect],
-            Screen::Networks => &[View::Links, View::Map],
-            Screen::Trace | Screen::Events => &[],
-        }
+        matches!(self, View::Inspect | View::Links | View::Rules | View::Map)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The form that changes how much a container may use.
 
+use super::form::Fields;
 use crate::cli;
 use crate::tui::source::Container;
 use porthole_engine::units;
@@ -40,15 +41,10 @@ const LIMITS: [Limit; 6] = [
 #[derive(Debug)]
 pub struct LimitsForm {
     /// The container's name.
-    pub name: String,
-    /// The fields.
-    pub form: Form,
+    name: String,
+    form: Form,
     /// What was there before.
     before: [String; LIMITS.len()],
-    /// What the engine said of all of it together.
-    pub problem: Option<String>,
-    /// The number of the command line that changes the limits, while it runs.
-    pub job: Option<usize>,
 }
 
 impl LimitsForm {
@@ -61,12 +57,25 @@ impl LimitsForm {
             field
         };
         let form = Form::new(LIMITS.iter().zip(&before).map(field).collect());
-        Self { name: container.name.clone(), form, before, problem: None, job: None }
+        Self { name: container.name.clone(), form, before }
+    }
+}
+
+impl Fields for LimitsForm {
+    fn title(&self) -> String {
+        format!("Limits of {}", self.name)
     }
 
-    /// Says of every field that is another now whether it is sound; whether all are.
-    pub fn check(&mut self) -> bool {
-        self.problem = None;
+    fn form(&self) -> &Form {
+        &self.form
+    }
+
+    fn form_mut(&mut self) -> &mut Form {
+        &mut self.form
+    }
+
+    /// Only fields that are another now can be wrong.
+    fn check(&mut self) {
         for ((limit, before), field) in LIMITS.iter().zip(&self.before).zip(&mut self.form.fields) {
             let value = field.input.text().trim();
             field.error = match value {
@@ -76,17 +85,10 @@ impl LimitsForm {
                 value => (limit.check)(value).err(),
             };
         }
-        self.first_error().is_none()
     }
 
-    /// The first field with something wrong.
-    pub fn first_error(&self) -> Option<usize> {
-        self.form.fields.iter().position(|field| field.error.is_some())
-    }
-
-    /// The command line that does what is typed: `update` with a flag for each field that is another now; nothing when
-    /// none is.
-    pub fn argv(&self) -> Option<Vec<String>> {
+    /// `update` with a flag for each field that is another now.
+    fn argv(&self) -> Option<Vec<String>> {
         let mut argv = vec!["update".to_owned()];
         for ((limit, before), field) in LIMITS.iter().zip(&self.before).zip(&self.form.fields) {
             let value = match field.input.text().trim() {
@@ -100,6 +102,10 @@ impl LimitsForm {
             argv.push(self.name.clone());
             argv
         })
+    }
+
+    fn idle(&self) -> &'static str {
+        "nothing is changed yet"
     }
 }
 
@@ -152,10 +158,11 @@ fn restart(text: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::tui::fixture;
+    use crate::tui::model::form::CommandForm;
     use porthole_engine::Resources;
     use porthole_engine::runtime::monitor::RestartPolicy;
 
-    fn form() -> LimitsForm {
+    fn form() -> CommandForm {
         let resources = Resources {
             memory: Some(64 << 20),
             memory_swap: Some(-1),
@@ -163,19 +170,19 @@ mod tests {
             ..Resources::default()
         };
         let restart = RestartPolicy::OnFailure(3);
-        LimitsForm::new(&Container { resources, restart, ..fixture::containers().remove(0) })
+        CommandForm::new(LimitsForm::new(&Container { resources, restart, ..fixture::containers().remove(0) }))
     }
 
-    fn set(form: &mut LimitsForm, field: usize, text: &str) {
-        form.form.fields[field].input.set_text(text);
+    fn set(form: &mut CommandForm, field: usize, text: &str) {
+        form.fields.form_mut().fields[field].input.set_text(text);
     }
 
     #[test]
     fn what_holds_now_stands_in_the_fields_and_changes_nothing() {
         let mut form = form();
-        let texts: Vec<&str> = form.form.fields.iter().map(|field| field.input.text()).collect();
+        let texts: Vec<&str> = form.fields.form().fields.iter().map(|field| field.input.text()).collect();
         assert_eq!(texts, ["64m", "-1", "1.5", "", "", "on-failure:3"]);
-        assert_eq!((form.check(), form.argv()), (true, None));
+        assert_eq!((form.check(), form.fields.argv()), (true, None));
     }
 
     #[test]
@@ -186,7 +193,7 @@ mod tests {
         set(&mut form, 1, "1g");
         set(&mut form, 5, "");
         assert!(form.check());
-        let line = form.argv().expect("changes").join(" ");
+        let line = form.fields.argv().expect("changes").join(" ");
         assert_eq!(line, "update --memory 128m --memory-swap 1g --pids-limit 100 --restart no web");
     }
 
@@ -200,11 +207,11 @@ mod tests {
             (3, "-4", "invalid number of shares: -4"),
             (5, "sometimes", "unknown policy 'sometimes'"),
         ] {
-            let before = form.form.fields[field].input.text().to_owned();
+            let before = form.fields.form().fields[field].input.text().to_owned();
             set(&mut form, field, text);
             assert!(!form.check());
             assert_eq!(form.first_error(), Some(field));
-            assert!(form.form.fields[field].error.as_ref().expect("an error").contains(message), "{text}");
+            assert!(form.fields.form().fields[field].error.as_ref().expect("an error").contains(message), "{text}");
             set(&mut form, field, &before);
             assert!(form.check());
         }

@@ -5,12 +5,15 @@ pub mod commands;
 pub mod detail;
 pub mod events;
 pub mod files;
+pub mod form;
 pub mod image_shell;
 pub mod inspect;
 pub mod items;
 pub mod limits;
 pub mod list;
 pub mod modal;
+pub mod network_form;
+pub mod networks;
 pub mod processes;
 pub mod prompt;
 pub mod registry;
@@ -24,7 +27,7 @@ use super::human;
 use super::keymap::Keymap;
 use super::layout::Areas;
 use super::message::Effect;
-use super::source::{Container, Image, Networks, Phase, Volume};
+use super::source::{Container, Image, Phase, Volume};
 use commands::CommandLog;
 use detail::{Detail, View};
 use events::EventPane;
@@ -33,9 +36,10 @@ use image_shell::ImageShell;
 use inspect::Inspect;
 use list::List;
 use modal::{Modal, Page};
+use networks::NetworkPane;
+use porthole_engine::network::Driver;
 use porthole_themes::Theme;
 use porthole_widgets::log_view::LogView;
-use porthole_widgets::topology::TopologyState;
 use ratatui::layout::Rect;
 use shells::Shells;
 use std::collections::{HashMap, HashSet};
@@ -50,7 +54,7 @@ pub enum Screen {
     Containers,
     /// Images and their details.
     Images,
-    /// How containers, bridge and the outside are joined.
+    /// How containers, networks and the outside are joined.
     Networks,
     /// Volumes and their details.
     Volumes,
@@ -142,10 +146,8 @@ pub struct Model {
     pub images: List<Image>,
     /// The volumes.
     pub volumes: List<Volume>,
-    /// The way from outside.
-    pub networks: Option<Networks>,
-    /// What is selected in the picture of the networks.
-    pub topology: TopologyState,
+    /// The networks, and the way from outside to them.
+    pub networks: NetworkPane,
     /// Details of the selection.
     pub detail: Detail,
     /// Terminals.
@@ -200,8 +202,7 @@ impl Model {
             newcomer: None,
             images: List::default(),
             volumes: List::default(),
-            networks: None,
-            topology: TopologyState::default(),
+            networks: NetworkPane::default(),
             detail: Detail::default(),
             shells: Shells::default(),
             trace: TracePane::default(),
@@ -226,8 +227,8 @@ impl Model {
         use Layer::*;
         match (&self.modal, self.focus, self.screen) {
             (Some(Modal::Confirm(_)), ..) => &[Confirm],
-            (Some(Modal::Prompt(_) | Modal::Palette(..) | Modal::Registry(_)), ..) => &[Prompt],
-            (Some(Modal::Limits(_)), ..) => &[Form],
+            (Some(Modal::Prompt(_) | Modal::Palette(..) | Modal::Registry(_) | Modal::Choice(_)), ..) => &[Prompt],
+            (Some(Modal::Form(_)), ..) => &[Form],
             (Some(Modal::Page(Page::Output { .. })), ..) => &[Overlay, Find, Text, Move],
             (Some(Modal::Page(_)), ..) => &[Overlay, Move],
             (None, Focus::Shell, _) => &[Shell],
@@ -236,7 +237,7 @@ impl Model {
                 Some(View::Log) => &[Log, Find, Text, Move, Global],
                 Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
-                Some(View::Inspect | View::Links | View::Map) => &[Tree, Find, Move, Global],
+                Some(View::Inspect | View::Links | View::Rules | View::Map) => &[Tree, Find, Move, Global],
                 Some(View::Files) => &[Files, Find, Move, Global],
                 Some(View::Top) => &[Processes, List, Find, Move, Global],
                 None => &[Move, Global],
@@ -259,7 +260,7 @@ impl Model {
             (Focus::Detail, _) => match self.view() {
                 Some(View::Log) => Layer::Log,
                 Some(View::Stats) => Layer::Containers,
-                Some(View::Inspect | View::Links | View::Map) => Layer::Tree,
+                Some(View::Inspect | View::Links | View::Rules | View::Map) => Layer::Tree,
                 Some(View::Files) => Layer::Files,
                 Some(View::Top) => Layer::Processes,
                 None => Layer::Move,
@@ -284,30 +285,13 @@ impl Model {
         self.is_empty() && matches!(self.screen, Screen::Containers | Screen::Images) && self.shells.is_empty()
     }
 
-    /// The containers that have a place on the bridge that is drawn, in the order of the picture.
-    pub fn on_bridge(&self) -> impl Iterator<Item = &Container> {
-        self.connected().filter(|container| self.is_on_bridge(container))
-    }
-
-    /// How many containers are on other networks only.
-    pub fn elsewhere(&self) -> usize {
-        self.connected().filter(|container| !self.is_on_bridge(container)).count()
-    }
-
-    fn connected(&self) -> impl Iterator<Item = &Container> {
-        self.containers.all().iter().filter(|container| container.address.is_some())
-    }
-
-    fn is_on_bridge(&self, container: &Container) -> bool {
-        let bridge = self.networks.as_ref().and_then(|networks| networks.bridge.as_ref());
-        bridge.is_some_and(|bridge| container.bridge.as_ref() == Some(&bridge.name))
-    }
-
     /// The container that actions on one container work on.
     pub fn current(&self) -> Option<&Container> {
         match self.screen {
-            // Until it is drawn, the picture has nothing selected: it will be the first.
-            Screen::Networks => self.on_bridge().nth(self.topology.window.selected().unwrap_or(0)),
+            Screen::Networks => {
+                let place = self.networks.selected_place()?;
+                self.containers.all().iter().find(|container| container.name == place.container)
+            }
             _ => self.containers.selected(),
         }
     }
@@ -323,12 +307,26 @@ impl Model {
         }
     }
 
+    /// What can be seen of the selection, in the order of the tabs.
+    pub fn views(&self) -> &'static [View] {
+        match self.screen {
+            Screen::Containers => &[View::Log, View::Top, View::Stats, View::Files, View::Inspect],
+            Screen::Images => &[View::Files, View::Inspect],
+            Screen::Volumes => &[View::Inspect],
+            Screen::Networks if self.current().is_some() => &[View::Links, View::Map],
+            Screen::Networks => match self.networks.selected_network().map(|network| network.driver) {
+                Some(Driver::Bridge) => &[View::Inspect, View::Rules, View::Map],
+                // What does not come through a bridge, the host's rules never see.
+                Some(_) => &[View::Inspect, View::Map],
+                None => &[View::Map],
+            },
+            Screen::Trace | Screen::Events => &[],
+        }
+    }
+
     /// The view of the selection that the pane of details shows.
     pub fn view(&self) -> Option<View> {
-        if self.screen == Screen::Networks && self.current().is_none() {
-            return self.has_detail().then_some(View::Map);
-        }
-        let views = View::all(self.screen);
+        let views = self.views();
         let chosen = views.iter().find(|view| **view == self.detail.view);
         chosen.or(views.first()).copied().filter(|_| self.has_detail())
     }

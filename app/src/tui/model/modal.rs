@@ -1,6 +1,6 @@
 //! What lies above the panes and takes all keys.
 
-use super::limits::LimitsForm;
+use super::form::CommandForm;
 use super::prompt::Prompt;
 use super::registry::Registry;
 use crate::tui::actions::Action;
@@ -16,14 +16,26 @@ pub enum Modal {
     Confirm(Confirm),
     /// A line being typed.
     Prompt(Box<Prompt>),
-    /// The limits of a container.
-    Limits(Box<LimitsForm>),
+    /// Fields to fill in.
+    Form(CommandForm),
     /// Finding an action by its name: the items, and the action of each.
     Palette(Box<Palette>, Vec<Action>),
+    /// Choosing by a name.
+    Choice(Box<Choice>),
     /// What a registry has to offer.
     Registry(Box<Registry>),
     /// A page to read.
     Page(Page),
+}
+
+/// One of several command lines to be chosen.
+pub struct Choice {
+    /// What is chosen.
+    pub title: String,
+    /// The names.
+    pub palette: Palette,
+    /// The command line of each.
+    pub commands: Vec<Vec<String>>,
 }
 
 /// A question that names its object, what will happen, and the exact command.

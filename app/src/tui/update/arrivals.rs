@@ -1,6 +1,6 @@
 //! What comes back from effects.
 
-use super::{lab, limits, newcomer, prompts};
+use super::{forms, lab, networks, newcomer, prompts};
 use crate::tui::message::{Effect, Generation, Ran};
 use crate::tui::model::Model;
 use crate::tui::model::commands::Outcome;
@@ -17,6 +17,7 @@ pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> 
         Ok(containers) => {
             model.usages.retain(|id, _| containers.iter().any(|container| container.is_up() && container.id == *id));
             model.containers.set(containers);
+            model.networks.arrange(model.containers.all());
             fill_load(model);
             fill_used_by(model);
             newcomer::select(model);
@@ -60,7 +61,10 @@ pub fn volumes(model: &mut Model, result: Result<Vec<Volume>, String>) -> Vec<Ef
 
 pub fn networks(model: &mut Model, result: Result<Networks, String>) -> Vec<Effect> {
     match result {
-        Ok(networks) => model.networks = Some(networks),
+        Ok(networks) => {
+            model.networks.known = Some(networks);
+            model.networks.arrange(model.containers.all());
+        }
         Err(problem) => model.complain(problem),
     }
     Vec::new()
@@ -105,8 +109,8 @@ pub fn log_ended(model: &mut Model, generation: Generation, problem: Option<Stri
 pub fn inspected(model: &mut Model, generation: Generation, result: Result<Value, String>) -> Vec<Effect> {
     if generation == model.detail.generation {
         let fresh = std::mem::take(&mut model.detail.loading);
-        // Of links and map somebody wants to see the whole, and how it changes.
-        let unfolded = fresh && matches!(model.view(), Some(View::Links | View::Map));
+        // Of links, rules and map somebody wants to see the whole, and how it changes.
+        let unfolded = fresh && matches!(model.view(), Some(View::Links | View::Rules | View::Map));
         match result {
             Ok(value) => {
                 model.detail.inspect.take(value);
@@ -162,7 +166,10 @@ pub fn ran(model: &mut Model, ran: Ran) -> Vec<Effect> {
     };
     let problem = (ran.code != 0).then_some(complaint);
     newcomer::announce(model, &line, begun, &ran);
-    if limits::ran(model, ran.job, problem.as_deref()) {
+    if problem.is_none() {
+        networks::made(model, &line);
+    }
+    if forms::ran(model, ran.job, problem.as_deref()) {
         // The form itself says what is wrong.
     } else if let Some(problem) = &problem {
         model.complain(problem);

@@ -2,10 +2,9 @@
 
 use super::{image_shell, inspect};
 use crate::tui::actions::{Action, Layer};
-use crate::tui::model::detail::View;
 use crate::tui::model::modal::Modal;
 use crate::tui::model::{Focus, Model, Screen};
-use crate::tui::source::{Container, Phase};
+use crate::tui::source::{Container, Network, Phase};
 
 /// Whether an action of an active layer would do something now.
 pub fn available(model: &Model, action: Action) -> bool {
@@ -16,6 +15,16 @@ pub fn available(model: &Model, action: Action) -> bool {
         Stop => any(|container| container.is_up() || container.phase == Phase::Restarting),
         Kill | Pause => any(Container::is_up),
         Shell | Attach => model.containers.selected().is_some_and(|container| container.phase == Phase::Running),
+        InspectNetwork | OpenContainer | CopyNetwork => model.networks.selected_network().is_some(),
+        NewNetwork => true,
+        ConnectContainer => model.networks.selected_network().is_some_and(Network::takes_containers),
+        DisconnectContainer => {
+            model.networks.selected_place().is_some()
+                && model.networks.selected_network().is_some_and(Network::takes_containers)
+        }
+        RemoveNetwork => model.networks.network_row().is_some_and(|network| !network.predefined),
+        PruneNetworks => model.networks.all().iter().any(|network| !network.predefined),
+        AttachInterface | DetachInterface => model.current().is_some_and(Container::is_up),
         Trace | TraceContainer => model.current().is_some_and(|container| container.address.is_some()),
         ImageShell => image_shell::argv(model).is_some(),
         NewContainer | ToggleExited | NewVolume | PullImage | BrowseRegistry => true,
@@ -44,8 +53,10 @@ pub fn available(model: &Model, action: Action) -> bool {
         }
         LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
         LabDown => model.containers.all().iter().any(|container| container.name == "web"),
-        Complete | Earlier | Later => !matches!(model.modal, Some(Modal::Palette(..) | Modal::Registry(_))),
-        NextView | PreviousView => View::all(model.screen).len() > 1 && model.has_detail(),
+        Complete | Earlier | Later => {
+            !matches!(model.modal, Some(Modal::Palette(..) | Modal::Registry(_) | Modal::Choice(_)))
+        }
+        NextView | PreviousView => model.views().len() > 1 && model.has_detail(),
         NextShell | PreviousShell | CloseShell | FocusShell => !model.shells.is_empty(),
         _ => match action.spec().layer {
             Layer::Containers | Layer::Networks => model.current().is_some(),

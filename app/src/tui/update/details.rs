@@ -25,7 +25,7 @@ pub fn follow(model: &mut Model) -> Option<Effect> {
 
 /// Shows a view of the selection, and gives it the keys.
 pub fn show(model: &mut Model, view: View) -> Vec<Effect> {
-    if model.has_detail() && View::all(model.screen).contains(&view) {
+    if model.has_detail() && model.views().contains(&view) {
         model.detail.view = view;
         model.focus = Focus::Detail;
     }
@@ -35,7 +35,7 @@ pub fn show(model: &mut Model, view: View) -> Vec<Effect> {
 /// Shows the next or the previous view, round and round. The keys stay where they are, unless nobody would see it.
 pub fn step(model: &mut Model, forward: bool) -> Vec<Effect> {
     let Some(shown) = model.view() else { return Vec::new() };
-    let views = View::all(model.screen);
+    let views = model.views();
     let at = views.iter().position(|view| *view == shown).unwrap_or(0);
     model.detail.view = views[(at + if forward { 1 } else { views.len() - 1 }) % views.len()];
     if areas(model).detail.is_none() {
@@ -60,8 +60,13 @@ fn wanted(model: &Model) -> Option<Details> {
         Screen::Volumes => return inspect(Subject::Volume(model.volumes.selected()?.name.clone())),
         // Looking costs something each time: only for somebody who sees it.
         Screen::Networks => {
-            let links = || Some(Details::Links { container: model.current()?.id.clone() });
-            let wanted = if view == View::Map { Some(Details::Map) } else { links() };
+            let network = || Some(model.networks.selected_network()?.name.clone());
+            let wanted = match view {
+                View::Inspect => inspect(Subject::Network(network()?)),
+                View::Rules => Some(Details::Rules { network: network()? }),
+                View::Links => Some(Details::Links { container: model.current()?.id.clone() }),
+                _ => Some(Details::Map),
+            };
             return wanted.filter(|_| areas(model).detail.is_some());
         }
         _ => {}
@@ -76,7 +81,7 @@ fn wanted(model: &Model) -> Option<Details> {
         View::Files => files(Subject::Container(id)),
         View::Inspect => inspect(Subject::Container(id)),
         // These are of the page of networks.
-        View::Links | View::Map => None,
+        View::Links | View::Rules | View::Map => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys and pasted text: to an action of the active layers, or into what is being typed.
 
-use super::{confirm, limits, perform, prompts, registry, shells};
+use super::{confirm, forms, networks, perform, prompts, registry, shells};
 use crate::tui::keymap::Chord;
 use crate::tui::message::Effect;
 use crate::tui::model::modal::Modal;
@@ -14,13 +14,16 @@ pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     if let Some(Modal::Registry(_)) = &model.modal {
         return registry::key(model, key);
     }
+    if let Some(Modal::Choice(_)) = &model.modal {
+        return networks::choose(model, key);
+    }
     if let Some(action) = model.keymap.action(model.layers(), Chord(key)) {
         return perform::perform(model, action);
     }
     match (&mut model.modal, model.focus) {
         (Some(Modal::Prompt(_)), _) => prompts::typed(model, key),
         (Some(Modal::Confirm(_)), _) => confirm::key(model, key),
-        (Some(Modal::Limits(_)), _) => limits::typed(model, key),
+        (Some(Modal::Form(_)), _) => forms::typed(model, key),
         (None, Focus::Shell) => shells::typed(model, key),
         _ => Vec::new(),
     }
@@ -29,7 +32,7 @@ pub fn key(model: &mut Model, key: Key) -> Vec<Effect> {
 pub fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match (&mut model.modal, model.focus) {
         (Some(Modal::Prompt(_)), _) => prompts::pasted(model, text),
-        (Some(Modal::Limits(_)), _) => limits::pasted(model, text),
+        (Some(Modal::Form(_)), _) => forms::pasted(model, text),
         (None, Focus::Shell) => shells::pasted(model, text),
         _ => Vec::new(),
     }

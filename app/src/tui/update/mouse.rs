@@ -98,8 +98,8 @@ fn select(model: &mut Model, at: Position) {
         }
         Screen::Trace => model.trace.click(at, &model.places),
         Screen::Networks => {
-            if let Some(port) = model.topology.hit(at) {
-                model.topology.window.select(Some(port));
+            if let Some(row) = model.networks.state.hit(at) {
+                model.networks.state.window.select(Some(row));
             }
         }
     }

@@ -78,8 +78,8 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
         (Focus::List, Screen::Trace) => model.trace.go(motion),
         (Focus::List, Screen::Events) => model.events.go(motion),
         (Focus::List, Screen::Networks) => {
-            let ports = model.on_bridge().count();
-            motion.apply(&mut model.topology.window, ports);
+            let rows = model.networks.rows().len();
+            motion.apply(&mut model.networks.state.window, rows);
         }
         (Focus::List, Screen::Containers) => {
             let rows = model.containers.rows();
@@ -90,7 +90,7 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
 
 fn in_detail(model: &mut Model, motion: Motion) {
     match model.view() {
-        Some(View::Inspect | View::Links | View::Map) => {
+        Some(View::Inspect | View::Links | View::Rules | View::Map) => {
             if let Some(Inspect { tree, .. }) = model.inspect_mut() {
                 let rows = tree.rows();
                 motion.apply(&mut tree.window, rows);

@@ -1,14 +1,15 @@
 //! What each action does.
 
 use super::{
-    confirm, containers, details, events, files, image_shell, images, inspect, lab, limits, lists, moves, prompts,
-    registry, shells, texts, trace, volumes,
+    confirm, containers, details, events, files, forms, image_shell, images, inspect, lab, lists, moves, networks,
+    prompts, registry, shells, texts, trace, volumes,
 };
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
 use crate::tui::model::files::Files;
 use crate::tui::model::modal::{Modal, Page};
+use crate::tui::model::network_form::NetworkForm;
 use crate::tui::model::prompt::Purpose;
 use crate::tui::model::{Model, Screen};
 use crate::tui::source::Since;
@@ -58,7 +59,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Top => details::show(model, View::Top),
         Stats => details::show(model, View::Stats),
         ContainerFiles | ImageFiles => details::show(model, View::Files),
-        Limits => limits::open(model),
+        Limits => forms::limits(model),
         ImageShell => image_shell::open(model),
         Shell => containers::shell(model),
         Attach => containers::attach(model),
@@ -88,7 +89,16 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         CopyMountpoint => volumes::copy_mountpoint(model),
 
         TraceContainer => containers::trace(model),
-        OpenContainer => containers::open(model),
+        InspectNetwork => networks::inspect(model),
+        OpenContainer => networks::open(model),
+        NewNetwork => forms::open(model, NetworkForm::new()),
+        ConnectContainer => networks::connect(model),
+        DisconnectContainer => networks::disconnect(model),
+        AttachInterface => networks::attach(model),
+        DetachInterface => networks::detach(model),
+        RemoveNetwork => networks::remove(model),
+        PruneNetworks => networks::prune(model),
+        CopyNetwork => networks::copy(model),
 
         HopLeft => quiet(model, |model| model.trace.step_hop(-1)),
         HopRight => quiet(model, |model| model.trace.step_hop(1)),
@@ -134,9 +144,9 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         LeaveShell => shells::leave(model),
         ShellPageUp => shells::scroll(model, true),
         ShellPageDown => shells::scroll(model, false),
-        SubmitForm => limits::submit(model),
-        NextField => limits::step(model, true),
-        PreviousField => limits::step(model, false),
+        SubmitForm => forms::submit(model),
+        NextField => forms::step(model, true),
+        PreviousField => forms::step(model, false),
         Yes => confirm::yes(model),
         No | CloseOverlay | CancelForm => quiet(model, |model| model.modal = None),
         Accept => prompts::accept(model),

@@ -414,8 +414,8 @@ fn views_go_round_and_leave_the_keys_where_they_are() {
     press(&mut model, "2");
     assert_eq!(model.view(), Some(View::Inspect));
     let effects = press(&mut model, "3");
-    assert!(matches!(details(&effects).as_slice(), [Details::Links { .. }]));
-    let effects = press(&mut model, "]");
+    assert!(matches!(details(&effects).as_slice(), [Details::Inspect { subject: Subject::Network(_), .. }]));
+    let effects = press(&mut model, "[");
     assert!(matches!(details(&effects).as_slice(), [Details::Map]));
     assert_eq!((model.view(), model.focus), (Some(View::Map), Focus::List));
     press(&mut model, "5");
@@ -537,7 +537,7 @@ fn limits_are_changed_by_the_command_line_that_the_form_shows() {
     assert!(press(&mut model, "<enter>").is_empty(), "once is enough");
     end(&mut model, &effects, 1, "porthole: Minimum memory limit allowed is 6MB\n");
     assert!(screen(&mut model).contains("Minimum memory limit allowed is 6MB"), "the form says it");
-    assert!(model.toast.is_none() && matches!(model.modal, Some(Modal::Limits(_))));
+    assert!(model.toast.is_none() && matches!(model.modal, Some(Modal::Form(_))));
     press(&mut model, "<ctrl-u>1g");
     assert!(!screen(&mut model).contains("Minimum memory"), "another line, another answer");
     let effects = press(&mut model, "<enter>");
@@ -550,8 +550,8 @@ fn limits_are_changed_by_the_command_line_that_the_form_shows() {
 fn a_form_does_nothing_with_nonsense_or_without_a_change() {
     let mut model = model();
     assert!(lines(&press(&mut model, "U<tab><tab>many<tab>1<enter>")).is_empty());
-    let Some(Modal::Limits(limits)) = &model.modal else { panic!("still open") };
-    assert_eq!(limits.form.focus(), 2, "where it is wrong");
+    let Some(Modal::Form(form)) = &model.modal else { panic!("still open") };
+    assert_eq!(form.fields.form().focus(), 2, "where it is wrong");
     assert!(lines(&press(&mut model, "<esc>U<enter>")).is_empty() && model.modal.is_none());
     press(&mut model, "U");
     update(&mut model, Msg::Paste("128m".to_owned()));
@@ -656,21 +656,134 @@ fn a_click_selects_and_the_wheel_scrolls_what_is_under_it() {
     assert_eq!(model.screen, Screen::Networks);
 }
 
-#[test]
-fn the_picture_has_the_containers_of_its_bridge_alone() {
+/// On the page of networks, with the row of a network selected, or of a container on it.
+fn at_network(network: &str, container: Option<&str>) -> Model {
     let mut model = model();
-    let mut containers = model.containers.all().to_vec();
-    let names = |model: &Model| model.on_bridge().map(|container| container.name.clone()).collect::<Vec<_>>();
-    let all = names(&model);
-    assert_eq!(model.elsewhere(), 0);
-    let moved = containers.iter_mut().find(|container| container.name == "db").expect("a container");
-    moved.bridge = Some("br-0123456789ab".to_owned());
-    update(&mut model, Msg::Containers(Ok(containers)));
-    let kept: Vec<String> = all.iter().filter(|name| *name != "db").cloned().collect();
-    assert_eq!((names(&model), model.elsewhere()), (kept, 1));
     press(&mut model, "3");
+    let is_there = |model: &Model| {
+        let place = model.networks.selected_place().map(|place| place.container.as_str());
+        place == container && model.networks.selected_network().is_some_and(|it| it.name == network)
+    };
+    for _ in 0..model.networks.rows().len() {
+        if is_there(&model) {
+            return model;
+        }
+        press(&mut model, "j");
+    }
+    panic!("there is no {network} {container:?}");
+}
+
+#[test]
+fn every_network_is_in_the_picture_with_the_containers_on_it() {
+    let mut model = at_network("backend", Some("db"));
     let picture = screen(&mut model);
-    assert!(picture.contains("1 elsewhere") && !picture.contains(" db "), "{picture}");
+    for name in ["docker0", "backend", "lan", "secret", "host", "none", "172.18.0.2", "6 networks · 3 containers"] {
+        assert!(picture.contains(name), "{name} in {picture}");
+    }
+    assert_eq!(picture.matches("○ db").count(), 2, "on each of its networks: {picture}");
+    assert_eq!(model.current().map(|container| container.name.as_str()), Some("db"));
+    assert_eq!(model.view(), Some(View::Links));
+}
+
+#[test]
+fn a_network_is_looked_at_and_a_container_leads_to_its_list() {
+    let mut model = at_network("secret", None);
+    let wanted = |model: &Model| model.detail.wanted.clone();
+    assert_eq!(wanted(&model), Some(Details::Inspect { subject: Subject::Network("secret".into()), version: 0 }));
+    press(&mut model, "]");
+    assert_eq!(wanted(&model), Some(Details::Rules { network: "secret".into() }));
+    press(&mut model, "<enter>");
+    assert_eq!((model.view(), model.focus), (Some(View::Inspect), Focus::Detail));
+    let effects = press(&mut model, "<ctrl-s><enter>");
+    assert!(effects.iter().any(|effect| {
+        matches!(effect, Effect::RunInto { argv, path, .. }
+            if argv.join(" ") == "network inspect secret" && path.ends_with("secret.json"))
+    }));
+    let mut model = at_network("host", None);
+    assert_eq!(model.views(), [View::Inspect, View::Map], "no rule is for it");
+    press(&mut model, "c");
+    assert!(model.toast.is_some_and(|toast| toast.bad && toast.text.contains("host takes no containers")));
+    let mut model = at_network("backend", Some("job"));
+    press(&mut model, "<enter>");
+    assert_eq!(model.screen, Screen::Containers);
+    assert_eq!(model.containers.selected().map(|container| container.name.as_str()), Some("job"));
+}
+
+#[test]
+fn a_network_is_made_by_the_command_line_that_the_form_shows() {
+    let mut model = at_network("bridge", None);
+    press(&mut model, "nmine<tab>m<tab>10.9.0.0/24<tab><tab><tab>lab0");
+    let line = "network create --driver macvlan --subnet 10.9.0.0/24 --opt parent=lab0 mine";
+    assert!(screen(&mut model).contains("porthole network create --driver macvlan"));
+    let effects = press(&mut model, "<enter>");
+    assert_eq!(lines(&effects), [line]);
+    end(&mut model, &effects, 1, "porthole: 10.9.0.0/24 overlaps 10.9.0.0/16 of network other\n");
+    assert!(screen(&mut model).contains("overlaps 10.9.0.0/16 of network other"), "the form says it");
+    press(&mut model, "<tab>y");
+    let effects = press(&mut model, "<enter>");
+    assert_eq!(
+        lines(&effects),
+        ["network create --driver macvlan --subnet 10.9.0.0/24 --opt parent=lab0 --internal mine"]
+    );
+    end(&mut model, &effects, 0, "");
+    assert!(model.modal.is_none());
+    let mut networks = fixture::networks();
+    networks.all.insert(1, crate::tui::source::Network { name: "mine".into(), ..Default::default() });
+    update(&mut model, Msg::Networks(Ok(networks)));
+    assert_eq!(model.networks.network_row().map(|network| network.name.as_str()), Some("mine"));
+}
+
+#[test]
+fn containers_are_connected_and_disconnected() {
+    let mut model = at_network("backend", Some("db"));
+    press(&mut model, "c");
+    let picture = screen(&mut model);
+    assert!(picture.contains("Connect to backend") && picture.contains("porthole network connect backend web"));
+    let Some(Modal::Choice(choice)) = &model.modal else { panic!("something to choose from") };
+    assert_eq!(choice.commands.len(), 2, "web and batch: the others are on it");
+    assert_eq!(lines(&press(&mut model, "we<enter>")), ["network connect backend web"]);
+    assert!(lines(&press(&mut model, "c<esc>")).is_empty() && model.modal.is_none());
+    press(&mut model, "x");
+    let picture = screen(&mut model);
+    assert!(picture.contains("porthole network disconnect backend db") && picture.contains("172.18.0.2"), "{picture}");
+    assert_eq!(lines(&press(&mut model, "y")), ["network disconnect backend db"]);
+    assert!(lines(&press(&mut at_network("backend", None), "x")).is_empty());
+}
+
+#[test]
+fn networks_are_removed_after_a_question_that_tells_what_is_on_them() {
+    let asked = |model: &mut Model| {
+        press(model, "d");
+        let Some(Modal::Confirm(confirm)) = &model.modal else { panic!("it asks") };
+        confirm.dialog.depends.clone()
+    };
+    let mut model = at_network("backend", None);
+    assert_eq!(asked(&mut model), ["On it: db. It stays until nobody is.", "Connected to it, but not running: job."]);
+    assert_eq!(lines(&press(&mut model, "y")), ["network rm backend"]);
+    assert_eq!(
+        asked(&mut at_network("secret", None)),
+        ["br-77aa01b2c3d4 and its rules go; its addresses are free again."]
+    );
+    for (network, container) in [("bridge", None), ("none", None), ("backend", Some("db"))] {
+        let mut model = at_network(network, container);
+        press(&mut model, "d");
+        assert!(model.modal.is_none() && model.toast.is_some_and(|toast| toast.bad), "{network}");
+    }
+    press(&mut model, "P");
+    assert!(screen(&mut model).contains("These go: lan, secret."));
+    assert_eq!(lines(&press(&mut model, "y")), ["network prune -f"]);
+}
+
+#[test]
+fn interfaces_are_attached_by_a_command_line_that_is_begun() {
+    let mut model = at_network("bridge", Some("web"));
+    press(&mut model, "a");
+    assert_eq!(
+        lines(&press(&mut model, "br9 --ip 10.9.0.7/24<enter>")),
+        ["network attach web --link br9 --ip 10.9.0.7/24"]
+    );
+    assert_eq!(lines(&press(&mut model, "Aeth1<enter>")), ["network detach web eth1"]);
+    assert_eq!(press(&mut model, "y").first(), Some(&Effect::Copy("172.17.0.2".into())));
 }
 
 /// Anything that may arrive.
@@ -713,6 +826,9 @@ fn arrival() -> impl Strategy<Value = Msg> {
             Msg::Inspected(Generation(generation), Ok(serde_json::json!({ "Name": text, "State": { "List": [text] } })))
         }),
         1 => Just(()).prop_map(|()| Msg::Trace(TraceUpdate::Snapshot(fixture::trace()))),
+        1 => prop::sample::subsequence(fixture::networks().all, 0..=6).prop_map(|all| {
+            Msg::Networks(Ok(crate::tui::source::Networks { all, ..fixture::networks() }))
+        }),
         1 => prop::sample::subsequence(fixture::troubled(), 0..=7).prop_map(|some| Msg::Containers(Ok(some))),
         1 => (-300i64..300).prop_map(|at| Msg::Usage(Ok(fixture::sample(at)))),
         1 => Just(()).prop_map(|()| Msg::ImageShell("c".repeat(64), Ok(vec!["run".to_owned()]))),

@@ -76,6 +76,13 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
             let name = &model.volumes.selected()?.name;
             return Some((argv(&["volume", "inspect", name]), format!("{name}.json")));
         }
+        Screen::Networks if view != View::Links => {
+            let name = &model.networks.selected_network()?.name;
+            return Some(match view {
+                View::Rules => (argv(&["network", "rules", "--network", name]), format!("{name}.rules")),
+                _ => (argv(&["network", "inspect", name]), format!("{name}.json")),
+            });
+        }
         _ => {
             let name = &model.current()?.name;
             (name.as_str(), name.as_str())
@@ -88,6 +95,6 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
         View::Inspect => (argv(&["inspect", name]), format!("{file}.json")),
         View::Top => (argv(&["top", name]), format!("{file}.top")),
         View::Links => (argv(&["network", "rules", name]), format!("{file}.rules")),
-        View::Stats | View::Map => return None,
+        View::Stats | View::Rules | View::Map => return None,
     })
 }

@@ -43,7 +43,7 @@ fn key(model: &Model, action: Action) -> String {
 
 /// `docker0 172.17.0.1/16 · 3 up · 1 exited`.
 fn summary(model: &Model) -> String {
-    let bridge = model.networks.as_ref().and_then(|networks| networks.bridge.as_ref());
+    let bridge = model.networks.known.as_ref().and_then(|networks| networks.bridge.as_ref());
     let mut facts: Vec<String> =
         bridge.map(|bridge| format!("{} {}", bridge.name, bridge.address)).into_iter().collect();
     let containers = model.containers.all();

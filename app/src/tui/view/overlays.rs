@@ -4,7 +4,7 @@ use crate::tui::actions::{Layer, REGISTRY, Spec};
 use crate::tui::layout::Areas;
 use crate::tui::model::Model;
 use crate::tui::model::commands::{Entry, Outcome};
-use crate::tui::model::limits::LimitsForm;
+use crate::tui::model::form::CommandForm;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::prompt::Prompt;
 use crate::tui::words;
@@ -32,7 +32,10 @@ pub fn draw(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
     match &mut modal {
         None => {}
         Some(Modal::Confirm(confirm)) => ConfirmDialog::new(&model.theme, &confirm.dialog).render(body, buf),
-        Some(Modal::Limits(limits)) => form(&model.theme, limits, body, buf),
+        Some(Modal::Form(open)) => form(&model.theme, open, body, buf),
+        Some(Modal::Choice(choice)) => {
+            PaletteView::new(&model.theme, &choice.title).render(screen, buf, &mut choice.palette);
+        }
         Some(Modal::Prompt(prompt)) => offers(&model.theme, prompt, body, buf),
         Some(Modal::Palette(palette, _)) => PaletteView::new(&model.theme, "Actions").render(screen, buf, palette),
         Some(Modal::Registry(registry)) => {
@@ -84,12 +87,12 @@ fn about(spec: &Spec) -> String {
     if spec.danger { format!("{} (asks first)", spec.about) } else { spec.about.to_owned() }
 }
 
-/// The limits of a container, and the command line that sets them.
-fn form(theme: &Theme, limits: &LimitsForm, body: Rect, buf: &mut Buffer) {
-    let command = limits.argv().map(|argv| format!("porthole {}", words::join(&argv)));
-    FormView::new(theme, &format!("Limits of {}", limits.name), &limits.form)
-        .problem(limits.problem.as_deref())
-        .command(command.as_deref().unwrap_or("nothing is changed yet"))
+/// A form, and the command line that it stands for.
+fn form(theme: &Theme, open: &CommandForm, body: Rect, buf: &mut Buffer) {
+    let command = open.fields.argv().map(|argv| format!("porthole {}", words::join(&argv)));
+    FormView::new(theme, &open.fields.title(), open.fields.form())
+        .problem(open.problem.as_deref())
+        .command(command.as_deref().unwrap_or(open.fields.idle()))
         .render(body, buf);
 }
 

@@ -26,7 +26,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         View::Top => model.detail.processes.list.all().is_empty(),
         View::Stats => false,
         View::Files => model.detail.files.stack().is_none(),
-        View::Inspect | View::Links | View::Map => model.detail.inspect.tree.is_empty(),
+        View::Inspect | View::Links | View::Rules | View::Map => model.detail.inspect.tree.is_empty(),
     };
     if let Some(problem) = model.detail.problem.as_ref().filter(|_| empty) {
         return put_problem(model, problem, inside, buf);
@@ -40,13 +40,13 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         View::Top => top::draw(model, area, buf),
         View::Stats => stats::draw(model, inside, buf),
         View::Files => files::draw(model, area, buf),
-        View::Inspect | View::Links | View::Map => inspect::draw(model, area, buf),
+        View::Inspect | View::Links | View::Rules | View::Map => inspect::draw(model, area, buf),
     }
 }
 
 /// The frame with the name of the selection and the tabs, whose places are noted.
 fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
-    let views = View::all(model.screen);
+    let views = model.views();
     let names: Vec<&str> = views.iter().map(|view| view.name()).collect();
     let shown = views.iter().position(|other| *other == view).unwrap_or(0);
     let status = match view {
@@ -56,7 +56,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
         View::Stats => stats::status(inner(area)),
         View::Files if area.width >= files::WIDE => String::new(),
         View::Files => files::status(model),
-        View::Inspect | View::Links | View::Map => inspect::status(model, area),
+        View::Inspect | View::Links | View::Rules | View::Map => inspect::status(model, area),
     };
     let subject = subject(model).to_owned();
     let panel = Panel::new(&model.theme).title(&subject).tabs(&names, shown);
@@ -71,6 +71,9 @@ fn subject(model: &Model) -> &str {
         Screen::Images => model.images.selected().map_or("", |image| image.reference()),
         Screen::Volumes => model.volumes.selected().map_or("", |volume| volume.name.as_str()),
         Screen::Networks if model.view() == Some(View::Map) => "the host",
+        Screen::Networks if model.view() != Some(View::Links) => {
+            model.networks.selected_network().map_or("", |network| network.name.as_str())
+        }
         _ => model.current().map_or("", |container| container.name.as_str()),
     }
 }
