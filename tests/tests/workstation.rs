@@ -242,6 +242,54 @@ fn limits_are_changed_by_a_form_that_shows_the_command() {
 }
 
 #[test]
+fn a_network_is_made_used_and_removed_by_keys() {
+    let host = Host::new();
+    host.ok("run -d --name web box sleep 1000");
+    let mut terminal = host.workstation(140, 42);
+    terminal.type_("3");
+    terminal.expect_picture("1 container ");
+    terminal.expect_picture("172.17.0.2");
+    // A form, in the engine's words where something is wrong.
+    terminal.type_("nmine\t\t10.77.0.0/24\t10.78.0.1");
+    terminal.expect_picture("porthole network create --subnet 10.77.0.0/24 --gateway 10.78.0.1");
+    terminal.type_("\r");
+    terminal.expect_picture("no matching subnet for gateway 10.78.0.1");
+    terminal.type_("\x1510.77.0.254\t10.77.0.128/25\t\ty\r");
+    eventually("it is made", || host.porthole("network inspect mine").code == 0);
+    let network = host.ok("network inspect --format '{{.Internal}} {{(index .IPAM.Config 0).IPRange}}' mine");
+    assert_eq!(network.trim(), "true 10.77.0.128/25");
+    terminal.expect_picture("▌● mine");
+    terminal.expect_picture("bridge internal");
+    terminal.expect_picture("10.77.0.254");
+    // The container appears below it.
+    terminal.type_("c");
+    terminal.expect_picture("porthole network connect mine web");
+    terminal.type_("\r");
+    terminal.expect_picture("10.77.0.128");
+    assert!(host.ok("exec web ip addr show eth1").contains("10.77.0.128/24"));
+    terminal.type_("d");
+    terminal.expect_picture("On it: web");
+    terminal.type_("y");
+    terminal.expect_picture("has active endpoints");
+    terminal.type_("j");
+    terminal.expect_picture("▌○ web");
+    terminal.expect_picture("eth1");
+    terminal.type_("x");
+    terminal.expect_picture("porthole network disconnect mine web");
+    terminal.type_("y");
+    eventually("it leaves", || !host.ok("exec web ip addr").contains("eth1"));
+    // The selection falls back to the network.
+    terminal.expect_picture("▌● mine");
+    terminal.type_("d");
+    terminal.expect_picture("porthole network rm mine");
+    terminal.type_("y");
+    eventually("it is removed", || !host.ok("network ls").contains("mine"));
+    eventually("it is in the picture no more", || !terminal.picture().contains("● mine"));
+    terminal.type_("q");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
 fn a_start_that_fails_is_explained_and_one_key_looks_into_the_image() {
     let host = Host::new();
     let shared = tempfile::tempdir().expect("a directory");
