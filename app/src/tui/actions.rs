@@ -289,15 +289,15 @@ registry! {
     Networks {
         InspectNetwork "inspect" "inspect" "Shows all that is known of the network, or the links of the container" = "porthole network inspect NAME";
         OpenContainer "open" "open" "Shows the selected container in the list, or all that is known of the network";
-        NewNetwork "new" "new" "Fills in what a new network is to be" = "porthole network create … NAME";
-        ConnectContainer "connect" "connect" "Chooses a container to connect to the network" = "porthole network connect NAME CONTAINER";
-        DisconnectContainer "disconnect" "disconnect" "Takes the selected container off its network" = "porthole network disconnect NAME CONTAINER" [asks];
+        NewNetwork "new" "new" "Makes a network: a form to fill in" = "porthole network create … NAME";
+        ConnectContainer "connect" "connect" "Connects a container to the network" = "porthole network connect NAME CONTAINER";
+        DisconnectContainer "disconnect" "disconnect" "Disconnects the selected container" = "porthole network disconnect NAME CONTAINER" [asks];
         TraceContainer "trace" "trace" "Follows the packets of the selected container" = "porthole trace --container NAME";
         RemoveNetwork "remove" "remove" "Removes the network" = "porthole network rm NAME" [asks];
-        PruneNetworks "prune" "prune" "Removes the networks that no container uses" = "porthole network prune -f" [asks];
-        AttachInterface "attach" _ "Types the command line that gives the container one more interface" = "porthole network attach NAME --link BRIDGE --ip ADDRESS";
-        DetachInterface "detach" _ "Types the command line that takes an interface that was attached away" = "porthole network detach NAME INTERFACE";
-        CopyNetwork "copy" _ "Copies the network's id or the container's address to the clipboard";
+        PruneNetworks "prune" "prune" "Removes the unused networks" = "porthole network prune -f" [asks];
+        AttachInterface "attach" _ "Attaches an interface to the container" = "porthole network attach NAME --link BRIDGE --ip ADDRESS";
+        DetachInterface "detach" _ "Detaches an interface from it" = "porthole network detach NAME INTERFACE";
+        CopyNetwork "copy" _ "Copies the network's id, or the container's address";
     }
     Trace {
         HopLeft "hop-left" "hop" "To the previous hop";

@@ -76,7 +76,7 @@ impl Areas {
         if !shown.detail && !shown.shell {
             return Self { list: Some(self.body), ..self };
         }
-        let width = if shown.picture { (self.body.width * 3 / 5).min(104) } else { (self.body.width / 2).min(84) };
+        let width = if shown.picture { (self.body.width * 5 / 8).min(104) } else { (self.body.width / 2).min(84) };
         let columns = frame::row(self.body, [Constraint::Length(width), Constraint::Fill(1)]);
         let (list, right) = (columns[0], columns[1]);
         if !(shown.detail && shown.shell) {

@@ -297,6 +297,19 @@ pub struct Networks {
     pub all: Vec<Network>,
 }
 
+impl Networks {
+    /// A bridge with the address that the host has on it.
+    pub fn bridge_named(&self, name: &str) -> Option<Link> {
+        let default = self.bridge.iter().find(|bridge| bridge.name == name).cloned();
+        default.or_else(|| {
+            let network = self.all.iter().find(|network| network.interface.as_deref() == Some(name))?;
+            let gateway = network.gateways.iter().find(|address| address.is_ipv4()).or(network.gateways.first());
+            let address = gateway.map(ToString::to_string).unwrap_or_default();
+            Some(Link { name: name.to_owned(), address })
+        })
+    }
+}
+
 /// A network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {

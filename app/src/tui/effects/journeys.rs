@@ -3,7 +3,7 @@
 use super::engine;
 use crate::tui::human;
 use crate::tui::model::trace::{Hop, Journey, Rule, Snapshot};
-use crate::tui::source::Networks;
+use crate::tui::source::{Link, Networks};
 use porthole_engine::Engine;
 use porthole_engine::capture::{self, Author, Change, Direction, Endpoint, RuleRef, Step, Tap, TapKind, Verdict};
 use porthole_engine::network::ruleset::Nat;
@@ -19,6 +19,8 @@ const SHOWN: usize = 2000;
 pub struct Journeys {
     title: String,
     networks: Networks,
+    /// The container's bridge.
+    bridge: Option<Link>,
     address: String,
     pair: Option<(u32, u32)>,
     known: HashMap<u64, (Arc<capture::Journey>, Arc<Journey>)>,
@@ -30,6 +32,7 @@ impl Journeys {
         // Addresses are a help beside the names of the taps; a trace does without them too.
         let networks = engine::networks(engine).unwrap_or_default();
         let summary = engine.container(container).ok();
+        let bridge = summary.as_ref().and_then(|summary| networks.bridge_named(summary.bridge.as_deref()?));
         let pair = summary.as_ref().and_then(|summary| networks.pairs.get(summary.host_interface.as_ref()?)).copied();
         let ports = summary.iter().flat_map(|summary| &summary.ports);
         let published =
@@ -39,6 +42,7 @@ impl Journeys {
             title: published.unwrap_or_else(|| container.to_owned()),
             address: address.unwrap_or_default(),
             networks,
+            bridge,
             pair,
             known: HashMap::new(),
         }
@@ -68,16 +72,16 @@ impl Journeys {
 
     fn tap(&self, tap: &Tap) -> LadderTap {
         let bare = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
-        let address = |link: &Option<crate::tui::source::Link>| {
+        let address = |link: &Option<Link>| {
             link.as_ref().filter(|link| link.name == tap.interface).map(|link| bare(&link.address)).unwrap_or_default()
         };
-        let bridge = self.networks.bridge.as_ref().map_or("the bridge", |bridge| bridge.name.as_str());
+        let bridge = self.bridge.as_ref().map_or("the bridge", |bridge| bridge.name.as_str());
         let (title, subtitle) = match tap.kind {
             TapKind::Outside => {
                 (tap.label.clone(), self.networks.outside.map(|address| address.to_string()).unwrap_or_default())
             }
             TapKind::Uplink => (tap.label.clone(), address(&self.networks.uplink)),
-            TapKind::Bridge => (tap.label.clone(), address(&self.networks.bridge)),
+            TapKind::Bridge => (tap.label.clone(), address(&self.bridge)),
             TapKind::Veth => (tap.label.clone(), format!("port of {bridge}")),
             TapKind::Container => (format!("{} · {}", tap.label, tap.interface), self.address.clone()),
             TapKind::Loopback => (tap.label.clone(), "127.0.0.1".to_owned()),

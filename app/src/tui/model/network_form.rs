@@ -33,7 +33,7 @@ impl NetworkForm {
         let fields = vec![
             Field::new("name", "backend"),
             Field::choice("driver", &["bridge", "macvlan", "ipvlan"]),
-            Field::new("subnet", "any that is free; 10.9.0.0/24, with IPv6 also fd09::/64"),
+            Field::new("subnet", "any free one; 10.9.0.0/24, with IPv6 fd09::/64 too"),
             Field::new("gateway", "the first address"),
             Field::new("address range", "all of the subnet; 10.9.0.128/25"),
             Field::new("parent", "of macvlan and ipvlan: eth0, or eth0.50 for a VLAN"),

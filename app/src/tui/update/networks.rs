@@ -81,7 +81,7 @@ pub fn disconnect(model: &mut Model) -> Vec<Effect> {
         true => vec!["It does not run now: nothing is cut off.".to_owned()],
         false => vec![
             format!("Its interface {} goes, and {} with it.", place.interface, addresses.join(", ")),
-            "Connections by that end; connecting it again may bring another address.".to_owned(),
+            "Connections by it end; connected again it may get another address.".to_owned(),
         ],
     };
     let then = Then::Run(argv(&["network", "disconnect", &name, &container]));

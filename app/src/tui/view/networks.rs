@@ -60,11 +60,12 @@ fn described(network: &Network, uplink: Option<&Link>) -> TopologyNetwork {
         subnet.map(ToString::to_string).unwrap_or_default()
     };
     let gateway = network.gateways.iter().find(|address| address.is_ipv4()).or(network.gateways.first());
-    let marks = [(network.internal, "internal"), (network.ipv6, "IPv6")];
+    let way = way(network, uplink);
+    let marks = [(way == TopologyWay::Nat, "NAT"), (network.internal, "internal"), (network.ipv6, "IPv6")];
     let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark.to_owned());
     TopologyNetwork {
         name: network.name.clone(),
-        way: way(network, uplink),
+        way,
         subnet: subnet(false),
         driver: [network.driver.to_string()].into_iter().chain(marks).collect::<Vec<_>>().join(" "),
         interface: match &network.interface {
