@@ -13,13 +13,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    if Path::new(&name).file_name().is_some_and(|name| name == cli::runtime::NAME) {
-        return cli::runtime::run(arguments);
+    let called =
+        cli::runtime::NAMES.into_iter().find(|own| Path::new(&name).file_name().is_some_and(|name| name == *own));
+    if let Some(name) = called {
+        return cli::runtime::run(name, arguments);
     }
     let arguments: Vec<OsString> = arguments.collect();
     match arguments.first().and_then(|word| word.to_str()) {
         None => cli::workstation::open(),
-        Some("runtime") => cli::runtime::run(arguments.into_iter().skip(1)),
+        Some("runtime") => cli::runtime::run(cli::runtime::NAME, arguments.into_iter().skip(1)),
         Some("monitor") => cli::internal::monitor(&arguments[1..]),
         Some("cleanup") => cli::internal::cleanup(&arguments[1..]),
         Some("sweep") => cli::internal::sweep(),

@@ -263,7 +263,6 @@ fn another_process_runs_as_it_is_asked_to() {
     assert!(bundle.ok("exec --cap CAP_SYS_ADMIN box grep CapEff /proc/self/status").ends_with("20200420"));
     assert_eq!(bundle.ok("exec -t box sh -c 'readlink /proc/self/fd/0'").trim(), "/dev/pts/0");
     assert!(bundle.fails(255, "exec --cgroup .. box true").starts_with("bad sub cgroup path"));
-    assert!(bundle.fails(255, "exec --cgroup none box true").contains("No such file"));
     let process = bundle.host.path("process.json");
     let json = json!({ "args": ["sh", "-c", "echo $X; id -u"], "cwd": "/", "env": ["PATH=/bin", "X=y"],
         "user": { "uid": 5, "gid": 5 } });
@@ -390,9 +389,123 @@ fn the_process_is_what_the_spec_says() {
     bundle.set("/linux/sysctl", json!({ "vm.swappiness": "1" }));
     assert!(bundle.fails(1, "run -b BUNDLE box").contains("is not in a separate kernel namespace"));
     bundle.set("/linux/sysctl", Value::Null);
+    bundle.set("/linux/timeOffsets", json!({ "boottime": { "secs": 1337 } }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("makes no time namespace"));
     bundle.push("/linux/namespaces", json!({ "type": "time" }));
     bundle.set("/linux/timeOffsets", json!({ "boottime": { "secs": 1337, "nanosecs": 5 } }));
     assert!(bundle.shell("cat /proc/self/timens_offsets").contains("1337"));
+}
+
+#[test]
+fn a_process_has_defaults_and_what_nobody_knows_is_left_out() {
+    let mut bundle = Bundle::new(&["true"]);
+    bundle.set("/process/user", json!({ "uid": 0 }));
+    bundle.set("/process/capabilities", json!({ "bounding": ["CAP_KILL", "CAP_NONE"], "permitted": ["NONE"] }));
+    bundle.set("/process/env", json!(["PATH=/bin", "A=1", "HOME=/a", "A=2", "HOME="]));
+    bundle.command(&["sh", "-c", "env | grep -e ^A -e ^HOME; grep CapBnd /proc/self/status"]);
+    let output = bundle.run("run -b BUNDLE box");
+    assert_eq!(output.stdout.split_whitespace().collect::<Vec<_>>(), ["HOME=/", "A=2", "CapBnd:", "0000000000000020"]);
+    assert!(output.stderr.contains("level=warning") && output.stderr.contains("CAP_NONE, NONE"), "{}", output.stderr);
+    bundle.set("/process/capabilities", json!({}));
+    bundle.command(&["grep", "Cpus_allowed_list", "/proc/self/status"]);
+    let allowed = bundle.output();
+    let line = bundle.line("run -b BUNDLE box");
+    let bound = Command::new("taskset").args(["-c", "0"]).arg(porthole_tests::binary()).args(line.split(' ')).output();
+    assert_eq!(String::from_utf8_lossy(&bound.expect("taskset runs").stdout).trim(), allowed);
+    bundle.set("/process/scheduler", json!({ "policy": "SCHED_DEADLINE", "deadline": 5 }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("requires `runtime`"));
+    bundle.set("/process/scheduler", Value::Null);
+    bundle.set("/linux/memoryPolicy", json!({ "mode": "MPOL_NONE" }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").starts_with("invalid memory policy mode"));
+}
+
+#[test]
+fn a_hook_in_the_container_may_do_no_more_than_its_command() {
+    let mut bundle = Bundle::new(&["true"]);
+    bundle.set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
+    let script = |script: &str| json!({ "startContainer": [{ "path": "/bin/sh", "args": ["sh", "-c", script] }] });
+    bundle.set("/hooks", script("id -u; grep CapEff /proc/self/status; exit 1"));
+    let told = bundle.fails(1, "run -b BUNDLE box");
+    assert!(told.contains("output: 1000 CapEff: 0000000000000000"), "{told}");
+    bundle.set(
+        "/linux/seccomp",
+        json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+            "syscalls": [{ "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS" }] }),
+    );
+    bundle.set("/hooks", script("exec mkdir /tmp/made"));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("signal: bad system call"));
+}
+
+#[test]
+fn the_hosts_mount_namespace_is_shared_only_when_asked_for() {
+    let mut bundle = Bundle::new(&["ls", "/"]);
+    bundle.set("/linux/namespaces", json!([{ "type": "pid" }]));
+    bundle.set("/hostname", Value::Null);
+    bundle.set("/mounts", json!([]));
+    bundle.set("/linux/maskedPaths", json!([]));
+    bundle.set("/linux/readonlyPaths", json!([]));
+    assert_eq!(bundle.output().split_whitespace().collect::<Vec<_>>(), ["bin", "dev", "etc", "proc", "sys", "tmp"]);
+    bundle.command(&["sleep", "100"]);
+    bundle.detached("run -d -b BUNDLE box");
+    assert!(!bundle.ok("exec box ls /").contains("home"));
+    bundle.ok("delete -f box");
+    // Nobody unmounts what somebody else may be using.
+    let unmounted = Command::new("umount").args(["-R", "-l"]).arg(bundle.path("rootfs")).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    let again = Command::new("umount").args(["-R", "-l", "-q"]).arg(bundle.path("rootfs")).status();
+    assert!(again.is_ok());
+}
+
+#[test]
+fn a_cgroup_is_told_of_in_runcs_words() {
+    let mut bundle = Bundle::new(&["sleep", "100"]);
+    let freezer = Path::new("/sys/fs/cgroup/freezer").join(bundle.cgroup()).join("box");
+    if freezer.parent().is_some_and(|parent| parent.parent().is_some_and(Path::exists)) {
+        fs::create_dir_all(&freezer).expect("made");
+        fs::write(freezer.join("freezer.state"), "FROZEN").expect("written");
+        assert!(bundle.fails(1, "create -b BUNDLE box").starts_with("container's cgroup unexpectedly frozen"));
+        fs::remove_dir(&freezer).expect("removed");
+        bundle.set("/linux/resources/unified", json!({ "memory.min": "131072" }));
+        assert!(bundle.fails(1, "create -b BUNDLE box").starts_with("invalid configuration"));
+        bundle.set("/linux/resources", json!({}));
+    }
+    bundle.set("/linux/resources", json!({ "devices": [{ "allow": false, "access": "rwa" }] }));
+    bundle.detached("run -d -b BUNDLE box");
+    assert!(bundle.fails(1, "create -b BUNDLE other").starts_with("container's cgroup is not empty"));
+    let told = bundle.fails(255, "exec --cgroup none box true");
+    assert!(
+        told.starts_with("error adding pid of the new process to cgroups: ")
+            && told.ends_with("no such file or directory")
+    );
+    // Into a cgroup that was killed once, no process can be born.
+    let v2 = [Path::new("/sys/fs/cgroup/unified"), Path::new("/sys/fs/cgroup")]
+        .map(|root| root.join(bundle.cgroup()).join("box"));
+    let v2 = v2.iter().find(|path| path.join("cgroup.kill").exists()).expect("a kernel since 5.14").clone();
+    bundle.ok("delete -f box");
+    fs::create_dir_all(&v2).expect("made");
+    fs::write(v2.join("cgroup.kill"), "1").expect("written");
+    bundle.detached("run -d -b BUNDLE box");
+}
+
+#[test]
+fn help_version_and_debugging_are_as_users_of_runc_know_them() {
+    let bundle = Bundle::new(&["true"]);
+    let help = bundle.ok("kill -h");
+    assert!(help.starts_with("NAME:\n   porthole-runtime kill, with the command line of runc kill - "), "{help}");
+    assert!(
+        bundle.ok("-h").lines().nth(1).is_some_and(|line| line.contains("runc - Open Container Initiative runtime"))
+    );
+    let runc = bundle.host.path("runc");
+    symlink(porthole_tests::binary(), &runc).expect("linked");
+    let version = Command::new(&runc).arg("-v").output().expect("it runs").stdout;
+    let version = String::from_utf8_lossy(&version).into_owned();
+    let begins: Vec<_> = version.lines().filter_map(|line| line.split([':', '0']).next()).collect();
+    assert_eq!(begins, ["runc version ", "commit", "spec"]);
+    let output = bundle.run("--debug run -b BUNDLE box");
+    for words in ["level=debug", "nsexec started", "child process in init()"] {
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
+    }
+    assert!(bundle.fails(1, "--log invalid:/path list").starts_with("cannot open the log"));
 }
 
 #[test]
@@ -522,6 +635,39 @@ fn a_user_namespace_maps_ids_and_namespaces_are_joined_by_path() {
     bundle.set("/hostname", Value::Null);
     bundle.command(&["readlink", "/proc/self/ns/net"]);
     assert_eq!(bundle.ok("run -b BUNDLE other"), net.display().to_string());
+
+    // In somebody's user and PID namespace, processes have other numbers there than here.
+    let joined = |kind: &str| json!({ "type": kind, "path": format!("/proc/{pid}/ns/{kind}") });
+    bundle.set("/linux/namespaces", json!([{ "type": "mount" }, joined("user"), joined("pid")]));
+    bundle.command(&["sleep", "100"]);
+    bundle.detached("run -d -b BUNDLE other");
+    let other: Value = serde_json::from_str(&bundle.ok("state other")).expect("JSON");
+    let command = fs::read(format!("/proc/{}/cmdline", other["pid"])).expect("it runs");
+    assert_eq!(command, b"sleep\x00100\x00");
+    bundle.ok("exec other true");
+    bundle.ok("delete -f other");
+}
+
+#[test]
+fn a_user_namespace_need_not_map_root_and_by_default_maps_the_caller() {
+    let mut bundle = Bundle::new(&["id", "-u"]);
+    for directory in [bundle.host.root().to_owned(), bundle.host.path("bundle")] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("changed");
+    }
+    bundle.push("/linux/namespaces", json!({ "type": "user" }));
+    let terminals = json!(["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]);
+    bundle.set("/mounts/2/options", terminals);
+    assert_eq!(bundle.output(), "0");
+    bundle.push("/linux/namespaces", json!({ "type": "time" }));
+    bundle.set("/linux/timeOffsets", json!({ "boottime": { "secs": 7 } }));
+    assert!(bundle.shell("grep boottime /proc/self/timens_offsets").contains('7'));
+    let mapping = json!([{ "containerID": 1000, "hostID": 100_000, "size": 1 }]);
+    bundle.set("/linux/uidMappings", mapping.clone());
+    bundle.set("/linux/gidMappings", mapping);
+    bundle.set("/process/user", json!({ "uid": 1000, "gid": 1000 }));
+    let owned = Command::new("chown").args(["-hR", "100000:100000"]).arg(bundle.path("rootfs")).status();
+    assert!(owned.is_ok_and(|status| status.success()));
+    assert_eq!(bundle.shell("id -u; id -g"), "1000\n1000");
 }
 
 #[test]

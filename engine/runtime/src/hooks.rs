@@ -5,6 +5,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use oci_spec::runtime::{Hook, Hooks, Spec};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -189,8 +190,20 @@ fn memory(content: &[u8]) -> io::Result<File> {
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
-        (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+        (None, signal) => {
+            let core = if status.core_dumped() { " (core dumped)" } else { "" };
+            format!("signal: {}{core}", signal_words(signal.unwrap_or_default()))
+        }
     }
+}
+
+fn signal_words(signal: i32) -> String {
+    // SAFETY: the C library returns a text that is valid until this thread asks again; it is copied before.
+    let words = unsafe {
+        let text = libc::strsignal(signal);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().to_lowercase())
+    };
+    words.unwrap_or_else(|| format!("signal {signal}"))
 }
 
 fn said(mut output: File) -> String {
@@ -232,6 +245,13 @@ mod tests {
         Point::Poststop.run(&spec(vec![hook.build().unwrap()]), &state(), None).unwrap();
         let seen = std::fs::read_to_string(&path).unwrap();
         assert_eq!(seen, "{\"ociVersion\":\"1.2.0\",\"id\":\"c\",\"status\":\"stopped\",\"bundle\":\"/bundle\"}b\n");
+    }
+
+    #[test]
+    fn a_signal_has_its_words() {
+        let killed = shell("kill -SYS $$").build().unwrap();
+        let error = Point::Poststop.run(&spec(vec![killed]), &state(), None).unwrap_err();
+        assert!(error.to_string().contains("signal: bad system call"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::log::{Level, Log};
 use super::new_container::NewContainerArgs;
 use super::{Outcome, delete};
 use clap::Args;
-use porthole_engine::runtime::oci::{Runtime, attend};
+use porthole_engine::runtime::oci::{Create, Runtime, attend};
+use porthole_engine::runtime::seccomp::filter_flags;
 use std::process::ExitCode;
 
 /// `create`.
@@ -30,17 +31,37 @@ pub(super) struct RunArgs {
     no_subreaper: bool,
 }
 
+/// Where a container's process has been, in the names that runc's log has for it, which its readers look for.
+const CHILD: &str = "nsexec started: in its namespaces; child process in init(): in its root, about to be its command";
+
+fn tell_plan(log: &Log, what: &str, plan: &Create) {
+    tell_ignored(log, &plan.bundle.ignored);
+    log.write(Level::Debug, &format!("{what} container {}", plan.id));
+    if let Some(flags) = filter_flags(&plan.bundle.spec).filter(|_| log.tells(Level::Debug)) {
+        log.write(Level::Debug, &format!("seccomp filter flags: {flags}"));
+    }
+}
+
+/// Capabilities that nobody knows.
+pub(super) fn tell_ignored(log: &Log, names: &[String]) {
+    if !names.is_empty() {
+        log.write(Level::Warning, &format!("ignoring unknown capabilities: {}", names.join(", ")));
+    }
+}
+
 pub(super) fn create(runtime: &Runtime, options: CreateArgs, log: &Log) -> Outcome {
     let plan = options.container.plan(true, false)?;
-    log.write(Level::Debug, &format!("create container {}", plan.id));
+    tell_plan(log, "create", &plan);
     plan.create(runtime)?;
+    log.write(Level::Debug, CHILD);
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn run(runtime: &Runtime, options: RunArgs, log: &Log) -> Outcome {
     let plan = options.container.plan(options.detach, !options.no_subreaper)?;
-    log.write(Level::Debug, &format!("run container {}", plan.id));
+    tell_plan(log, "run", &plan);
     let (container, process) = plan.run(runtime)?;
+    log.write(Level::Debug, CHILD);
     if options.detach {
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,11 +1,13 @@
 //! `exec`: another process in a container.
 
+use super::create::tell_ignored;
 use super::log::{Level, Log};
 use super::new_container::{HandoverArgs, absolute, pass_sockets, preserved, terminal};
 use super::{Failure, Outcome, parse_id};
 use clap::Args;
 use porthole_engine::runtime::oci::{
-    Capability, Container, ExecIn, LinuxCapabilities, Process, Runtime, SubCgroup, User, attend, read_process,
+    Capability, Container, ExecIn, LinuxCapabilities, Process, Runtime, SubCgroup, User, attend, processor_mask,
+    read_process,
 };
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -95,7 +97,7 @@ pub(super) fn exec(runtime: &Runtime, options: ExecArgs, log: &Log) -> Outcome {
     log.write(Level::Debug, &format!("exec in container {id}"));
     let cgroups = options.cgroup.iter().map(|path| SubCgroup::parse(path));
     let exec = ExecIn {
-        process: process(&options, &container)?,
+        process: process(&options, &container, log)?,
         terminal: terminal(options.handover.console_socket, options.detach)?,
         preserved,
         cgroups: cgroups.collect::<Result<_, _>>().map_err(|error| Failure::new(error.to_string()))?,
@@ -104,7 +106,13 @@ pub(super) fn exec(runtime: &Runtime, options: ExecArgs, log: &Log) -> Outcome {
         pidfd_socket: options.handover.pidfd_socket.map(absolute).transpose()?,
         adopts: !options.no_subreaper,
     };
+    let affinity = exec.process.exec_cpu_affinity().as_ref().and_then(|affinity| affinity.initial().clone());
     let process = exec.run(&container)?;
+    if log.tells(Level::Debug) {
+        let affinity = affinity.and_then(|list| processor_mask(&list)).map(|mask| format!(": affinity: {mask:#x}"));
+        log.write(Level::Debug, &format!("nsexec container setup{}", affinity.unwrap_or_default()));
+        log.write(Level::Debug, "child process in init(); setns_init: about to exec");
+    }
     match options.detach {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(super::super::code(attend(process)?)),
@@ -112,9 +120,10 @@ pub(super) fn exec(runtime: &Runtime, options: ExecArgs, log: &Log) -> Outcome {
 }
 
 /// The process of the file, or that of the container with what the options change in it.
-fn process(options: &ExecArgs, container: &Container) -> Result<Process, Failure> {
+fn process(options: &ExecArgs, container: &Container, log: &Log) -> Result<Process, Failure> {
     if let Some(path) = &options.process {
-        let mut process = read_process(path)?;
+        let (mut process, ignored) = read_process(path)?;
+        tell_ignored(log, &ignored);
         if options.tty {
             process.set_terminal(Some(true));
         }
@@ -142,7 +151,9 @@ fn process(options: &ExecArgs, container: &Container) -> Result<Process, Failure
     }
     change_user(process.user_mut(), options);
     if !options.caps.is_empty() {
-        let sets = add_capabilities(process.capabilities().clone().unwrap_or_else(none), &options.caps)?;
+        let (added, unknown) = capabilities(&options.caps);
+        tell_ignored(log, &unknown);
+        let sets = add_capabilities(process.capabilities().clone().unwrap_or_else(none), &added);
         process.set_capabilities(Some(sets));
     }
     Ok(process)
@@ -162,23 +173,27 @@ fn none() -> LinuxCapabilities {
     sets
 }
 
-/// As runc does: also ambient where the process has inheritable ones.
-fn add_capabilities(mut sets: LinuxCapabilities, names: &[String]) -> Result<LinuxCapabilities, Failure> {
+/// Those that are known, with or without `CAP_`, and the names that are not.
+fn capabilities(names: &[String]) -> (HashSet<Capability>, Vec<String>) {
+    let mut unknown = Vec::new();
     let parse = |name: &String| {
         let upper = name.to_ascii_uppercase();
         let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
-        serde_json::from_value::<Capability>(full.into())
-            .map_err(|_| Failure::new(format!("unknown capability {name:?}")))
+        serde_json::from_value(full.into()).inspect_err(|_| unknown.push(name.clone())).ok()
     };
-    let added = names.iter().map(parse).collect::<Result<HashSet<_>, _>>()?;
-    let with = |set: &Option<HashSet<Capability>>| Some(set.iter().flatten().copied().chain(added.clone()).collect());
+    (names.iter().filter_map(parse).collect(), unknown)
+}
+
+/// As runc does: also ambient where the process has inheritable ones.
+fn add_capabilities(mut sets: LinuxCapabilities, added: &HashSet<Capability>) -> LinuxCapabilities {
+    let with = |set: &Option<HashSet<Capability>>| Some(set.iter().flatten().chain(added).copied().collect());
     let (bounding, effective, permitted) = (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
     sets.set_bounding(bounding).set_effective(effective).set_permitted(permitted);
     if sets.inheritable().as_ref().is_some_and(|set| !set.is_empty()) {
         let ambient = with(sets.ambient());
         sets.set_ambient(ambient);
     }
-    Ok(sets)
+    sets
 }
 
 #[cfg(test)]
@@ -192,5 +207,11 @@ mod tests {
         for wrong in ["", "root", "1000:", ":0", "+1", "-1", "4294967295", "99999999999", "1:2:3"] {
             assert!(wrong.parse::<NumericUser>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn unknown_capabilities_are_told_apart() {
+        let (known, unknown) = capabilities(&["kill", "CAP_SYS_ADMIN", "CAP_NONE"].map(String::from));
+        assert_eq!((known.len(), unknown), (2, vec!["CAP_NONE".to_owned()]));
     }
 }

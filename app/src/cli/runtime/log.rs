@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,28 +40,43 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// The file is opened when there is something to write: the working directory may change, so its path is made absolute.
-    pub(super) fn new(file: Option<PathBuf>, format: LogFormat, debug: bool) -> Self {
-        Self { file: file.map(|file| std::path::absolute(&file).unwrap_or(file)), format, debug }
+    /// The file is opened when there is something to write, so that it takes no number that a container shall keep. That it
+    /// can be is seen now. The working directory may change, so its path is made absolute.
+    pub(super) fn new(file: Option<PathBuf>, format: LogFormat, debug: bool) -> std::io::Result<Self> {
+        let file = file.map(std::path::absolute).transpose()?;
+        if let Some(path) = &file {
+            drop(open(path)?);
+        }
+        Ok(Self { file, format, debug })
+    }
+
+    /// For when there is no file.
+    pub(super) const fn nowhere() -> Self {
+        Self { file: None, format: LogFormat::Text, debug: false }
+    }
+
+    /// Whether lines of this kind are written.
+    pub(super) fn tells(&self, level: Level) -> bool {
+        level != Level::Debug || self.debug
     }
 
     /// Writes a line. A log that cannot be written is no reason to fail: the exit code tells.
     pub(super) fn write(&self, level: Level, message: &str) {
-        if level == Level::Debug && !self.debug {
+        if !self.tells(level) {
             return;
         }
         let line = line(self.format, level, message);
         let _ = match &self.file {
-            Some(path) => OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .and_then(|mut file| file.write_all(line.as_bytes())),
+            Some(path) => open(path).and_then(|mut file| file.write_all(line.as_bytes())),
             // Errors are told there by the command itself.
             None if level == Level::Error => Ok(()),
             None => std::io::stderr().write_all(line.as_bytes()),
         };
     }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 fn line(format: LogFormat, level: Level, message: &str) -> String {

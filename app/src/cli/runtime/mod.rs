@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod events;
 mod exec;
+mod help;
 mod kill;
 mod list;
 mod log;
@@ -14,6 +15,7 @@ mod spec;
 mod state;
 mod update;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
 use log::{Level, Log, LogFormat};
 use porthole_engine::runtime::oci::{Error, Id, Runtime, SPEC_VERSION, features};
@@ -122,20 +124,27 @@ enum Command {
     Restore(checkpoint::CheckpointArgs),
 }
 
-/// Runs one command line (without the program's own name).
-pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let words = std::iter::once(OsString::from(NAME)).chain(arguments);
-    let cli = match RuntimeCli::try_parse_from(words) {
+/// Names by which the program is this alone: its own, and that of the runtime whose place it takes.
+pub const NAMES: [&str; 2] = [NAME, "runc"];
+
+/// Runs one command line, without the name by which the program was called.
+pub fn run(name: &str, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = std::iter::once(OsString::from(name)).chain(arguments).collect();
+    let cli = match RuntimeCli::try_parse_from(&words) {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => return help::print(name, &words),
         Err(error) => return explain(&error),
     };
-    let log = Log::new(cli.log, cli.log_format, cli.debug);
-    let outcome = match cli.command {
-        None if cli.version => version(),
-        None => help(),
+    let (log, opened) = match Log::new(cli.log, cli.log_format, cli.debug) {
+        Ok(log) => (log, Ok(())),
+        Err(error) => (Log::nowhere(), Err(Failure::new(format!("cannot open the log: {error}")))),
+    };
+    let outcome = opened.and_then(|()| match cli.command {
+        None if cli.version => version(name),
+        None => Ok(help::print(name, &[name.into(), "--help".into()])),
         Some(command) => check_globals(cli.systemd_cgroup, &cli.cgroup_manager, &cli.rootless)
             .and_then(|()| execute(&Runtime::new(cli.root), command, &log)),
-    };
+    });
     match outcome {
         Ok(code) => code,
         Err(failure) => {
@@ -188,14 +197,9 @@ fn parse_id(id: &str) -> Result<Id, Failure> {
     Ok(id.parse::<Id>()?)
 }
 
-fn version() -> Outcome {
-    writeln!(std::io::stdout(), "{NAME} version {}\nspec: {SPEC_VERSION}", env!("CARGO_PKG_VERSION"))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn help() -> Outcome {
-    use clap::CommandFactory;
-    RuntimeCli::command().print_help()?;
+fn version(name: &str) -> Outcome {
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(std::io::stdout(), "{name} version {version}\ncommit: v{version}\nspec: {SPEC_VERSION}")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -210,14 +214,9 @@ fn tell(message: &str) {
     let _ = writeln!(std::io::stderr(), "{NAME}: {message}");
 }
 
-/// One line for a mistake in the command line; help goes to standard output.
+/// One line for a mistake in the command line.
 fn explain(error: &clap::Error) -> ExitCode {
-    use clap::error::{ContextKind, ErrorKind};
     match error.kind() {
-        ErrorKind::DisplayHelp => match error.print() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
         // runc's answer, and exit code.
         ErrorKind::InvalidSubcommand => {
             let name = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();

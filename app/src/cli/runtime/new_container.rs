@@ -25,6 +25,9 @@ pub(super) struct NewContainerArgs {
     /// Keep the session keyring that there is
     #[arg(long)]
     no_new_keyring: bool,
+    /// Fail where mounts do not get their options, which is always done
+    #[arg(long)]
+    no_mount_fallback: bool,
 }
 
 /// What a process is handed by its caller, and what its caller gets of it.
@@ -83,9 +86,8 @@ pub(super) fn terminal(socket: Option<PathBuf>, detaches: bool) -> Result<Termin
 /// How many descriptors the container keeps: those that are asked for behind those that systemd has opened
 /// (sd_listen_fds(3)).
 pub(super) fn preserved(asked: u32) -> Result<u32, Failure> {
-    let count = asked + listening();
-    check_preserved(count)?;
-    Ok(count)
+    check_preserved(asked)?;
+    Ok(asked + listening())
 }
 
 fn listening() -> u32 {

@@ -49,7 +49,9 @@ pub(super) fn v1_line(rule: &LinuxDeviceCgroup) -> (&'static str, String) {
         Some(LinuxDeviceType::C | LinuxDeviceType::U) => 'c',
         _ => return (file, "a *:* rwm".to_owned()),
     };
-    let access = rule.access().as_deref().unwrap_or("rwm");
+    // The controller refuses letters that it does not know, where v2's programs, and runc, look only for those that they do.
+    let access = rule.access().as_deref().unwrap_or("rwm").chars().filter(|letter| "rwm".contains(*letter));
+    let access: String = access.collect();
     (file, format!("{kind} {}:{} {access}", number(rule.major()), number(rule.minor())))
 }
 

@@ -54,7 +54,7 @@ pub enum Error {
     )]
     InternalProcesses(PathBuf),
     /// A limit that this version of cgroups cannot express.
-    #[error("cannot apply {what}: cgroup {version} has no such setting")]
+    #[error("invalid configuration: cannot apply {what}, cgroup {version} has no such setting")]
     NotExpressible {
         /// The field of `linux.resources`.
         what: &'static str,
@@ -70,8 +70,10 @@ pub enum Error {
         pids: Vec<i32>,
     },
     /// A limit below what is used, where that was to be looked at (`memory.checkBeforeUpdate`).
-    #[error("unable to set memory limit to {limit} (current usage: {usage})")]
+    #[error("rejecting {what} limit {limit} < current usage {usage}")]
     MemoryInUse {
+        /// Of what.
+        what: &'static str,
         /// What was asked for.
         limit: i64,
         /// What is used.
@@ -83,6 +85,17 @@ pub enum Error {
     /// No v1 hierarchy is of this controller.
     #[error("unknown controller {0} in the path of a cgroup below the container's")]
     UnknownController(String),
+    /// A new process cannot be put into a cgroup of the container.
+    #[error("error adding pid of the new process to cgroups: {}: {}", path.display(), words(source))]
+    Entering {
+        /// The cgroup's directory, or the file in it.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// What would be started in it would stand still.
+    #[error("container's cgroup unexpectedly frozen: {}", .0.display())]
+    Frozen(PathBuf),
     /// Freezing did not come to an end.
     #[error("cgroup {} did not freeze in time", .0.display())]
     FreezeTimeout(PathBuf),
@@ -97,6 +110,13 @@ impl Error {
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Self::File { source, .. } if matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)))
     }
+}
+
+/// In Go's spelling, which users of runc know.
+fn words(error: &io::Error) -> String {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_lowercase())
 }
 
 impl From<Error> for io::Error {
@@ -131,16 +151,21 @@ impl Cgroup {
 
     /// Makes it in every hierarchy. One that is left over, but empty, is taken over.
     pub fn create(&self) -> Result<()> {
+        let mut is_new = true;
         for hierarchy in self.layout.hierarchies() {
             let directory = hierarchy.directory(&self.path);
             if !make(&directory)? {
+                is_new = false;
                 self.refuse_occupied(&directory)?;
+                if hierarchy.is_v2 && !self.layout.is_v2() {
+                    renew(&directory);
+                }
             }
             if hierarchy.has("cpuset") && !self.layout.is_v2() {
                 v1::inherit_cpuset(&hierarchy.root, &directory)?;
             }
         }
-        Ok(())
+        if !is_new && self.is_frozen()? { Err(Error::Frozen(self.path.clone())) } else { Ok(()) }
     }
 
     fn refuse_occupied(&self, directory: &Path) -> Result<()> {
@@ -181,13 +206,30 @@ impl Cgroup {
             if let Some(sub) = below.iter().find(|sub| sub.is_for(hierarchy)) {
                 directory.push(&sub.path);
             }
-            if hierarchy.is_v2 {
-                entrance.directory = Some(open(&directory, libc::O_DIRECTORY | libc::O_PATH)?);
-            } else {
-                entrance.tasks.push(open(&directory.join("tasks"), libc::O_WRONLY)?);
+            let file = if hierarchy.is_v2 { directory.clone() } else { directory.join("tasks") };
+            let flags = if hierarchy.is_v2 { libc::O_DIRECTORY | libc::O_PATH } else { libc::O_WRONLY };
+            let opened = open(&file, flags).map_err(|error| match error {
+                Error::File { path, source, .. } => Error::Entering { path, source },
+                error => error,
+            })?;
+            match hierarchy.is_v2 {
+                true => entrance.directory = Some((opened, directory)),
+                false => entrance.tasks.push(opened),
             }
         }
         Ok(entrance)
+    }
+
+    /// What a process needs to be put into it, or on v2, where it has handed controllers on and so takes no processes itself
+    /// any more (cgroup-v2.rst, "No Internal Process Constraint"), into the cgroup below it that the container's init is in.
+    pub fn entrance_beside(&self, init: i32) -> Result<Entrance> {
+        let Layout::V2(hierarchy) = self.layout else { return self.entrance() };
+        if !v2::hands_on_domains(&read(&hierarchy.directory(&self.path), "cgroup.subtree_control")?) {
+            return self.entrance();
+        }
+        let own = read(Path::new("/proc"), &format!("{init}/cgroup"))?;
+        let path = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+        Self { path: PathBuf::from(path), layout: self.layout }.entrance()
     }
 
     /// Its directories on a v1 or hybrid host, by the names of their hierarchies; empty on v2.
@@ -309,14 +351,23 @@ impl SubCgroup {
 pub struct Entrance {
     /// `tasks` in each v1 hierarchy.
     tasks: Vec<OwnedFd>,
-    /// Its directory in the v2 hierarchy.
-    directory: Option<OwnedFd>,
+    /// Its directory in the v2 hierarchy, and the path of that.
+    directory: Option<(OwnedFd, PathBuf)>,
 }
 
 impl Entrance {
     /// For `CLONE_INTO_CGROUP`.
     pub fn directory(&self) -> Option<BorrowedFd<'_>> {
-        self.directory.as_ref().map(AsFd::as_fd)
+        self.directory.as_ref().map(|(directory, _)| directory.as_fd())
+    }
+
+    /// Why a process could not be born into the directory.
+    pub fn refused(&self, source: &io::Error) -> Error {
+        let path = self.directory.as_ref().map(|(_, path)| path.clone()).unwrap_or_default();
+        Error::Entering {
+            path,
+            source: source.raw_os_error().map_or(source.kind().into(), io::Error::from_raw_os_error),
+        }
     }
 
     /// Moves the calling thread, the only one of its process, into the v1 hierarchies. A thread that moves itself alone
@@ -366,6 +417,15 @@ fn make(directory: &Path) -> Result<bool> {
     }
 }
 
+/// Puts a new cgroup in the place of an empty one that controls nothing. Into one that was killed once (`cgroup.kill`), a process
+/// that is born there is killed too (Linux up to at least 6.18).
+fn renew(directory: &Path) {
+    // One that cannot be removed, because there are others in it, is as good but for that.
+    if fs::remove_dir(directory).is_ok() {
+        let _ = fs::create_dir(directory);
+    }
+}
+
 /// Removes a cgroup and those below it. Somebody else may do so at the same time.
 fn remove(directory: &Path) -> io::Result<()> {
     let gone_is_removed = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
@@ -388,11 +448,23 @@ fn subdirectories(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The kernel of v2 would kill processes until they fit (config-linux.md, "Memory").
-fn refuse_less_than_used(directory: &Path, file: &str, memory: &LinuxMemory) -> Result<()> {
-    let (Some(true), Some(limit @ 0..)) = (memory.check_before_update(), memory.limit()) else { return Ok(()) };
-    let usage = read(directory, file)?.trim().parse().unwrap_or(0);
-    if limit < usage { Err(Error::MemoryInUse { limit, usage }) } else { Ok(()) }
+/// The kernel of v2 would kill processes until they fit (config-linux.md, "Memory"). The files say how much memory is used,
+/// and how much with swap, where that is counted.
+fn refuse_less_than_used(directory: &Path, memory: &LinuxMemory, used: impl Fn(&str) -> Result<i64>) -> Result<()> {
+    if memory.check_before_update() != Some(true) {
+        return Ok(());
+    }
+    let limits = [("memory+swap", memory.swap()), ("memory", memory.limit())];
+    for (what, limit) in limits {
+        let Some(limit @ 1..) = limit else { continue };
+        match used(what) {
+            Ok(usage) if limit < usage => return Err(Error::MemoryInUse { what, limit, usage }),
+            // Where swap is not counted, it is not limited either.
+            Err(error) if error.is_gone() && directory.exists() => {}
+            result => drop(result?),
+        }
+    }
+    Ok(())
 }
 
 /// A hierarchy that a limit needs.

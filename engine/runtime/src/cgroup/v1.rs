@@ -67,7 +67,10 @@ fn refuse_inexpressible(resources: &LinuxResources) -> Result<()> {
 }
 
 fn apply_memory(directory: &Path, memory: &LinuxMemory) -> Result<()> {
-    super::refuse_less_than_used(directory, "memory.usage_in_bytes", memory)?;
+    super::refuse_less_than_used(directory, memory, |what| {
+        let file = if what == "memory" { "memory.usage_in_bytes" } else { "memory.memsw.usage_in_bytes" };
+        Ok(read(directory, file)?.trim().parse().unwrap_or(0))
+    })?;
     // Without a limit of memory, one of memory with swap could only be the old one.
     let lifted = memory.limit().filter(|limit| *limit == -1 && directory.join("memory.memsw.limit_in_bytes").exists());
     let limit = |value: Option<i64>, file| value.map_or(Ok(()), |value| write(directory, file, value.to_string()));

@@ -81,6 +81,12 @@ fn enable_controllers(root: &Path, directory: &Path) -> Result<()> {
     }
 }
 
+/// Whether `cgroup.subtree_control` names a controller that cannot be of threads (cgroup-v2.rst, "Threads").
+pub(super) fn hands_on_domains(subtree_control: &str) -> bool {
+    const THREADED: [&str; 4] = ["cpu", "cpuset", "perf_event", "pids"];
+    subtree_control.split_whitespace().any(|name| !THREADED.contains(&name))
+}
+
 /// Whether anything but a device filter is asked for.
 fn needs_controllers(resources: &LinuxResources) -> bool {
     resources.memory().is_some()
@@ -100,7 +106,10 @@ pub(super) fn number_or_max(value: i64) -> String {
 }
 
 fn apply_memory(directory: &Path, memory: &LinuxMemory) -> Result<()> {
-    super::refuse_less_than_used(directory, "memory.current", memory)?;
+    super::refuse_less_than_used(directory, memory, |what| {
+        let number = |file| Ok::<i64, Error>(read(directory, file)?.trim().parse().unwrap_or(0));
+        Ok(number("memory.current")? + if what == "memory" { 0 } else { number("memory.swap.current")? })
+    })?;
     if let Some(limit) = memory.limit() {
         write(directory, "memory.max", number_or_max(limit))?;
     }
@@ -207,6 +216,12 @@ mod tests {
         assert!(!needs_controllers(&resources));
         resources.set_pids(Some(LinuxPids::default()));
         assert!(needs_controllers(&resources));
+    }
+
+    #[test]
+    fn only_controllers_of_whole_processes_keep_processes_out() {
+        assert!(!hands_on_domains("cpu pids\n") && !hands_on_domains("\n"));
+        assert!(hands_on_domains("cpu memory\n"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A bundle: a directory with a root file system and its configuration (bundle.md, config.md).
 
 use super::error::{Error, Result};
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{Capability, MemoryPolicyFlagType, MemoryPolicyModeType, Process, Spec};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,38 +11,49 @@ use std::path::{Path, PathBuf};
 /// A bundle that has been read.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// Its absolute path.
+    /// Its absolute path, as it was given: hooks are told of it by the name that the caller knows.
     pub directory: PathBuf,
     /// The root file system's absolute path.
     pub rootfs: PathBuf,
     /// Its configuration.
     pub spec: Spec,
+    /// What the configuration asks for and nobody knows, which is left out.
+    pub ignored: Vec<String>,
 }
 
 impl Bundle {
     /// Reads the one in a directory, with its configuration in the file `config`.
     pub fn load(directory: &Path, config: &Path) -> Result<Self> {
-        let directory = fs::canonicalize(directory).map_err(Error::at("find the bundle", directory))?;
+        let found = fs::metadata(directory).and_then(|_| std::path::absolute(directory));
+        let directory = found.map_err(Error::at("find the bundle", directory))?;
         let path = directory.join(config);
         let text = fs::read(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::Bundle(format!("JSON specification file {} not found", config.display())),
             _ => Error::at("read", &path)(error),
         })?;
-        let spec: Spec = parse(&path, &text)?;
+        let mut value: Value = json(&path, &text)?;
+        let mut ignored = Vec::new();
+        if let Some(process) = value.get_mut("process").filter(|process| !process.is_null()) {
+            ignored = conform_process(process);
+        }
+        check_memory_policy(&mut value)?;
+        let spec: Spec = typed(&path, value)?;
         check(&spec)?;
         let root = spec.root().as_ref().ok_or_else(|| Error::Bundle("root must be specified in config.json".into()))?;
         let rootfs = directory.join(root.path());
         let rootfs = fs::canonicalize(&rootfs).map_err(Error::at("find the root file system", rootfs))?;
-        Ok(Self { directory, rootfs, spec })
+        Ok(Self { directory, rootfs, spec, ignored })
     }
 }
 
-/// Reads the process of `exec --process`.
-pub fn read_process(path: &Path) -> Result<Process> {
+/// Reads the process of `exec --process`, and tells what of it is left out.
+pub fn read_process(path: &Path) -> Result<(Process, Vec<String>)> {
     let text = fs::read(path).map_err(Error::at("read", path))?;
-    let process = parse(path, &text)?;
+    let mut value = json(path, &text)?;
+    let ignored = conform_process(&mut value);
+    let process = typed(path, value)?;
     check_process(&process)?;
-    Ok(process)
+    Ok((process, ignored))
 }
 
 fn check(spec: &Spec) -> Result<()> {
@@ -71,10 +82,57 @@ fn check_process(process: &Process) -> Result<()> {
 }
 
 pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
-    let broken = |source| Error::Json { path: path.to_owned(), source };
-    let mut value = serde_json::from_slice(text).map_err(broken)?;
+    typed(path, json(path, text)?)
+}
+
+fn json(path: &Path, text: &[u8]) -> Result<Value> {
+    serde_json::from_slice(text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+fn typed<T: DeserializeOwned>(path: &Path, mut value: Value) -> Result<T> {
     conform(&mut value);
-    serde_json::from_value(value).map_err(broken)
+    serde_json::from_value(value).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+/// As runc does: a process without a user is root's, and capabilities that nobody knows are none; they are returned.
+fn conform_process(process: &mut Value) -> Vec<String> {
+    if let Some(members) = process.as_object_mut() {
+        members.entry("user").or_insert_with(|| json!({}));
+    }
+    let mut unknown = Vec::new();
+    for set in process["capabilities"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        let Some(names) = set.as_array_mut() else { continue };
+        names.retain(|name| {
+            let known = serde_json::from_value::<Capability>(name.clone()).is_ok();
+            if let (false, Some(name)) = (known, name.as_str()) {
+                unknown.push(name.to_owned());
+            }
+            known || !name.is_string()
+        });
+    }
+    unknown.sort();
+    unknown.dedup();
+    unknown
+}
+
+/// A memory policy in runc's words, before the types have theirs. An empty one is none.
+fn check_memory_policy(config: &mut Value) -> Result<()> {
+    let Some(linux) = config.get_mut("linux").and_then(Value::as_object_mut) else { return Ok(()) };
+    let Some(policy) = linux.get("memoryPolicy") else { return Ok(()) };
+    if policy.as_object().is_some_and(serde_json::Map::is_empty) {
+        linux.remove("memoryPolicy");
+        return Ok(());
+    }
+    let mode = &policy["mode"];
+    if serde_json::from_value::<MemoryPolicyModeType>(mode.clone()).is_err() {
+        return Err(Error::Bundle(format!("invalid memory policy mode: {mode}")));
+    }
+    for flag in policy["flags"].as_array().into_iter().flatten() {
+        if serde_json::from_value::<MemoryPolicyFlagType>(flag.clone()).is_err() {
+            return Err(Error::Bundle(format!("invalid memory policy flag: {flag}")));
+        }
+    }
+    Ok(())
 }
 
 /// Lends a configuration the form that the types have, where those are stricter than Go's, in which runc reads it: `null`
@@ -123,6 +181,26 @@ mod tests {
         )
         .unwrap();
         assert!(bundle.rootfs.ends_with("rootfs") && bundle.rootfs.is_absolute());
+    }
+
+    #[test]
+    fn what_nobody_knows_is_left_out_and_what_is_wrong_is_told() {
+        let config = |more: &str| {
+            format!(
+                r#"{{"ociVersion":"1.0.0","root":{{"path":"rootfs"}},"process":{{"cwd":"/","args":["sh"],
+                    "capabilities":{{"bounding":["CAP_KILL","CAP_NONE"],"effective":["NONE"]}}}}{more}}}"#
+            )
+        };
+        assert_eq!(load(&config("")).unwrap().ignored, ["CAP_NONE", "NONE"]);
+        assert!(load(&config(r#","linux":{"memoryPolicy":{}}"#)).is_ok());
+        for (policy, expected) in [
+            (r#"{"nodes":"0"}"#, "invalid memory policy mode"),
+            (r#"{"mode":"INTERLEAVE"}"#, "invalid memory policy mode"),
+            (r#"{"mode":"MPOL_BIND","flags":["bad"]}"#, "invalid memory policy flag"),
+        ] {
+            let told = load(&config(&format!(r#","linux":{{"memoryPolicy":{policy}}}"#))).unwrap_err().to_string();
+            assert!(told.starts_with(expected), "{told}");
+        }
     }
 
     #[test]

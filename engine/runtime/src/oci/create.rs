@@ -6,7 +6,9 @@ use super::{Bundle, Container, Foreground, Id, Record, Runtime};
 use crate::hooks::ContainerState;
 use crate::sandbox::{self, CreateOptions, CreateRequest, Created, Gate, RootSource, Stdio};
 use crate::state::now;
-use oci_spec::runtime::{Linux, Process, Spec};
+use oci_spec::runtime::{
+    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process, Spec,
+};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -155,6 +157,7 @@ impl Create {
     fn spec(&self) -> Spec {
         let mut spec = self.bundle.spec.clone();
         let mut linux = spec.linux().clone().unwrap_or_else(bare);
+        map_own_ids(&mut linux);
         linux.set_cgroups_path(Some(place_of_cgroup(linux.cgroups_path().as_deref(), &self.id)));
         spec.set_linux(Some(linux));
         spec
@@ -166,6 +169,22 @@ fn bare() -> Linux {
     let mut linux = Linux::default();
     linux.set_namespaces(None).set_masked_paths(None).set_readonly_paths(None).set_devices(None).set_resources(None);
     linux
+}
+
+/// A new user namespace that maps nobody is of no use: it has the caller as its root.
+fn map_own_ids(linux: &mut Linux) {
+    let is_new = |space: &LinuxNamespace| space.path().as_ref().is_none_or(|path| path.as_os_str().is_empty());
+    let spaces = linux.namespaces().iter().flatten();
+    let makes = spaces.filter(|space| space.typ() == LinuxNamespaceType::User).any(is_new);
+    let maps = |list: &Option<Vec<LinuxIdMapping>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    if !makes || maps(linux.uid_mappings()) || maps(linux.gid_mappings()) {
+        return;
+    }
+    let own = |id: u32| {
+        let mapping = LinuxIdMappingBuilder::default().container_id(0_u32).host_id(id).size(1_u32);
+        mapping.build().ok().map(|mapping| vec![mapping])
+    };
+    linux.set_uid_mappings(own(nix::unistd::geteuid().as_raw())).set_gid_mappings(own(nix::unistd::getegid().as_raw()));
 }
 
 /// Absolute below the hierarchies' mount points. A relative one is below the cgroup of whoever calls, or on v2, where a

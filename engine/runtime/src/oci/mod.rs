@@ -30,7 +30,7 @@ pub use record::Record;
 pub use template::template;
 pub use update::read_resources;
 
-pub use crate::sandbox::SubCgroup;
+pub use crate::sandbox::{SubCgroup, processor_mask};
 pub use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxResources, Process, User};
 
 /// The version of the runtime-spec that is implemented.

@@ -29,6 +29,7 @@ const READY: u8 = b'R';
 const HOOKS: u8 = b'H';
 const LISTENER: u8 = b'L';
 const FAILED: u8 = b'F';
+const BORN: u8 = b'B';
 
 /// A new pair.
 pub(super) fn pair() -> Result<(Parent, Child)> {
@@ -95,6 +96,11 @@ impl Parent {
         }
     }
 
+    /// The process that somebody else has made for us, as a file: its number may be another namespace's.
+    pub(super) fn wait_born(&self) -> Result<Option<OwnedFd>> {
+        Ok(self.receive()?.and_then(|(_, process)| process))
+    }
+
     fn receive(&self) -> Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
         let mut buffer = [0; PACKET];
         let mut control = cmsg_space!([RawFd; 1]);
@@ -156,6 +162,11 @@ impl Child {
     pub(super) fn listener(&self, listener: &OwnedFd) -> Result<()> {
         self.say(LISTENER, Some(listener))?;
         self.wait(LISTENER_TAKEN)
+    }
+
+    /// Hands over a process that was made for the parent.
+    pub(super) fn born(&self, process: &OwnedFd) -> Result<()> {
+        self.say(BORN, Some(process))
     }
 
     /// Waits at a gate for whoever lets this process go on, and talks with them from now on. Who comes and leaves again

@@ -4,12 +4,11 @@
 use super::channel;
 use super::error::{Context, Error, Result};
 use super::namespaces::join;
-use crate::process::{self, ProcessId};
+use crate::process;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::unistd::{pipe2, read, write};
 use std::convert::Infallible;
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -50,7 +49,7 @@ pub(super) fn clone_into(
     body: impl FnOnce(&mut channel::Child) -> Result<Infallible>,
 ) -> Result<Cloned> {
     let (parent, child) = channel::pair()?;
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).during(|| "make a pipe".into())?;
+    let (hearing, telling) = channel::pair()?;
     let helper = match clone3(0, libc::SIGCHLD, None).during(|| "make a process".into())? {
         None => {
             let made = join(users, libc::CLONE_NEWUSER)
@@ -59,27 +58,31 @@ pub(super) fn clone_into(
             match made {
                 Ok(None) => {
                     // The parent must not wait for its end if the helper does not tell of it.
-                    drop((parent, writer));
+                    drop((parent, hearing, telling));
                     run(child, body)
                 }
-                // If it cannot be written, the parent finds nothing to read.
-                Ok(Some((pid, _))) => drop(write(&writer, &pid.to_ne_bytes())),
+                // If it cannot be sent, the parent finds nothing to receive.
+                Ok(Some((_, process))) => drop(telling.born(&process)),
                 Err(error) => child.failed(&error),
             }
             end(0)
         }
         Some((_, helper)) => helper,
     };
-    drop((child, writer));
+    drop((child, telling));
     process::reap(helper.as_fd()).during(|| "wait for a process".into())?;
-    let mut pid = [0; size_of::<i32>()];
-    if !matches!(read(&reader, &mut pid), Ok(count) if count == pid.len()) {
+    let Some(pidfd) = hearing.wait_born()? else {
         return Err(parent.wait_ready(|| Ok(())).err().unwrap_or(Error::Vanished));
-    }
-    let pid = i32::from_ne_bytes(pid);
-    // It is a child of ours that nobody has reaped, so the number is nobody else's.
-    let pidfd = ProcessId::of(pid).and_then(|process| process.open()).during(|| format!("look at process {pid}"))?;
+    };
+    let pid = number_of(&pidfd).during(|| "look at a new process".into())?;
     Ok(Cloned { pid, pidfd, channel: parent })
+}
+
+/// The number of a process in our own PID namespace: the helper may be in another, where its child has another.
+fn number_of(pidfd: &OwnedFd) -> io::Result<i32> {
+    let about = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let number = about.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+    number.filter(|number| *number > 0).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// clone3(2): the child's number and pidfd; in the child itself nothing.

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::sys::stat::SFlag;
 use nix::unistd::execve;
 use oci_spec::runtime::Process;
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ffi::CString;
 
@@ -38,7 +39,7 @@ impl Command {
             name: name.clone(),
             candidates: c_strings(&candidates)?,
             arguments: c_strings(arguments)?,
-            environment: c_strings(environment)?,
+            environment: c_strings(&last_of_each_name(environment))?,
         })
     }
 
@@ -117,6 +118,15 @@ fn candidates(name: &str, path: &str) -> Vec<String> {
     path.split(':').filter(|directory| !directory.is_empty()).map(|directory| format!("{directory}/{name}")).collect()
 }
 
+/// A variable that is set again has but its last value.
+fn last_of_each_name(environment: &[String]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let name = |variable: &String| variable.split_once('=').map_or(variable.clone(), |(name, _)| name.to_owned());
+    let mut last: Vec<_> = environment.iter().rev().filter(|variable| seen.insert(name(variable))).cloned().collect();
+    last.reverse();
+    last
+}
+
 fn c_strings(strings: &[String]) -> Result<Vec<CString>> {
     let convert = |string: &String| {
         CString::new(string.as_str()).map_err(|_| Error::Spec(format!("{string:?} holds a NUL byte")))
@@ -141,6 +151,13 @@ mod tests {
         assert_eq!(searched.candidates, [c"/a/ls".to_owned(), c"/b/ls".to_owned()]);
         assert_eq!(command(&["./ls"], &["PATH=/a"]).unwrap().candidates, [c"./ls".to_owned()]);
         assert!(command(&["ls"], &[]).unwrap().candidates.contains(&c"/usr/bin/ls".to_owned()));
+    }
+
+    #[test]
+    fn a_variable_has_its_last_value_alone() {
+        let mut command = command(&["ls"], &["A=1", "HOME=/a", "A=2", "HOME="]).unwrap();
+        command.complete(u32::MAX).unwrap();
+        assert_eq!(command.environment, [c"A=2".to_owned(), c"HOME=/".to_owned()]);
     }
 
     #[test]

@@ -6,18 +6,19 @@ use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::host_mounts::{HostMounts, Users};
 use super::identity::Identity;
-use super::mounts::mount_all;
+use super::mounts::{finish_dev, mount_all};
 use super::namespaces::{Namespaces, id_mappings, map_ids, unshare};
-use super::rootfs::RootFs;
+use super::rootfs::{Entering, RootFs};
 use super::streams::Streams;
 use super::{
     CreateOptions, CreateRequest, Stdio, cgroup_path, devices, kernel, keyring, masks, scheduling, support, workdir,
 };
+use crate::capabilities::raise_permitted;
 use crate::cgroup::{Cgroup, Entrance};
 use crate::hooks::{ContainerState, Failed, Point};
 use crate::process::{self, ProcessId};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-use oci_spec::runtime::{LinuxResources, Process, Spec};
+use oci_spec::runtime::{LinuxIdMapping, LinuxResources, Process, Spec, User};
 use std::convert::Infallible;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -218,13 +219,17 @@ impl Setup<'_> {
         if self.namespaces.makes(libc::CLONE_NEWUSER) {
             channel.wait_mapped()?;
         }
+        if self.namespaces.makes(libc::CLONE_NEWTIME) {
+            kernel::set_clocks(self.spec)?;
+        }
         if in_user_namespace {
-            become_root()?;
+            become_mapped(self.spec, self.process.user())?;
         }
         if let Some(name) = &self.options.keyring {
             keyring::join(name)?;
         }
         self.entrance.enter().during(|| "enter the cgroup".into())?;
+        scheduling::bind_to_all();
         if self.namespaces.makes(libc::CLONE_NEWCGROUP) {
             unshare(libc::CLONE_NEWCGROUP).during(|| "make a cgroup namespace".into())?;
         }
@@ -237,6 +242,8 @@ impl Setup<'_> {
         command.look_up()?;
         // Whoever leaves a container to wait wants to know first whether it can be started.
         let early = self.options.gate.map(|_| Identity::prepare(self.spec, self.process)).transpose()?;
+        // Whoever reads what our caller writes is not kept waiting by an init that waits.
+        streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
 
         let identity = match early {
@@ -251,12 +258,12 @@ impl Setup<'_> {
             }
             None => channel.wait_go()?,
         }
+        scheduling::apply(self.process, self.spec)?;
+        identity.assume(channel)?;
+        // What belongs to the container may do no more than its command.
         if let Some(state) = &self.options.state {
             Point::StartContainer.run(self.spec, state, Some(std::process::id().cast_signed()))?;
         }
-        streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;
-        scheduling::apply(self.process, self.spec)?;
-        identity.assume(channel)?;
         command.execute()
     }
 
@@ -268,7 +275,8 @@ impl Setup<'_> {
         mut made: HostMounts,
         in_user_namespace: bool,
     ) -> Result<Streams> {
-        let new = RootFs::mount(self.root, made.root.take(), self.spec)?;
+        let own = self.namespaces.makes(libc::CLONE_NEWNS);
+        let new = RootFs::mount(self.root, made.root.take(), self.spec, own)?;
         mount_all(&new.root, self.spec, self.cgroup, &made)?;
         devices::populate(&new.root, self.spec, in_user_namespace)?;
         masks::apply(&new.root, self.spec)?;
@@ -276,6 +284,7 @@ impl Setup<'_> {
         if let Some(terminal) = streams.terminal() {
             devices::bind_console(&new.root, terminal)?;
         }
+        finish_dev(&new.root, self.spec)?;
         let directory = workdir::make(&new.root, self.process.cwd())?;
         if self.spec.root().as_ref().and_then(|root| root.readonly()) == Some(true) {
             new.make_read_only()?;
@@ -284,19 +293,32 @@ impl Setup<'_> {
             channel.hooks()?;
             Point::CreateContainer.run(self.spec, state, Some(std::process::id().cast_signed()))?;
         }
-        new.enter(self.options.no_pivot)?;
+        new.enter(match (own, self.options.no_pivot) {
+            (false, _) => Entering::Chroot,
+            (true, true) => Entering::Cover,
+            (true, false) => Entering::Pivot,
+        })?;
         workdir::enter(&directory, self.process.cwd())?;
         Ok(streams)
     }
 }
 
-/// Becomes root of the new user namespace.
-fn become_root() -> Result<()> {
-    let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
-    setgroups(&[])
-        .and_then(|()| setresgid(group, group, group))
-        .and_then(|()| setresuid(root, root, root))
-        .during(|| "become root of the user namespace (does the spec map id 0?)".into())
+/// Becomes root of the user namespace, or where that has none the command's user: whoever is nobody there can make no files.
+fn become_mapped(spec: &Spec, user: &User) -> Result<()> {
+    let [users, groups] = id_mappings(spec);
+    let (uid, gid) = (Uid::from_raw(mapped_or(users, user.uid())), Gid::from_raw(mapped_or(groups, user.gid())));
+    nix::sys::prctl::set_keepcaps(true)
+        .and_then(|()| setgroups(&[]))
+        .and_then(|()| setresgid(gid, gid, gid))
+        .and_then(|()| setresuid(uid, uid, uid))
+        .during(|| format!("become user {uid} and group {gid} of the user namespace (does the spec map them?)"))?;
+    raise_permitted().during(|| "raise capabilities".into())
+}
+
+/// 0 where it is mapped, as it is taken to be in a namespace that is joined; else this id.
+fn mapped_or(mappings: &[LinuxIdMapping], id: u32) -> u32 {
+    let has_root = mappings.is_empty() || mappings.iter().any(|mapping| mapping.container_id() == 0);
+    if has_root { 0 } else { id }
 }
 
 /// The init of a PID namespace is deaf to signals that it does not handle. One that only waits may be ended by them, as any

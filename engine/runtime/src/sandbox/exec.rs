@@ -67,9 +67,10 @@ pub fn exec(request: ExecRequest) -> Result<Exec> {
 pub fn spawn(request: ExecRequest) -> Result<Starting> {
     let ExecRequest { init, spec, process, stdio, options } = request;
     support::check_process(process)?;
+    let pid = init.pid;
     let init = init.open().during(|| "find the container's init, which has ended".into())?;
     let namespaces = Namespaces::of_spec(spec)?.all();
-    let entrance = enterable(spec, process, options.cgroups)?;
+    let entrance = enterable(spec, process, options.cgroups, pid)?;
     // A process changes its PID namespace only by being born into another.
     let mut visit = Visit::default();
     if namespaces & libc::CLONE_NEWPID != 0 {
@@ -77,10 +78,15 @@ pub fn spawn(request: ExecRequest) -> Result<Starting> {
             .enter(libc::CLONE_NEWPID, |flag| join_process(init.as_fd(), flag))
             .during(|| "join the container's PID namespace".into())?;
     }
-    let joined = Joining { spec, process, namespaces: namespaces & !libc::CLONE_NEWPID, init: init.as_fd(), options };
+    let joined =
+        Joining { spec, process, namespaces: namespaces & !libc::CLONE_NEWPID, init: init.as_fd(), pid, options };
     let cloned = clone(0, entrance.directory(), |channel| joined.run(channel, &entrance, stdio));
     drop(visit);
-    let Cloned { pid, pidfd, channel } = cloned?;
+    let Cloned { pid, pidfd, channel } = cloned.map_err(|error| match error {
+        // Who asks for a cgroup by name gets that or none.
+        Error::System { source, .. } if source.raw_os_error() == Some(libc::EBUSY) => entrance.refused(&source).into(),
+        error => error,
+    })?;
     Ok(Starting { process: ProcessId::of(pid).during(|| format!("look at process {pid}"))?, pidfd, channel })
 }
 
@@ -90,13 +96,14 @@ fn started(channel: &channel::Parent, listener: &impl Fn(OwnedFd) -> Result<()>)
     Ok(terminal)
 }
 
-fn enterable(spec: &Spec, process: &Process, below: &[SubCgroup]) -> Result<Entrance> {
+fn enterable(spec: &Spec, process: &Process, below: &[SubCgroup], init: i32) -> Result<Entrance> {
     if process.args().as_deref().unwrap_or_default().is_empty() {
         return Err(Error::Spec("process.args names no command".into()));
     }
     let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
     path.ok_or_else(|| Error::Spec("linux.cgroupsPath is missing".into()))?;
-    Ok(Cgroup::open(&cgroup_path(spec, ""))?.entrance_below(below)?)
+    let cgroup = Cgroup::open(&cgroup_path(spec, ""))?;
+    Ok(if below.is_empty() { cgroup.entrance_beside(init)? } else { cgroup.entrance_below(below)? })
 }
 
 /// What the child does with.
@@ -105,7 +112,15 @@ struct Joining<'a> {
     process: &'a Process,
     namespaces: libc::c_int,
     init: BorrowedFd<'a>,
+    pid: i32,
     options: ExecOptions<'a>,
+}
+
+/// Where the init has its root, for a container in the host's mount namespace.
+fn root_of(init: i32) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, format!("/proc/{init}/root"), flags, Mode::empty())
+        .during(|| "open the container's root".into())
 }
 
 impl Joining<'_> {
@@ -121,12 +136,23 @@ impl Joining<'_> {
             keyring::join(name)?;
         }
         entrance.enter().during(|| "enter the container's cgroup".into())?;
-        if let Some(processors) = affinity.and_then(|affinity| affinity.cpu_affinity_final().as_ref()) {
-            scheduling::bind_to_processors(processors)?;
+        match affinity {
+            Some(affinity) => {
+                if let Some(processors) = affinity.cpu_affinity_final() {
+                    scheduling::bind_to_processors(processors)?;
+                }
+            }
+            None => scheduling::bind_to_all(),
         }
+        let entered = (self.namespaces & libc::CLONE_NEWNS == 0).then(|| root_of(self.pid)).transpose()?;
         join_process(self.init, self.namespaces).during(|| "join the container's namespaces".into())?;
 
         // Joining a mount namespace has made its root ours.
+        if let Some(root) = entered {
+            nix::unistd::fchdir(&root)
+                .and_then(|()| nix::unistd::chroot("."))
+                .during(|| "change to the container's root".into())?;
+        }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Root::new(rustix::fs::openat(CWD, "/", flags, Mode::empty()).during(|| "open /".into())?);
         let mut streams = Streams::open(stdio, &root)?;

@@ -15,8 +15,9 @@ use std::path::{Component, Path, PathBuf};
 /// Applies the spec.
 pub(super) fn configure(spec: &Spec, namespaces: &Namespaces) -> Result<()> {
     set_names(spec, namespaces)?;
-    if namespaces.makes(libc::CLONE_NEWTIME) {
-        set_clocks(spec)?;
+    let has_offsets = spec.linux().iter().flat_map(|linux| linux.time_offsets()).any(|offsets| !offsets.is_empty());
+    if has_offsets && !namespaces.makes(libc::CLONE_NEWTIME) {
+        return Err(Error::Spec("time namespace offsets specified, but the container makes no time namespace".into()));
     }
     if namespaces.makes(libc::CLONE_NEWNET) {
         raise_loopback().during(|| "bring up the loopback interface".into())?;
@@ -47,8 +48,9 @@ fn set_names(spec: &Spec, namespaces: &Namespaces) -> Result<()> {
     Ok(())
 }
 
-/// A time namespace takes offsets until its first process has been born into it, which execve counts as.
-fn set_clocks(spec: &Spec) -> Result<()> {
+/// Makes a time namespace, which takes offsets until its first process has been born into it, which execve counts as. To be
+/// done while this process is the host's user, to whom the files about it in /proc belong.
+pub(super) fn set_clocks(spec: &Spec) -> Result<()> {
     unshare(libc::CLONE_NEWTIME).during(|| "make a time namespace".into())?;
     let offsets = spec.linux().iter().flat_map(|linux| linux.time_offsets()).flatten();
     let lines: String = offsets

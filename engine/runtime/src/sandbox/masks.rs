@@ -5,18 +5,19 @@ use super::error::{Context, Result};
 use crate::mount::{Depth, Mount, Root};
 use oci_spec::runtime::Spec;
 use rustix::fs::{AtFlags, FileType, OFlags, statat};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// Masks and write-protects what the spec lists. Paths that do not exist need neither.
+/// Masks and write-protects what the spec lists, once each. Paths that do not exist need neither.
 pub(super) fn apply(root: &Root, spec: &Spec) -> Result<()> {
     let Some(linux) = spec.linux() else { return Ok(()) };
     for path in linux.readonly_paths().iter().flatten() {
         protect(root, Path::new(path)).during(|| format!("make {path} read-only"))?;
     }
     let mut masks = Masks { null: null_device()?, empty: None };
-    for path in linux.masked_paths().iter().flatten() {
+    for path in linux.masked_paths().iter().flatten().collect::<BTreeSet<_>>() {
         masks.cover(root, Path::new(path)).during(|| format!("mask {path}"))?;
     }
     Ok(())

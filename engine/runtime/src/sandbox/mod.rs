@@ -35,6 +35,7 @@ pub use error::{Error, Result};
 pub use exec::{Exec, Starting, exec, spawn};
 pub use foreign::{ForeignCreated, ForeignRuntime};
 pub use gate::Gate;
+pub use scheduling::processor_mask;
 pub use view::View;
 
 pub use crate::cgroup::SubCgroup;

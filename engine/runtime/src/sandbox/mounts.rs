@@ -27,13 +27,34 @@ pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup, made: &HostMo
 
 fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: Option<&Mount>) -> Result<()> {
     let destination = mount.destination().as_path();
-    let options = options_of(mount)?;
+    let mut options = options_of(mount)?;
+    if makes_dev(mount, &options) {
+        // It has yet to be filled.
+        options.set &= !libc::MOUNT_ATTR_RDONLY;
+    }
     let kind = mount.typ().as_deref().unwrap_or("none");
     match kind {
         _ if is_bind(mount, &options) => bind(root, mount, &options, made),
         "cgroup" => cgroups(root, destination, &options, cgroup),
         kind => file_system(root, mount, kind, &options),
     }
+}
+
+/// Whether it is the file system of /dev.
+fn makes_dev(mount: &SpecMount, options: &Options) -> bool {
+    mount.destination() == Path::new("/dev") && !is_bind(mount, options)
+}
+
+/// Makes /dev read-only, once it is filled, if the spec has it so.
+pub(super) fn finish_dev(root: &Root, spec: &Spec) -> Result<()> {
+    for mount in spec.mounts().iter().flatten() {
+        let options = options_of(mount)?;
+        if makes_dev(mount, &options) && options.set & libc::MOUNT_ATTR_RDONLY != 0 {
+            let dev = root.directory(mount.destination()).during(|| "open /dev".into())?;
+            Mount::attached(dev).make_read_only(Depth::One).during(|| "make /dev read-only".into())?;
+        }
+    }
+    Ok(())
 }
 
 /// The options of a mount.
@@ -127,10 +148,9 @@ fn fill(new: &Mount, target: &OwnedFd) -> io::Result<()> {
 
 /// A directory on whose path there is no symbolic link, made when missing.
 fn plain_directory(root: &Root, path: &Path) -> Result<OwnedFd> {
-    root.directory(path).during(|| "make the target".into())?;
     let flags = OFlags::PATH | OFlags::DIRECTORY;
-    root.open_without_links(path, flags).during(|| {
-        "open the target: a filesystem like this must be mounted on ordinary directory, not a symbolic link".into()
+    root.directory(path).and_then(|_| root.open_without_links(path, flags)).during(|| {
+        "make the target: a filesystem like this must be mounted on ordinary directory, not a symbolic link".into()
     })
 }
 

@@ -35,8 +35,10 @@ impl Namespaces {
                 _ => namespaces.new |= flag,
             }
         }
-        if namespaces.new & libc::CLONE_NEWNS == 0 {
-            return Err(Error::Spec("a container needs a mount namespace of its own".into()));
+        if namespaces.joined.iter().any(|(flag, _)| *flag == libc::CLONE_NEWNS) {
+            return Err(Error::Spec(
+                "a mount namespace of somebody else's, with another root, cannot be joined".into(),
+            ));
         }
         Ok(namespaces)
     }
@@ -109,9 +111,9 @@ pub(super) fn join(file: &impl AsRawFd, flags: libc::c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::setns(file.as_raw_fd(), flags) }).map(drop)
 }
 
-/// Joins the namespaces of a process.
+/// Joins the namespaces of a process. None would not be a valid request.
 pub(super) fn join_process(pidfd: BorrowedFd, flags: libc::c_int) -> nix::Result<()> {
-    join(&pidfd, flags)
+    if flags == 0 { Ok(()) } else { join(&pidfd, flags) }
 }
 
 /// unshare(2).
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn impossible_lists_are_refused() {
-        assert!(Namespaces::of_spec(&spec(&[])).is_err());
+        assert!(Namespaces::of_spec(&spec(&[(LinuxNamespaceType::Mount, Some("/proc/1/ns/mnt"))])).is_err());
         let twice = spec(&[(LinuxNamespaceType::Mount, None), (LinuxNamespaceType::Mount, None)]);
         assert!(Namespaces::of_spec(&twice).unwrap_err().to_string().contains("twice"));
     }

@@ -23,17 +23,30 @@ pub(super) struct RootFs {
     propagation: Option<crate::mount::Propagation>,
 }
 
+/// How a root becomes `/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entering {
+    /// By pivot_root(2), which lets go of the host's.
+    Pivot,
+    /// By covering the host's with it, where that cannot be let go of, as on a ramfs.
+    Cover,
+    /// By chroot(2), in the mount namespace of the host.
+    Chroot,
+}
+
 impl RootFs {
     /// Cuts the namespace off from the host's and mounts the root in it, over the directory that it comes from.
     ///
     /// A root that is made already is mounted over /proc: in a user namespace that is where its init may go, and what has
     /// to be done in the host's has been done.
-    pub(super) fn mount(source: &RootSource, made: Option<Mount>, spec: &Spec) -> Result<Self> {
-        let propagation = propagation(spec)?;
+    ///
+    /// Without a namespace of its `own` the mounts are the host's: how they pass on is left alone.
+    pub(super) fn mount(source: &RootSource, made: Option<Mount>, spec: &Spec, own: bool) -> Result<Self> {
+        let propagation = propagation(spec)?.filter(|_| own);
         let shared = propagation.is_some_and(|propagation| propagation.flag == libc::MS_SHARED);
         // Mounts of the host go on appearing here unless the spec says otherwise, but none of ours appear there.
         let outer = propagation.map_or(libc::MS_SLAVE, |propagation| propagation.flag);
-        if !shared {
+        if own && !shared {
             set_propagation(c"/", outer, Depth::Recursive).during(|| "separate mounts from the host's".into())?;
         }
         let directory = match (source, &made) {
@@ -60,12 +73,13 @@ impl RootFs {
         Mount::attached(root).make_read_only(Depth::One).during(|| "make the root read-only".into())
     }
 
-    /// Makes it `/` and lets go of the host's, or where that cannot be, as on a ramfs, covers the host's with it.
-    pub(super) fn enter(self, no_pivot: bool) -> Result<()> {
+    /// Makes it `/`.
+    pub(super) fn enter(self, how: Entering) -> Result<()> {
         fchdir(&self.root).during(|| "change to the new root".into())?;
-        match no_pivot {
-            true => self.cover()?,
-            false => pivot()?,
+        match how {
+            Entering::Pivot => pivot()?,
+            Entering::Cover => self.cover()?,
+            Entering::Chroot => chroot(".").during(|| "change to the new root".into())?,
         }
         chdir("/").during(|| "change to /".into())?;
         if let Some(propagation) = self.propagation {

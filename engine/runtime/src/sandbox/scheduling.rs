@@ -12,8 +12,16 @@ use oci_spec::runtime::{
 
 /// Applies all of it but for the processors to the calling thread, which needs its capabilities for that.
 pub(super) fn apply(process: &Process, spec: &Spec) -> Result<()> {
+    let bound = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref()?.cpu().as_ref()?.cpus().as_ref());
     if let Some(scheduler) = process.scheduler() {
-        set_scheduler(scheduler)?;
+        check_deadline(scheduler)?;
+        set_scheduler(scheduler).map_err(|error| match (error, bound) {
+            (Error::System { source, .. }, Some(list)) if source.raw_os_error() == Some(libc::EPERM) => {
+                let what = "process scheduler can't be used together with AllowedCPUs";
+                Error::Spec(format!("{what} (linux.resources.cpu.cpus is {list:?})"))
+            }
+            (error, _) => error,
+        })?;
     }
     if let Some(priority) = process.io_priority() {
         set_io_priority(priority)?;
@@ -69,6 +77,30 @@ fn set_scheduler(scheduler: &Scheduler) -> Result<()> {
     Ok(())
 }
 
+/// What sched(7) asks of SCHED_DEADLINE, where the kernel itself only says that something is invalid.
+fn check_deadline(scheduler: &Scheduler) -> Result<()> {
+    if scheduler.policy() != &LinuxSchedulerPolicy::SchedDeadline {
+        return Ok(());
+    }
+    let wrong = |what: String| Err(Error::Spec(format!("sched_setattr: `SCHED_DEADLINE` {what}")));
+    let period = (*scheduler.period()).filter(|period| *period != 0);
+    match (*scheduler.runtime(), *scheduler.deadline()) {
+        (None, _) => wrong("requires `runtime`".into()),
+        (_, None) => wrong("requires `deadline`".into()),
+        (Some(0), _) => wrong("runtime must be greater than 0".into()),
+        (Some(runtime @ (..1024 | 0x8000_0000_0000_0000..)), _) => {
+            wrong(format!("runtime {runtime} must be between 1024 and {}", i64::MAX))
+        }
+        (Some(runtime), Some(deadline)) if runtime > deadline => {
+            wrong(format!("runtime {runtime} must be <= deadline {deadline}"))
+        }
+        (_, Some(deadline)) => match period {
+            Some(period) if deadline > period => wrong(format!("deadline {deadline} must be <= period {period}")),
+            _ => Ok(()),
+        },
+    }
+}
+
 const fn scheduler_flag(flag: LinuxSchedulerFlag) -> libc::c_int {
     match flag {
         LinuxSchedulerFlag::SchedResetOnFork => libc::SCHED_FLAG_RESET_ON_FORK,
@@ -121,10 +153,10 @@ fn set_memory_policy(policy: &LinuxMemoryPolicy) -> Result<()> {
     });
     let nodes = policy.nodes().as_deref().unwrap_or_default();
     let mut mask = [0_u64; 16];
-    for node in list(nodes).ok_or_else(|| Error::Spec(format!("linux.memoryPolicy.nodes: {nodes:?} is no list")))? {
-        let word = mask.get_mut(node / 64);
-        *word.ok_or_else(|| Error::Spec(format!("linux.memoryPolicy.nodes: no host has node {node}")))? |=
-            1 << (node % 64);
+    let wrong =
+        || Error::Spec(format!("invalid memory policy nodes: {nodes:?} is no list of nodes that a host can have"));
+    for node in list(nodes).ok_or_else(wrong)? {
+        *mask.get_mut(node / 64).ok_or_else(wrong)? |= 1 << (node % 64);
     }
     // The kernel takes one bit less than it is told.
     let (pointer, bits) = match nodes.is_empty() {
@@ -132,9 +164,13 @@ fn set_memory_policy(policy: &LinuxMemoryPolicy) -> Result<()> {
         false => (mask.as_ptr(), mask.len() * 64 + 1),
     };
     // SAFETY: the kernel reads the mask's bits, if it is given one.
-    Errno::result(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode | flags, pointer, bits) })
-        .during(|| format!("set the memory policy {} on nodes {nodes:?}", policy.mode()))?;
-    Ok(())
+    match Errno::result(unsafe { libc::syscall(libc::SYS_set_mempolicy, mode | flags, pointer, bits) }) {
+        Ok(_) => Ok(()),
+        Err(errno) => {
+            let why = errno.desc().to_lowercase();
+            Err(Error::Spec(format!("set_mempolicy {} on nodes {nodes:?}: {why}", policy.mode())))
+        }
+    }
 }
 
 fn set_personality(personality: &LinuxPersonality) -> Result<()> {
@@ -162,6 +198,20 @@ pub(super) fn bind_to_processors(processors: &str) -> Result<()> {
     sched_setaffinity(Pid::from_raw(0), &set).during(|| format!("bind the process to processors {processors}"))
 }
 
+/// The bits of a list of processors, if it is one of the first 64.
+pub fn processor_mask(processors: &str) -> Option<u64> {
+    let bit = |processor: usize| u32::try_from(processor).ok().and_then(|at| 1_u64.checked_shl(at));
+    list(processors)?.into_iter().try_fold(0, |mask, processor| Some(mask | bit(processor)?))
+}
+
+/// Lets the calling thread run on all processors of its cgroup, whatever its caller is bound to. A kernel without as many only
+/// looks at those that it has; that it refuses leaves things as they are.
+pub(super) fn bind_to_all() {
+    let mut set = CpuSet::new();
+    let all = (0..CpuSet::count()).try_for_each(|processor| set.set(processor));
+    let _ = all.and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
+}
+
 /// The numbers of a list of numbers and ranges (cpuset(7), "List format").
 fn list(text: &str) -> Option<Vec<usize>> {
     let mut numbers = Vec::new();
@@ -181,9 +231,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn deadlines_are_in_order() {
+        let told = |json: &str| check_deadline(&serde_json::from_str(json).unwrap()).map_err(|error| error.to_string());
+        let with = |more: &str| told(&format!(r#"{{"policy":"SCHED_DEADLINE"{more}}}"#));
+        assert_eq!(with(r#","runtime":2000,"deadline":3000"#), Ok(()));
+        assert_eq!(told(r#"{"policy":"SCHED_OTHER"}"#), Ok(()));
+        for (more, expected) in [
+            ("", "requires `runtime`"),
+            (r#","runtime":2000"#, "requires `deadline`"),
+            (r#","runtime":0,"deadline":1"#, "runtime must be greater than 0"),
+            (r#","runtime":1023,"deadline":9999"#, "runtime 1023 must be between"),
+            (r#","runtime":2000,"deadline":1999"#, "must be <= deadline 1999"),
+            (r#","runtime":2000,"deadline":3000,"period":2500"#, "must be <= period 2500"),
+        ] {
+            assert!(with(more).unwrap_err().contains(expected), "{more}");
+        }
+    }
+
+    #[test]
     fn lists_are_numbers_and_ranges() {
         assert_eq!(list("0-2,7"), Some(vec![0, 1, 2, 7]));
         assert_eq!(list(" 3 , 5-5,"), Some(vec![3, 5]));
+        assert_eq!([processor_mask("0,2"), processor_mask("64"), processor_mask("x")], [Some(5), None, None]);
         assert_eq!(list(""), Some(vec![]));
         for wrong in ["a", "3-1", "0-", "0-99999999999"] {
             assert_eq!(list(wrong), None, "{wrong}");

@@ -43,6 +43,11 @@ fn asks_for_default(spec: &Spec) -> bool {
     !has_profile && asked.is_some_and(|asked| asked == value)
 }
 
+/// The `SECCOMP_FILTER_FLAG_*` of the profile that a spec spells out.
+pub fn filter_flags(spec: &Spec) -> Option<u64> {
+    spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()).map(policy::flags_of)
+}
+
 /// `BPF_MAXINSNS` (linux/bpf_common.h).
 const LONGEST_PROGRAM: usize = 4096;
 

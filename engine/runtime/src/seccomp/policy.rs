@@ -125,7 +125,7 @@ impl<'a> TryFrom<&'a LinuxSeccomp> for Policy<'a> {
                 _ => {}
             }
         }
-        let flags = flags(profile.flags().as_deref());
+        let flags = flags_of(profile);
         let mut rules = Vec::new();
         for call in profile.syscalls().iter().flatten() {
             append(&mut rules, call)?;
@@ -134,11 +134,7 @@ impl<'a> TryFrom<&'a LinuxSeccomp> for Policy<'a> {
             default: Action::of_spec(profile.default_action(), profile.default_errno_ret()),
             architectures,
             rules,
-            flags: match notifies(profile)? {
-                // A process with one thread has none to synchronise, and the kernel has not both.
-                true => flags & !libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                false => flags,
-            },
+            flags: flags | if notifies(profile)? { libc::SECCOMP_FILTER_FLAG_NEW_LISTENER } else { 0 },
         })
     }
 }
@@ -177,6 +173,11 @@ fn notifies(profile: &LinuxSeccomp) -> Result<bool, Unsupported> {
     }
 }
 
+/// The kernel's flags for a profile.
+pub(super) fn flags_of(profile: &LinuxSeccomp) -> libc::c_ulong {
+    flags(profile.flags().as_deref())
+}
+
 /// The kernel's flags. Without any asked for, a filtered process is not slowed down by mitigations against speculation,
 /// which is what Docker's containers get.
 fn flags(asked: Option<&[LinuxSeccompFilterFlag]>) -> libc::c_ulong {
@@ -187,7 +188,8 @@ fn flags(asked: Option<&[LinuxSeccompFilterFlag]>) -> libc::c_ulong {
         flags
             | match flag {
                 LinuxSeccompFilterFlag::SeccompFilterFlagLog => libc::SECCOMP_FILTER_FLAG_LOG,
-                LinuxSeccompFilterFlag::SeccompFilterFlagTsync => libc::SECCOMP_FILTER_FLAG_TSYNC,
+                // A process with one thread has none to synchronise.
+                LinuxSeccompFilterFlag::SeccompFilterFlagTsync => 0,
                 LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
                 LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => {
                     libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV

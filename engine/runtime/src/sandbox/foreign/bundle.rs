@@ -67,7 +67,7 @@ impl<'a> Bundle<'a> {
 
     /// Mounts the root, and what is borrowed, in the mount namespace of the calling process, which is its own.
     pub(super) fn mount(&self) -> Result<()> {
-        RootFs::mount(self.root, None, self.spec)?;
+        RootFs::mount(self.root, None, self.spec, true)?;
         let mount = |borrowed: &Borrowed| {
             borrowed.mount().during(|| format!("mount {} on {}", borrowed.source.display(), borrowed.copy.display()))
         };
