@@ -566,6 +566,43 @@ fn masked_and_read_only_paths_devices_and_a_read_only_root() {
 }
 
 #[test]
+fn the_roots_propagation_is_the_specs() {
+    let mut bundle = Bundle::new(&["sh", "-c", "grep ' / / \\|rootfs / ' /proc/self/mountinfo | head -1"]);
+    for (propagation, seen) in [("rshared", "shared:"), ("unbindable", "unbindable"), ("private", " - ")] {
+        bundle.set("/linux/rootfsPropagation", json!(propagation));
+        let line = bundle.output();
+        assert!(line.contains(seen), "{propagation}: {line}");
+    }
+    bundle.set("/linux/rootfsPropagation", json!("odd"));
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("\"odd\" is unknown"));
+}
+
+/// In a network namespace of its own, where devices can be made.
+#[test]
+fn network_devices_are_moved_in_with_their_addresses() {
+    let mut bundle = Bundle::new(&["sh", "-c", "ip address show dev inner"]);
+    symlink("busybox", bundle.path("rootfs/bin/ip")).expect("linked");
+    bundle.set("/linux/netDevices", json!({ "outer": { "name": "inner" } }));
+    let script = format!(
+        "ip link add outer mtu 1400 address 02:00:00:00:00:07 type veth peer name peer &&
+        ip address add 10.1.2.3/24 brd 10.1.2.254 dev outer && ip address add 127.0.0.33 dev outer && {} {}; ip -br link",
+        porthole_tests::binary().display(),
+        bundle.line("run -b BUNDLE box")
+    );
+    let output = Command::new("unshare").args(["-n", "sh", "-c", &script]).output().expect("unshare runs");
+    let (told, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    for part in ["inet 10.1.2.3/24 brd 10.1.2.254", "mtu 1400", "02:00:00:00:00:07", "inner"] {
+        assert!(told.contains(part), "{part}: {told}{failed}");
+    }
+    assert!(!told.contains("127.0.0.33") && !told.contains("outer"), "{told}");
+    bundle.set("/linux/netDevices", json!({ "no-such": {} }));
+    assert!(bundle.fails(1, "run -b BUNDLE box").starts_with("cannot move network device no-such"));
+    bundle.set("/linux/namespaces", json!([{ "type": "mount" }]));
+    bundle.set("/hostname", Value::Null);
+    assert!(bundle.fails(1, "run -b BUNDLE box").contains("unable to move network devices without a NET namespace"));
+}
+
+#[test]
 fn limits_are_set_and_changed() {
     let mut bundle = Bundle::new(&["sleep", "100"]);
     bundle.set(

@@ -11,7 +11,8 @@ use super::namespaces::{Namespaces, id_mappings, map_ids, unshare};
 use super::rootfs::{Entering, RootFs};
 use super::streams::Streams;
 use super::{
-    CreateOptions, CreateRequest, Stdio, cgroup_path, devices, kernel, keyring, masks, scheduling, support, workdir,
+    CreateOptions, CreateRequest, Stdio, cgroup_path, devices, kernel, keyring, masks, net_devices, scheduling,
+    support, workdir,
 };
 use crate::capabilities::raise_permitted;
 use crate::cgroup::{Cgroup, Entrance};
@@ -35,6 +36,8 @@ pub struct Created {
     channel: channel::Parent,
     is_ready: bool,
     hooks: Option<Box<HostHooks>>,
+    /// With network devices to be moved in.
+    devices: Option<Box<Spec>>,
     unstarted: Unstarted,
 }
 
@@ -75,6 +78,7 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     let process = spec.process().as_ref().ok_or_else(|| Error::Spec("it has no process".into()))?;
     support::check_process(process)?;
     let namespaces = Namespaces::of_spec(spec)?;
+    net_devices::check(spec, &namespaces)?;
     // A cgroup that holds processes is refused before there is anything that would remove it.
     let cgroup = Cgroup::open(&cgroup_path(spec, id))?;
     cgroup.create()?;
@@ -115,6 +119,7 @@ pub fn create(request: CreateRequest) -> Result<Created> {
         channel,
         is_ready: false,
         hooks,
+        devices: spec.linux().as_ref().and_then(|linux| linux.net_devices().as_ref()).map(|_| Box::new(spec.clone())),
         unstarted,
     })
 }
@@ -139,6 +144,8 @@ impl Created {
     pub fn ready(&mut self) -> Result<()> {
         if !self.is_ready {
             self.terminal = self.channel.wait_ready(|| self.run_hooks())?;
+            // As late as can be: a device that is not real hardware ends with its namespace.
+            self.devices.take().map_or(Ok(()), |spec| net_devices::move_all(&spec, self.init.pid))?;
             self.is_ready = true;
         }
         Ok(())

@@ -23,6 +23,7 @@ mod keyring;
 mod masks;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod rootfs;
 mod scheduling;
 mod streams;

@@ -45,7 +45,11 @@ impl RootFs {
         let propagation = propagation(spec)?.filter(|_| own);
         let shared = propagation.is_some_and(|propagation| propagation.flag == libc::MS_SHARED);
         // Mounts of the host go on appearing here unless the spec says otherwise, but none of ours appear there.
-        let outer = propagation.map_or(libc::MS_SLAVE, |propagation| propagation.flag);
+        let outer = propagation.map_or(libc::MS_SLAVE, |propagation| match propagation.flag {
+            // The root has yet to be bound.
+            libc::MS_UNBINDABLE => libc::MS_PRIVATE,
+            flag => flag,
+        });
         if own && !shared {
             set_propagation(c"/", outer, Depth::Recursive).during(|| "separate mounts from the host's".into())?;
         }

@@ -11,7 +11,6 @@ pub(super) fn check(spec: &Spec, runs_hooks: bool) -> Result<()> {
     refuse(&[
         ("hooks", !runs_hooks && spec.hooks().as_ref().is_some_and(|hooks| *hooks != Hooks::default())),
         ("linux.intelRdt", set(|linux| linux.intel_rdt().is_some())),
-        ("linux.netDevices", set(|linux| linux.net_devices().as_ref().is_some_and(|map| !map.is_empty()))),
         // Without SELinux there is nothing to label.
         (
             "linux.mountLabel",
