@@ -381,6 +381,16 @@ fn the_process_is_what_the_spec_says() {
     bundle.set("/linux/intelRdt", json!({ "closID": "a" }));
     assert!(bundle.fails(1, "run -b BUNDLE box").contains("linux.intelRdt is not supported"));
     bundle.set("/linux/intelRdt", Value::Null);
+    for (field, file, words) in [
+        ("apparmorProfile", "/sys/module/apparmor/parameters/enabled", "apparmor is not enabled"),
+        ("selinuxLabel", "/sys/fs/selinux/enforce", "selinux is disabled"),
+    ] {
+        bundle.set(&format!("/process/{field}"), json!("some"));
+        if !Path::new(file).exists() {
+            assert!(bundle.fails(1, "run -b BUNDLE box").contains(words));
+        }
+        bundle.set(&format!("/process/{field}"), Value::Null);
+    }
     bundle.set("/hostname", json!("named"));
     bundle.set("/domainname", json!("of.mine"));
     assert_eq!(bundle.shell("hostname; cat /proc/sys/kernel/domainname"), "named\nof.mine");
@@ -631,6 +641,11 @@ fn limits_are_set_and_changed() {
     fs::write(&resources, json!({ "memory": { "limit": 4096, "checkBeforeUpdate": true } }).to_string())
         .expect("written");
     assert!(bundle.fails(1, &format!("update -r {} box", resources.display())).contains("current usage"));
+    let stats: Value = serde_json::from_str(&bundle.ok("events --stats box")).expect("JSON");
+    let data = &stats["data"];
+    assert_eq!((&data["pids"]["limit"], &data["memory"]["usage"]["limit"]), (&json!(30), &json!(32 << 20)));
+    assert!(data["memory"]["raw"].as_object().is_some_and(|raw| raw.len() > 5) && data["cpuset"]["cpus"][0].is_u64());
+    assert!(data["cpu"]["usage"]["total"].as_u64() > Some(0) && data["cpu"]["throttling"]["periods"].is_u64());
     bundle.ok("update --memory -1 box");
     bundle.ok("delete -f box");
     assert!(!Path::new(&format!("/sys/fs/cgroup/pids/{}/box", bundle.cgroup())).exists());

@@ -305,6 +305,17 @@ impl Cgroup {
         Ok(())
     }
 
+    /// What a file of a controller says, if there are both.
+    pub fn text(&self, controller: &str, file: &str) -> Option<String> {
+        read(&self.directory_of(controller)?, file).ok()
+    }
+
+    /// The names of the files of a controller.
+    pub fn names(&self, controller: &str) -> Vec<String> {
+        let entries = self.directory_of(controller).and_then(|directory| fs::read_dir(directory).ok());
+        entries.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     fn has_controller(&self, controller: &str) -> bool {
         self.layout.hierarchies().any(|hierarchy| !hierarchy.is_v2 && hierarchy.has(controller))
     }

@@ -15,6 +15,7 @@ mod listener;
 mod record;
 mod template;
 mod update;
+mod usage;
 
 pub use bundle::{Bundle, read_process};
 pub use container::{Container, Signalled, State, Status};

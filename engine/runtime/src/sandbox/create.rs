@@ -6,6 +6,7 @@ use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::host_mounts::{HostMounts, Users};
 use super::identity::Identity;
+use super::labels::Labels;
 use super::mounts::{finish_dev, mount_all};
 use super::namespaces::{Namespaces, id_mappings, map_ids, unshare};
 use super::rootfs::{Entering, RootFs};
@@ -76,7 +77,7 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     let CreateRequest { id, spec, root, stdio, options } = request;
     support::check(spec, options.state.is_some())?;
     let process = spec.process().as_ref().ok_or_else(|| Error::Spec("it has no process".into()))?;
-    support::check_process(process)?;
+    Labels::check(process)?;
     let namespaces = Namespaces::of_spec(spec)?;
     net_devices::check(spec, &namespaces)?;
     // A cgroup that holds processes is refused before there is anything that would remove it.
@@ -226,6 +227,7 @@ impl Setup<'_> {
         if self.namespaces.makes(libc::CLONE_NEWUSER) {
             channel.wait_mapped()?;
         }
+        let labels = Labels::open(self.process)?;
         if self.namespaces.makes(libc::CLONE_NEWTIME) {
             kernel::set_clocks(self.spec)?;
         }
@@ -266,6 +268,7 @@ impl Setup<'_> {
             None => channel.wait_go()?,
         }
         scheduling::apply(self.process, self.spec)?;
+        labels.apply()?;
         identity.assume(channel)?;
         // What belongs to the container may do no more than its command.
         if let Some(state) = &self.options.state {

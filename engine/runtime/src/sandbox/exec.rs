@@ -5,9 +5,10 @@ use super::clone::{Cloned, clone};
 use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::identity::Identity;
+use super::labels::Labels;
 use super::namespaces::{Namespaces, Visit, join_process};
 use super::streams::Streams;
-use super::{ExecOptions, ExecRequest, cgroup_path, keyring, scheduling, support, workdir};
+use super::{ExecOptions, ExecRequest, cgroup_path, keyring, scheduling, workdir};
 use crate::cgroup::{Cgroup, Entrance, SubCgroup};
 use crate::mount::Root;
 use crate::process::{self, ProcessId};
@@ -66,7 +67,7 @@ pub fn exec(request: ExecRequest) -> Result<Exec> {
 /// As [`exec`], but returns as soon as there is a process: nothing that hangs in the container can hold up the caller.
 pub fn spawn(request: ExecRequest) -> Result<Starting> {
     let ExecRequest { init, spec, process, stdio, options } = request;
-    support::check_process(process)?;
+    Labels::check(process)?;
     let pid = init.pid;
     let init = init.open().during(|| "find the container's init, which has ended".into())?;
     let namespaces = Namespaces::of_spec(spec)?.all();
@@ -127,6 +128,7 @@ impl Joining<'_> {
     /// The child's whole life before it becomes its command.
     fn run(&self, channel: &mut channel::Child, entrance: &Entrance, stdio: super::Stdio) -> Result<Infallible> {
         let identity = Identity::prepare(self.spec, self.process)?;
+        let labels = Labels::open(self.process)?;
         let mut command = Command::of_process(self.process)?;
         let affinity = self.process.exec_cpu_affinity().as_ref();
         if let Some(processors) = affinity.and_then(|affinity| affinity.initial().as_ref()) {
@@ -162,6 +164,7 @@ impl Joining<'_> {
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
         streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;
         scheduling::apply(self.process, self.spec)?;
+        labels.apply()?;
         identity.assume(channel)?;
         command.execute()
     }

@@ -20,6 +20,7 @@ mod host_mounts;
 mod identity;
 mod kernel;
 mod keyring;
+mod labels;
 mod masks;
 mod mounts;
 mod namespaces;

@@ -1,8 +1,8 @@
 //! What a spec may ask for and this runtime does not do yet. Refusing beats starting something weaker than asked for.
 
 use super::error::{Error, Result};
-use oci_spec::runtime::{Hooks, Linux, Process, Spec};
-use std::path::Path;
+use super::labels::has_selinux;
+use oci_spec::runtime::{Hooks, Linux, Spec};
 
 /// Refuses a spec with fields that would otherwise be ignored. Hooks are run for who says what they are to be told.
 pub(super) fn check(spec: &Spec, runs_hooks: bool) -> Result<()> {
@@ -17,19 +17,6 @@ pub(super) fn check(spec: &Spec, runs_hooks: bool) -> Result<()> {
             has_selinux() && set(|linux| linux.mount_label().as_ref().is_some_and(|label| !label.is_empty())),
         ),
     ])
-}
-
-/// The same for a process.
-pub(super) fn check_process(process: &Process) -> Result<()> {
-    let named = |label: &Option<String>| label.as_ref().is_some_and(|label| !label.is_empty());
-    refuse(&[
-        ("process.apparmorProfile", named(process.apparmor_profile())),
-        ("process.selinuxLabel", named(process.selinux_label())),
-    ])
-}
-
-fn has_selinux() -> bool {
-    Path::new("/sys/fs/selinux/enforce").exists()
 }
 
 fn refuse(fields: &[(&str, bool)]) -> Result<()> {
