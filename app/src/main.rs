@@ -11,6 +11,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if executes_commands(std::env::args_os())
+        && let Err(error) = porthole_engine::runtime::program::seal()
+    {
+        return cli::fail(&format!("cannot keep this program out of the reach of containers: {error}"), 125);
+    }
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let called =
@@ -31,4 +36,23 @@ fn main() -> ExitCode {
         },
         Some(_) => cli::run(arguments.into_iter()),
     }
+}
+
+/// Whether this process may become the parent of a container's command. More than do are no harm.
+fn executes_commands(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    const WORDS: [&str; 4] = ["create", "exec", "monitor", "run"];
+    let is_runtime = arguments.next().is_some_and(|name| is_named(&name, &cli::runtime::NAMES));
+    let words: Vec<OsString> = arguments.collect();
+    match words.first().and_then(|word| word.to_str()) {
+        // The workstation opens shells in containers.
+        None => true,
+        Some("monitor") => true,
+        Some("runtime") => words.iter().any(|word| WORDS.iter().any(|own| word == own)),
+        Some(_) if is_runtime => words.iter().any(|word| WORDS.iter().any(|own| word == own)),
+        Some(_) => words.iter().any(|word| word == "exec"),
+    }
+}
+
+fn is_named(name: &OsString, names: &[&str]) -> bool {
+    Path::new(name).file_name().is_some_and(|name| names.iter().any(|own| name == *own))
 }

@@ -575,6 +575,47 @@ fn masked_and_read_only_paths_devices_and_a_read_only_root() {
     assert!(bundle.fails(1, "run -b BUNDLE box").contains("must be mounted on ordinary directory"));
 }
 
+/// CVE-2019-5736: a command that turns out to be the runtime itself, which the container keeps open until it has ended, and then
+/// writes to. The victim is a copy of it.
+#[test]
+fn the_hosts_binary_cannot_be_written_from_inside() {
+    let mut bundle = Bundle::new(&["sh", "/trap.sh"]);
+    let victim = bundle.host.path("porthole-runtime");
+    fs::copy(porthole_tests::binary(), &victim).expect("copied");
+    // So that it can be executed inside.
+    let libraries = Command::new("ldd").arg(&victim).output().expect("ldd runs").stdout;
+    let libraries = String::from_utf8_lossy(&libraries).into_owned();
+    for library in libraries.split_whitespace().filter(|word| word.starts_with('/')).map(Path::new) {
+        let inside = bundle.path("rootfs").join(library.strip_prefix("/").expect("absolute"));
+        fs::create_dir_all(inside.parent().expect("a directory")).expect("made");
+        fs::copy(library, inside).expect("copied");
+    }
+    let trap =
+        "echo ready > /tmp/ready; while :; do for p in /proc/[0-9]*; do case $(readlink $p/exe) in */busybox|'') ;; *)
+        (exec 5<$p/exe && echo open >> /tmp/open && for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do
+        (echo x > /proc/self/fd/5) 2>> /tmp/refused && echo written >> /tmp/written; done; done);; esac; done; done";
+    fs::write(bundle.path("rootfs/trap.sh"), trap).expect("written");
+    let itself = bundle.path("rootfs/self");
+    fs::write(&itself, "#!/proc/self/exe\n").expect("written");
+    fs::set_permissions(&itself, fs::Permissions::from_mode(0o755)).expect("changed");
+    bundle.set("/process/noNewPrivileges", json!(false));
+    bundle.detached("run -d -b BUNDLE box");
+    eventually("the trap is set", || bundle.path("rootfs/tmp/ready").exists());
+    let line = bundle.line("exec box /self");
+    let words: Vec<_> = line.split(' ').skip(1).collect();
+    eventually("it is caught", || {
+        let output = Command::new(&victim).args(&words).output().expect("it is still a program");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("unrecognized subcommand"), "it executes itself: {told}");
+        bundle.path("rootfs/tmp/open").exists()
+    });
+    eventually("it is tried", || {
+        fs::read_to_string(bundle.path("rootfs/tmp/refused")).unwrap_or_default().contains("Read-only file system")
+    });
+    assert!(!bundle.path("rootfs/tmp/written").exists());
+    assert!(fs::read(&victim).expect("there") == fs::read(porthole_tests::binary()).expect("there"));
+}
+
 #[test]
 fn the_roots_propagation_is_the_specs() {
     let mut bundle = Bundle::new(&["sh", "-c", "grep ' / / \\|rootfs / ' /proc/self/mountinfo | head -1"]);

@@ -14,6 +14,7 @@ pub mod monitor;
 pub mod mount;
 pub mod oci;
 pub mod process;
+pub mod program;
 mod protocol;
 mod record;
 pub mod relay;
