@@ -1,7 +1,8 @@
 //! What escaped from other engines, tried here: one test for each known way out.
 
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use porthole_tests::{Host, eventually};
-use std::fs;
+use std::fs::{self, File};
 use std::process::Command;
 
 /// CVE-2024-21626: a descriptor of the host that is left open is a door, also as a working directory.
@@ -125,4 +126,16 @@ fn a_container_without_bounds_is_bounded() {
         assert!(resident.is_none_or(|kilobytes: u64| kilobytes < 64 << 10), "{pid}: {status}");
     }
     host.ok("rm -f bomb flood");
+}
+
+/// CVE-2019-5736: a container's command that is the engine itself could write to it, once it has ended.
+#[test]
+fn nobody_can_write_to_the_engine_by_way_of_a_process_of_it() {
+    let host = Host::new();
+    host.ok("run -d --name web box sleep 1000");
+    let monitor = host.monitor("web");
+    let program = File::open(format!("/proc/{monitor}/exe")).unwrap();
+    assert!(fstatvfs(&program).unwrap().flags().contains(FsFlags::ST_RDONLY));
+    let called = fs::read(format!("/proc/{monitor}/cmdline")).unwrap();
+    assert!(called.starts_with(b"porthole\0monitor\0"), "{}", String::from_utf8_lossy(&called));
 }

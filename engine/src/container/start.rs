@@ -19,6 +19,7 @@ use porthole_network::PortSpec;
 use porthole_runtime::client::{self, Attach, Launching, MonitorClient, StartError};
 use porthole_runtime::monitor::{LogConfig, MonitorConfig};
 use porthole_runtime::process::ProcessId;
+use porthole_runtime::program::Sealed;
 use porthole_runtime::relay::{self, DetachKeys, Outcome};
 use porthole_runtime::sandbox::RootSource;
 use porthole_runtime::state::{State, Status};
@@ -226,9 +227,10 @@ impl Engine {
         files::write_json(&record.path("spec.json"), &spec, Durability::Volatile)?;
         let monitor = MonitorConfig { donors: joined.donors, ..self.monitor_config(record, config)? };
         files::write_json(&record.path("monitor.json"), &monitor, Durability::Volatile)?;
-        let program = Path::new("/proc/self/exe");
+        // From its sealed place at once, or the monitor would have to start itself a second time.
+        let program = Sealed::open().map_err(|source| Error::file("/proc/self/exe", source))?;
         let socket = self.paths().socket(&record.id);
-        let mut launching = client::launch(program, &[OsStr::new("monitor")], record.directory(), &socket)?;
+        let mut launching = client::launch(&program.path(), &[OsStr::new("monitor")], record.directory(), &socket)?;
         let init = launching.created()?;
         let warnings = match config.host.network {
             // The init itself takes the loopback of a namespace of its own up.

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -31,7 +32,7 @@ pub struct Launching {
 }
 
 /// Starts `program ARGUMENTS… container_dir`, which must call [`crate::monitor::main`]. `socket` is the one that
-/// `monitor.json` in that directory names. The process is started like by posix_spawn(3): nothing of the caller is
+/// `monitor.json` in that directory names. In lists of processes it is called `porthole`, wherever it is executed from. The process is started like by posix_spawn(3): nothing of the caller is
 /// copied, however large it is.
 pub fn launch(
     program: &Path,
@@ -41,6 +42,7 @@ pub fn launch(
 ) -> Result<Launching, StartError> {
     let (stream, theirs) = UnixStream::pair().map_err(|error| cannot_start(program, &error))?;
     let starter = Command::new(program)
+        .arg0("porthole")
         .args(arguments)
         .arg(container_dir)
         .stdin(OwnedFd::from(theirs))
