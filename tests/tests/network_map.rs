@@ -239,6 +239,21 @@ fn rules_in_two_spellings() {
 }
 
 #[test]
+fn rules_of_a_network() {
+    let host = lab();
+    host.ok("network create apart");
+    host.ok("run -d --name far --network apart -p 9000:80 box sleep 100");
+    let of = |network: &str| host.ok(&format!("network rules --iptables --network {network}"));
+    let (near, far) = (of("bridge"), of("apart"));
+    assert!(near.contains("dpt:8088") && !near.contains("dpt:9000"), "{near}");
+    assert!(far.contains("dpt:9000") && !far.contains("dpt:8088"), "{far}");
+    let masquerade = |rules: &str| rules.lines().filter(|line| line.contains("containers go out")).count();
+    assert_eq!((masquerade(&near), masquerade(&far)), (1, 1), "each its own: {near}{far}");
+    assert_eq!(of("none"), "");
+    assert!(host.fails(1, "network rules --network nowhere").contains("nowhere"));
+}
+
+#[test]
 fn a_strangers_rules_are_shown_where_they_matter() {
     let host = lab();
     host.tool("nft add table inet guard");
@@ -259,9 +274,11 @@ fn the_workstation_shows_it_live() {
     terminal.type_("3");
     let counted = |packets: u64| format!("{packets} {} DNAT", packets * 60);
     let before = packets(&host.ok("network rules web --iptables"), &["DNAT ", "dpt:8088"]);
-    // The newest container on the bridge is selected, the server is below it.
+    // The network is selected; its containers are below it.
+    terminal.expect_picture("▌● bridge");
+    terminal.type_("j");
     terminal.expect_picture("port 2 of");
-    terminal.type_("G");
+    terminal.type_("j");
     terminal.expect_picture("port 1 of");
     terminal.type_("\t/DNAT tcp\r");
     terminal.expect_picture(&counted(before));
