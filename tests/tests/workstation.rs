@@ -333,7 +333,8 @@ fn a_tiny_window_is_no_reason_to_fall() {
         let mut terminal = host.workstation(columns, rows);
         eventually("it draws", || terminal.screen().contains("\x1b[?1049h"));
         porthole_tests::pause(300);
-        for key in ["2", "3", "1", "?", "\x1b", "q"] {
+        // Help closes by its own key: on a busy machine Escape and the next key arrive as one, which is Alt and that key.
+        for key in ["2", "3", "1", "?", "?", "q"] {
             terminal.type_(key);
             porthole_tests::pause(50);
         }
