@@ -32,6 +32,9 @@ pub enum Error {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// A project of several containers is not what it should be.
+    #[error(transparent)]
+    Compose(#[from] porthole_compose::Error),
     /// Files could not be copied.
     #[error("copy {}: {source}", path.display())]
     Copy {

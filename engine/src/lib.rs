@@ -4,6 +4,7 @@
 //! state directory and the kernel say, so any number of porthole processes may work side by side.
 
 mod attach;
+pub mod compose;
 mod container;
 mod engine;
 mod error;
@@ -36,7 +37,7 @@ pub use container::logs::{LogOptions, LogReader, Next};
 pub use container::names::is_valid_name;
 pub use container::names_service::monitor;
 pub use container::namespaces::{IpcMode, Namespaces, PidMode};
-pub use container::options::CreateOptions;
+pub use container::options::{CreateOptions, parse_restart};
 pub use container::remove::RemoveOptions;
 pub use container::resolution::{HostAddress, Resolution};
 pub use container::resources::{Resources, Throttle};

@@ -72,6 +72,11 @@ impl Paths {
         self.root.join("volumes")
     }
 
+    /// The directory with one directory a project.
+    pub fn projects(&self) -> PathBuf {
+        self.root.join("projects")
+    }
+
     /// Where removed containers wait for their files to be deleted.
     pub fn removed(&self) -> PathBuf {
         self.root.join("removed")

@@ -1,6 +1,7 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
 use super::changes::{CommitArgs, DiffArgs, ExportArgs};
+use super::compose::ComposeArgs;
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
 use super::cp::CpArgs;
 use super::forensics::ForensicsArgs;
@@ -131,6 +132,8 @@ pub enum Command {
     Network(NetworkArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
+    /// Define and run containers of several services that belong together
+    Compose(ComposeArgs),
     /// Follow packets through address translation, hop by hop
     Trace(TraceArgs),
     /// Show the version

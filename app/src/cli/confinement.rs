@@ -1,9 +1,7 @@
 //! What a container may do, what it shares, and how it finds other hosts: the flags of `run` and `create`, and their reading.
 
 use clap::Args;
-use porthole_engine::{Confinement, HostAddress, Namespaces, Resolution, Seccomp};
-use std::net::IpAddr;
-use std::path::Path;
+use porthole_engine::{Confinement, HostAddress, Namespaces, Resolution};
 
 /// Kernel parameters, devices, groups, privileges.
 #[derive(Debug, Default, Args)]
@@ -78,15 +76,7 @@ impl ConfinementArgs {
             ..Confinement::default()
         };
         for option in &self.security_opt {
-            let (name, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
-            match (name, value) {
-                ("no-new-privileges", "" | "true") => confinement.no_new_privileges = true,
-                ("no-new-privileges", "false") => confinement.no_new_privileges = false,
-                ("seccomp", "unconfined") => confinement.seccomp = Seccomp::Unconfined,
-                ("seccomp", "builtin") => confinement.seccomp = Seccomp::Builtin,
-                ("seccomp", file) if !file.is_empty() => confinement.seccomp = Seccomp::of_file(Path::new(file))?,
-                _ => return Err(format!("invalid --security-opt: {option:?}")),
-            }
+            confinement.add_security_option(option)?;
         }
         Ok(confinement)
     }
@@ -120,7 +110,7 @@ impl ResolutionArgs {
             }
         }
         Ok(Resolution {
-            hosts: self.add_host.iter().map(|word| host(word)).collect::<Result<_, _>>()?,
+            hosts: self.add_host.iter().map(|word| HostAddress::of(word)).collect::<Result<_, _>>()?,
             servers: self.dns.iter().map(server).collect::<Result<_, String>>()?,
             search: self.dns_search,
             options: self.dns_option,
@@ -128,34 +118,10 @@ impl ResolutionArgs {
     }
 }
 
-/// `NAME:ADDRESS`; an IPv6 address may stand in brackets.
-fn host(word: &str) -> Result<(String, HostAddress), String> {
-    let bad = || format!("bad format for add-host: {word:?}");
-    let (name, address) = word.split_once(['=', ':']).ok_or_else(bad)?;
-    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(bad());
-    }
-    if address == "host-gateway" {
-        return Ok((name.to_owned(), HostAddress::Gateway));
-    }
-    let plain = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
-    let address: IpAddr = plain.parse().map_err(|_| format!("invalid IP address in add-host: {address:?}"))?;
-    Ok((name.to_owned(), HostAddress::Is(address)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_have_a_name_and_an_address() {
-        assert_eq!(host("db:10.0.0.2").unwrap().0, "db");
-        assert_eq!(host("v6=[::1]").unwrap().1, HostAddress::Is("::1".parse().unwrap()));
-        assert_eq!(host("up:host-gateway").unwrap().1, HostAddress::Gateway);
-        for word in ["", "db", ":10.0.0.2", "db:", "db:x", "d b:10.0.0.2"] {
-            assert!(host(word).is_err(), "{word}");
-        }
-    }
+    use porthole_engine::Seccomp;
 
     #[test]
     fn security_options_are_read() {

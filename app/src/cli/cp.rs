@@ -27,6 +27,13 @@ pub struct CpArgs {
     destination: String,
 }
 
+impl CpArgs {
+    /// What another command asks for; nothing is told of how much was copied.
+    pub fn new(archive: bool, follow_link: bool, source: String, destination: String) -> CpArgs {
+        CpArgs { archive, follow_link, quiet: true, source, destination }
+    }
+}
+
 /// Copies between a container and the host.
 pub fn cp(engine: &Engine, arguments: &CpArgs) -> Outcome {
     let refuse = |message: &str| Err(Failure::new(message, 1));
@@ -63,13 +70,15 @@ pub fn cp(engine: &Engine, arguments: &CpArgs) -> Outcome {
 
 /// Whose path it is.
 #[derive(Debug, PartialEq, Eq)]
-enum Side<'a> {
+pub enum Side<'a> {
+    /// That of the container of this name.
     Container(&'a str, &'a str),
+    /// The host's.
     Host(&'a str),
 }
 
 /// A colon is a container's, unless the path is absolute or begins with a dot. The root is what a container's path begins at.
-fn side(text: &str) -> Side<'_> {
+pub fn side(text: &str) -> Side<'_> {
     match text.split_once(':') {
         Some((name, path)) if !text.starts_with(['/', '.']) => {
             Side::Container(name, if path.is_empty() { "/" } else { path })

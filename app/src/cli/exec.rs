@@ -28,7 +28,7 @@ pub fn exec(engine: &Engine, arguments: ExecArgs) -> Outcome {
 }
 
 /// A command that is not there ends with 127, one that cannot be run with 126, all else with 1.
-fn of_exec(error: Error) -> Failure {
+pub fn of_exec(error: Error) -> Failure {
     let exit_code = match error.exit_code() {
         125 => 1,
         exit_code => exit_code,

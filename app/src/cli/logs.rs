@@ -44,7 +44,8 @@ pub fn logs(engine: &Engine, arguments: LogsArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tail(text: &str) -> Result<Option<usize>, String> {
+/// `--tail`: how many lines, or all.
+pub fn tail(text: &str) -> Result<Option<usize>, String> {
     match text {
         "all" | "" => Ok(None),
         // Docker reads a negative number as all.

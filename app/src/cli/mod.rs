@@ -4,6 +4,7 @@ mod arguments;
 mod attach;
 mod change;
 mod changes;
+mod compose;
 mod confinement;
 mod containers;
 mod cp;
@@ -55,7 +56,7 @@ pub mod workstation;
 use arguments::Cli;
 pub use arguments::{Command, command};
 use clap::Parser;
-pub use options::parse_restart;
+pub use porthole_engine::parse_restart;
 use porthole_engine::{Engine, Error, Paths};
 use std::ffi::OsString;
 use std::io::Write;
@@ -212,6 +213,7 @@ fn execute(command: Command) -> Outcome {
         Command::Commit(options) => changes::commit(&engine, options),
         Command::Export(options) => changes::export(&engine, &options),
         Command::Lab(options) => lab::lab(&engine, &options),
+        Command::Compose(options) => compose::compose(&engine, options),
         Command::Trace(options) => trace::trace(&engine, options),
         Command::Version => output::version(),
     }
@@ -317,6 +319,7 @@ mod tests {
                 "network",
                 "lab",
                 "trace",
+                "compose",
                 "network",
                 "version",
             ]

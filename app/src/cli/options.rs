@@ -2,8 +2,7 @@
 
 use super::arguments::ContainerArgs;
 use super::{Failure, files};
-use porthole_engine::runtime::monitor::RestartPolicy;
-use porthole_engine::{CreateOptions, HostConfig, Logging, UserNamespace, units};
+use porthole_engine::{CreateOptions, HostConfig, Logging, UserNamespace, parse_restart, units};
 
 /// Reads the options of a new container. `attach_stdin` says whether a client will send its
 /// standard input from the start.
@@ -48,7 +47,7 @@ pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<Cr
         platform: arguments.pull.platform,
         name: arguments.name,
         command: arguments.command,
-        entrypoint: arguments.entrypoint,
+        entrypoint: arguments.entrypoint.map(|word| if word.is_empty() { Vec::new() } else { vec![word] }),
         env: files::environment(&arguments.env_file, &arguments.env)?,
         working_dir: arguments.workdir,
         user: arguments.user,
@@ -65,42 +64,4 @@ pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<Cr
         id_file: arguments.cidfile,
         host,
     })
-}
-
-/// `no`, `on-failure[:N]`, `always`, `unless-stopped`.
-pub fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
-    let (name, retries) = match text.split_once(':') {
-        Some((name, retries)) => (name, Some(retries)),
-        None => (text, None),
-    };
-    match (name, retries) {
-        ("" | "no", None) => Ok(RestartPolicy::No),
-        ("always", None) => Ok(RestartPolicy::Always),
-        ("unless-stopped", None) => Ok(RestartPolicy::UnlessStopped),
-        ("on-failure", None) => Ok(RestartPolicy::OnFailure(0)),
-        ("on-failure", Some(count)) => {
-            let count = count.parse().map_err(|_| format!("invalid restart policy {text}: {count} is no number"))?;
-            Ok(RestartPolicy::OnFailure(count))
-        }
-        ("no" | "always" | "unless-stopped", Some(_)) => {
-            Err(format!("invalid restart policy {text}: maximum retry count can only be used with 'on-failure'"))
-        }
-        _ => Err(format!(
-            "invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn restart_policies_are_dockers() {
-        assert_eq!(parse_restart("on-failure:3"), Ok(RestartPolicy::OnFailure(3)));
-        assert_eq!(parse_restart("always"), Ok(RestartPolicy::Always));
-        for text in ["sometimes", "always:3", "on-failure:x", "on-failure:-1"] {
-            assert!(parse_restart(text).is_err(), "{text}");
-        }
-    }
 }

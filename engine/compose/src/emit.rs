@@ -109,9 +109,9 @@ fn scalar(text: &str, depth: usize) -> String {
 
 /// Whether a string without quotes is read as that string, by YAML 1.1 too.
 fn is_plain(text: &str) -> bool {
-    const INDICATORS: &str = "-?:,[]{}#&*!|>'\"%@`= ";
+    const INDICATORS: &str = "?:,[]{}#&*!|>'\"%@`= ";
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
-    let starts_like_a_number = text.starts_with(|c: char| c.is_ascii_digit() || "+.".contains(c));
+    let starts_like_a_number = text.starts_with(|c: char| c.is_ascii_digit() || "-+.".contains(c));
     let is_plain = !text.is_empty()
         && !text.starts_with(|c| INDICATORS.contains(c))
         && !text.ends_with([' ', ':'])
@@ -156,7 +156,7 @@ mod tests {
     fn trees_are_written() {
         let text = "name: x\nservices:\n  a:\n    command:\n      - sh\n      - -c\n    ports:\n      - mode: ingress\n        published: \"80\"\n    empty: {}\n    none: null\n    list: []\n    block: |\n      a\n      b\n";
         let node = yaml::parse("f", text).unwrap().remove(0);
-        assert_eq!(yaml(&node).replace("\"-c\"", "-c"), text);
+        assert_eq!(yaml(&node), text);
     }
 
     proptest! {

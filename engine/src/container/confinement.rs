@@ -129,6 +129,20 @@ impl TryFrom<String> for DeviceRule {
 }
 
 impl Confinement {
+    /// Reads one `--security-opt`.
+    pub fn add_security_option(&mut self, option: &str) -> std::result::Result<(), String> {
+        let (name, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
+        match (name, value) {
+            ("no-new-privileges", "" | "true") => self.no_new_privileges = true,
+            ("no-new-privileges", "false") => self.no_new_privileges = false,
+            ("seccomp", "unconfined") => self.seccomp = Seccomp::Unconfined,
+            ("seccomp", "builtin") => self.seccomp = Seccomp::Builtin,
+            ("seccomp", file) if !file.is_empty() => self.seccomp = Seccomp::of_file(Path::new(file))?,
+            _ => return Err(format!("invalid --security-opt: {option:?}")),
+        }
+        Ok(())
+    }
+
     /// Refuses kernel parameters that are not the container's own: they would be set for the whole host.
     pub fn check(&self, network: &NetworkMode, ipc: &IpcMode) -> Result<()> {
         for name in self.sysctls.keys() {

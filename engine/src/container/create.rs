@@ -334,8 +334,7 @@ fn combine(id: String, name: String, image: &Image, options: CreateOptions) -> R
         None if options.command.is_empty() => (list(defaults.entrypoint()), list(defaults.cmd())),
         None => (list(defaults.entrypoint()), options.command),
         // An entrypoint of the user's also clears the image's arguments.
-        Some(entrypoint) if entrypoint.is_empty() => (Vec::new(), options.command),
-        Some(entrypoint) => (vec![entrypoint], options.command),
+        Some(entrypoint) => (entrypoint, options.command),
     };
     if entrypoint.is_empty() && command.is_empty() {
         return Err(Error::InvalidOption("no command specified: the image names none, so give one".to_owned()));

@@ -2,6 +2,7 @@
 
 use super::config::HostConfig;
 use porthole_images::{Healthcheck, Platform};
+use porthole_runtime::monitor::RestartPolicy;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -16,8 +17,8 @@ pub struct CreateOptions {
     pub name: Option<String>,
     /// Arguments; the image's when empty.
     pub command: Vec<String>,
-    /// Entrypoint; `Some("")` clears the image's.
-    pub entrypoint: Option<String>,
+    /// Entrypoint; an empty one clears the image's.
+    pub entrypoint: Option<Vec<String>>,
     /// `NAME=value`.
     pub env: Vec<String>,
     /// Working directory.
@@ -48,4 +49,42 @@ pub struct CreateOptions {
     pub id_file: Option<PathBuf>,
     /// What it may use of the host.
     pub host: HostConfig,
+}
+
+/// `no`, `on-failure[:N]`, `always`, `unless-stopped`.
+pub fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
+    let (name, retries) = match text.split_once(':') {
+        Some((name, retries)) => (name, Some(retries)),
+        None => (text, None),
+    };
+    match (name, retries) {
+        ("" | "no", None) => Ok(RestartPolicy::No),
+        ("always", None) => Ok(RestartPolicy::Always),
+        ("unless-stopped", None) => Ok(RestartPolicy::UnlessStopped),
+        ("on-failure", None) => Ok(RestartPolicy::OnFailure(0)),
+        ("on-failure", Some(count)) => {
+            let count = count.parse().map_err(|_| format!("invalid restart policy {text}: {count} is no number"))?;
+            Ok(RestartPolicy::OnFailure(count))
+        }
+        ("no" | "always" | "unless-stopped", Some(_)) => {
+            Err(format!("invalid restart policy {text}: maximum retry count can only be used with 'on-failure'"))
+        }
+        _ => Err(format!(
+            "invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restart_policies_are_dockers() {
+        assert_eq!(parse_restart("on-failure:3"), Ok(RestartPolicy::OnFailure(3)));
+        assert_eq!(parse_restart("always"), Ok(RestartPolicy::Always));
+        for text in ["sometimes", "always:3", "on-failure:x", "on-failure:-1"] {
+            assert!(parse_restart(text).is_err(), "{text}");
+        }
+    }
 }

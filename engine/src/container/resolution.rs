@@ -29,6 +29,23 @@ pub enum HostAddress {
     Gateway,
 }
 
+impl HostAddress {
+    /// `NAME:ADDRESS`; an IPv6 address may stand in brackets.
+    pub fn of(word: &str) -> std::result::Result<(String, HostAddress), String> {
+        let bad = || format!("bad format for add-host: {word:?}");
+        let (name, address) = word.split_once(['=', ':']).ok_or_else(bad)?;
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(bad());
+        }
+        if address == "host-gateway" {
+            return Ok((name.to_owned(), HostAddress::Gateway));
+        }
+        let plain = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+        let address: IpAddr = plain.parse().map_err(|_| format!("invalid IP address in add-host: {address:?}"))?;
+        Ok((name.to_owned(), HostAddress::Is(address)))
+    }
+}
+
 impl Resolution {
     /// Refuses what would go to files that are not the container's own.
     pub fn check(&self, network: &NetworkMode) -> Result<()> {
@@ -84,6 +101,16 @@ impl Resolution {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_have_a_name_and_an_address() {
+        assert_eq!(HostAddress::of("db:10.0.0.2").unwrap().0, "db");
+        assert_eq!(HostAddress::of("v6=[::1]").unwrap().1, HostAddress::Is("::1".parse().unwrap()));
+        assert_eq!(HostAddress::of("up:host-gateway").unwrap().1, HostAddress::Gateway);
+        for word in ["", "db", ":10.0.0.2", "db:", "db:x", "d b:10.0.0.2"] {
+            assert!(HostAddress::of(word).is_err(), "{word}");
+        }
+    }
 
     #[test]
     fn only_what_was_asked_for_is_replaced() {

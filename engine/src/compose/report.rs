@@ -1,0 +1,37 @@
+//! What is told of the work on a project while it goes on.
+
+/// Something that is being worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// `Container`, `Network`, `Volume` or `Image`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Docker Compose's word for what happens to it, such as `Creating` or `Created`.
+    pub word: &'static str,
+    /// Whether the work on it goes on.
+    pub goes_on: bool,
+}
+
+/// Who is told.
+pub type Report<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// Tells of a container before and after something is done to it.
+pub fn around<T, E>(
+    report: Report<'_>,
+    kind: &'static str,
+    name: &str,
+    words: (&'static str, &'static str),
+    act: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    let tell = |word, goes_on| report(Progress { kind, name: name.to_owned(), word, goes_on });
+    tell(words.0, true);
+    let result = act();
+    tell(if result.is_ok() { words.1 } else { "Error" }, false);
+    result
+}
+
+/// Tells of something that needs no work.
+pub fn tell(report: Report<'_>, kind: &'static str, name: &str, word: &'static str) {
+    report(Progress { kind, name: name.to_owned(), word, goes_on: false });
+}

@@ -1,0 +1,399 @@
+//! Projects of several containers: `compose`.
+
+use porthole_tests::{Host, Numbers, eventually};
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A host, and a directory with a project in it.
+struct Site {
+    host: Host,
+    directory: TempDir,
+}
+
+impl Site {
+    fn new(compose: &str) -> Site {
+        let site = Site { host: Host::new(), directory: tempfile::tempdir().expect("a directory") };
+        site.write("compose.yaml", compose);
+        site
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).expect("a file");
+    }
+
+    /// Changes the compose file.
+    fn change(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path().join("compose.yaml")).expect("a file");
+        assert!(text.contains(from), "{from}");
+        self.write("compose.yaml", &text.replace(from, to));
+    }
+
+    fn line(&self, words: &str) -> String {
+        format!("compose -p p --project-directory {0} -f {0}/compose.yaml {words}", self.path().display())
+    }
+
+    #[track_caller]
+    fn ok(&self, words: &str) -> String {
+        self.host.ok(&self.line(words))
+    }
+
+    /// What is told on standard error.
+    #[track_caller]
+    fn told(&self, words: &str) -> String {
+        let output = self.host.porthole(&self.line(words));
+        output.ok();
+        output.stderr
+    }
+
+    #[track_caller]
+    fn fails(&self, code: i32, words: &str) -> String {
+        self.host.fails(code, &self.line(words))
+    }
+
+    #[track_caller]
+    fn id(&self, name: &str) -> String {
+        self.host.inspect(name)["Id"].as_str().expect("an id").to_owned()
+    }
+}
+
+const WEB: &str = "
+services:
+  web:
+    image: box
+    init: true
+    command: sh -c 'mkdir -p /www && echo page > /www/index.html && exec httpd -f -p 80 -h /www'
+    depends_on: [db]
+  db:
+    image: box
+    init: true
+    command: sleep 1000
+    environment: {A: '1'}
+    volumes: ['data:/data']
+volumes: {data: }
+";
+
+#[test]
+fn services_find_each_other_and_only_what_changed_is_made_anew() {
+    let site = Site::new(WEB);
+    let told = site.told("up -d");
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
+    assert!(at("Network p_default  Created") < at("Container p-db-1  Created"));
+    assert!(at("Container p-db-1  Started") < at("Container p-web-1  Starting"), "{told}");
+    site.ok("exec -T db sh -c 'until wget -q -O- http://web/; do sleep 0.1; done'");
+    let (web, db) = (site.id("p-web-1"), site.id("p-db-1"));
+    let labels = site.host.inspect("p-web-1")["Config"]["Labels"].clone();
+    for (key, value) in [
+        ("project", "p"),
+        ("service", "web"),
+        ("container-number", "1"),
+        ("oneoff", "False"),
+        ("depends_on", "db:service_started:false"),
+    ] {
+        assert_eq!(labels[format!("com.docker.compose.{key}")], value, "{key}");
+    }
+    assert_eq!(labels["com.docker.compose.config-hash"], site.ok("config --hash web").split(' ').nth(1).unwrap());
+    assert!(site.told("up -d").lines().all(|line| line.ends_with("Running")));
+    assert_eq!((site.id("p-web-1"), site.id("p-db-1")), (web.clone(), db.clone()));
+    site.change("A: '1'", "A: '2'");
+    site.ok("up -d");
+    assert_eq!(site.id("p-web-1"), web);
+    assert_ne!(site.id("p-db-1"), db);
+    assert_eq!(site.ok("exec -T db sh -c 'echo $A'"), "2");
+    site.ok("up -d --force-recreate --no-deps web");
+    assert_ne!(site.id("p-web-1"), web);
+    site.ok("down");
+    assert_eq!(site.host.ok("ps -aq"), "");
+}
+
+#[test]
+fn volumes_stay_until_they_are_to_go() {
+    let site = Site::new(WEB);
+    site.change("'data:/data'", "'data:/data', '/own'");
+    site.ok("up -d");
+    site.ok("exec -T db sh -c 'echo kept > /data/file && echo own > /own/file'");
+    site.change("A: '1'", "A: '2'");
+    site.ok("up -d");
+    assert_eq!(site.ok("exec -T db cat /data/file /own/file"), "kept\nown", "volumes without a name go on, too");
+    site.ok("down");
+    assert_eq!(site.host.ok("volume ls -q"), "p_data");
+    site.ok("up -d");
+    assert_eq!(site.ok("exec -T db cat /data/file"), "kept");
+    site.ok("down -v");
+    assert_eq!(site.host.ok("volume ls -q"), "");
+    assert!(!site.host.ok("network ls").contains("p_default"));
+}
+
+#[test]
+fn services_wait_for_what_they_depend_on() {
+    let site = Site::new(
+        "
+services:
+  app:
+    image: box
+    init: true
+    command: sleep 1000
+    depends_on:
+      db: {condition: service_healthy}
+      setup: {condition: service_completed_successfully}
+  db:
+    image: box
+    init: true
+    command: sh -c 'sleep 0.3; touch /ready; exec sleep 1000'
+    healthcheck: {test: test -e /ready, interval: 100ms, retries: 50}
+  setup:
+    image: box
+    command: sh -c 'sleep 0.2; exit 0'
+",
+    );
+    let told = site.told("up -d --wait app db");
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
+    assert!(at("Container p-db-1  Healthy") < at("Container p-app-1  Starting"), "{told}");
+    assert!(at("Container p-setup-1  Exited") < at("Container p-app-1  Starting"), "{told}");
+    site.ok("down");
+    site.change("exit 0", "exit 3");
+    let line = site.host.porthole(&site.line("up -d"));
+    assert_eq!(line.code, 1);
+    assert!(
+        line.stderr.contains("dependency failed to start: container p-setup-1 didn't complete successfully: exit 3")
+    );
+    assert_eq!(site.host.status("p-app-1"), "created");
+    site.ok("down");
+    site.change("test -e /ready", "'false'");
+    site.change("retries: 50", "retries: 1");
+    let unhealthy = site.host.porthole(&site.line("up -d"));
+    assert!(unhealthy.stderr.contains("dependency failed to start"), "{}", unhealthy.stderr);
+    site.ok("down");
+}
+
+#[test]
+fn services_have_as_many_containers_as_asked() {
+    let site = Site::new("services: {a: {image: box, init: true, command: sleep 1000, deploy: {replicas: 2}}}");
+    site.ok("up -d");
+    let names = |site: &Site| {
+        let mut names: Vec<String> = site.ok("ps --format '{{.Name}}'").lines().map(str::to_owned).collect();
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(names(&site), "p-a-1 p-a-2");
+    let first = site.id("p-a-1");
+    site.ok("up -d --scale a=3");
+    assert_eq!(names(&site), "p-a-1 p-a-2 p-a-3");
+    assert_eq!(site.id("p-a-1"), first);
+    site.ok("scale a=1");
+    assert_eq!(names(&site), "p-a-1");
+    assert!(site.fails(1, "scale b=1").contains("no such service: b"));
+    site.ok("down");
+}
+
+#[test]
+fn orphans_are_told_of_and_removed() {
+    let site = Site::new(WEB);
+    site.ok("up -d");
+    site.write("compose.yaml", "services: {web: {image: box, init: true, command: sleep 1000}}");
+    assert!(site.told("up -d").contains("Found orphan containers ([p-db-1])"));
+    assert_eq!(site.host.status("p-db-1"), "running");
+    site.ok("up -d --remove-orphans");
+    site.host.fails(1, "inspect p-db-1");
+    site.ok("down -v");
+    // By the project's name alone all goes that has its label.
+    site.write("compose.yaml", WEB);
+    site.ok("up -d");
+    site.host.ok("compose -p p down -v");
+    assert_eq!(site.host.ok("ps -aq") + &site.host.ok("volume ls -q"), "");
+}
+
+#[test]
+fn profiles_networks_and_namespaces() {
+    let site = Site::new(
+        "
+services:
+  a: {image: box, init: true, command: sleep 1000, networks: {front: {aliases: [first]}, back: {ipv4_address: 10.77.0.9}}}
+  b: {image: box, init: true, command: sleep 1000, network_mode: 'service:a'}
+  tool: {image: box, init: true, command: sleep 1000, profiles: [tools], network_mode: none}
+networks:
+  front: {internal: true}
+  back: {ipam: {config: [{subnet: 10.77.0.0/24}]}}
+",
+    );
+    site.ok("up -d");
+    assert_eq!(site.ok("ps --services"), "a\nb");
+    assert!(site.ok("exec -T b ip -o address").contains("10.77.0.9/24"));
+    assert!(site.ok("exec -T a nslookup first").contains("Address"));
+    site.ok("--profile tools up -d");
+    assert_eq!(site.ok("ps --services"), "a\nb\ntool");
+    assert_eq!(site.ok("config --profiles"), "tools");
+    assert_eq!(site.ok("config --services"), "a\nb");
+    site.ok("stop");
+    assert_eq!(site.ok("ps -q"), "");
+    site.ok("start");
+    site.ok("pause a");
+    assert_eq!(site.ok("ps --status paused --services"), "a");
+    site.ok("unpause a");
+    site.ok("restart -t 0 a");
+    site.ok("kill b");
+    eventually("b has ended", || site.host.status("p-b-1") == "exited");
+    site.ok("rm -f b");
+    site.host.fails(1, "inspect p-b-1");
+    site.ok("--profile tools down");
+}
+
+#[test]
+fn secrets_and_configs_are_files_that_are_only_read() {
+    let mut site = Site::new(
+        "
+services:
+  a:
+    image: box
+    init: true
+    command: sleep 1000
+    secrets: [file, {source: variable, target: word, mode: 0400, uid: '7'}]
+    configs: [{source: text, target: /etc/site}]
+secrets: {file: {file: ./secret}, variable: {environment: WORD}}
+configs: {text: {content: 'site of ${WORD}'}}
+",
+    );
+    site.write("secret", "from a file");
+    site.host.set("WORD", "hush");
+    site.ok("up -d");
+    assert_eq!(site.ok("exec -T a cat /run/secrets/file /run/secrets/word /etc/site"), "from a filehushsite of hush");
+    assert_eq!(site.ok("exec -T a stat -c '%a %u' /run/secrets/word"), "400 7");
+    assert!(site.host.porthole(&site.line("exec -T a sh -c 'echo x > /etc/site'")).stderr.contains("Read-only"));
+    let before = site.id("p-a-1");
+    site.host.set("WORD", "other");
+    site.ok("up -d");
+    assert_ne!(site.id("p-a-1"), before);
+    assert_eq!(site.ok("exec -T a cat /etc/site"), "site of other");
+    site.ok("down");
+    assert_eq!(fs::read_dir(site.host.path("projects")).unwrap().count(), 0);
+}
+
+#[test]
+fn output_is_shown_by_service() {
+    let site = Site::new(
+        "
+services:
+  one: {image: box, command: sh -c 'echo from one; exit 4'}
+  other: {image: box, init: true, command: sh -c 'echo from other; exec sleep 1000'}
+",
+    );
+    let up = site.host.porthole(&site.line("up --exit-code-from one"));
+    assert_eq!(up.code, 4, "{}", up.stderr);
+    assert!(up.stdout.contains("one-1    | from one\n"), "{}", up.stdout);
+    assert!(up.stdout.contains("other-1  | from other\n"), "{}", up.stdout);
+    assert!(up.stdout.contains("one-1    | exited with code 4\n"), "{}", up.stdout);
+    assert_eq!(site.host.status("p-other-1"), "exited");
+    let logs = site.ok("logs --no-color");
+    assert!(logs.contains("one-1    | from one\n"), "{logs}");
+    assert_eq!(site.ok("logs --no-log-prefix one"), "from one");
+    site.ok("down");
+}
+
+#[test]
+fn a_signal_ends_what_up_stays_with() {
+    let site = Site::new("services: {a: {image: box, init: true, command: sleep 1000}}");
+    let mut command = site.host.command(&site.line("up"));
+    let mut up = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be run");
+    eventually("it runs", || site.host.porthole("inspect p-a-1").code == 0 && site.host.status("p-a-1") == "running");
+    thread::sleep(Duration::from_millis(200));
+    let pid = nix::unistd::Pid::from_raw(up.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(up.wait().unwrap().code(), Some(130));
+    assert_eq!(site.host.status("p-a-1"), "exited");
+    site.ok("down");
+}
+
+#[test]
+fn hooks_and_runs() {
+    let site = Site::new(
+        "
+services:
+  a:
+    image: box
+    init: true
+    command: sleep 1000
+    volumes: ['data:/data']
+    post_start: [{command: sh -c 'echo started >> /data/log'}]
+    pre_stop: [{command: sh -c 'echo stopping >> /data/log'}]
+    environment: {A: service}
+    ports: ['7070:80']
+volumes: {data: }
+",
+    );
+    site.ok("up -d");
+    assert_eq!(site.ok("port a 80"), "0.0.0.0:7070");
+    site.ok("stop");
+    let said = site.host.porthole(&site.line("run --rm -T -e B=own a sh -c 'cat /data/log; echo $A $B'"));
+    assert_eq!(said.ok(), "started\nstopping\nservice own");
+    assert!(site.ok("run -d -T --name mine a sleep 1000").contains("mine"));
+    assert_eq!(site.host.inspect("mine")["Config"]["Labels"]["com.docker.compose.oneoff"], "True");
+    assert!(site.fails(1, "port a 80").contains("no port 80/tcp for container p-a-1"));
+    site.ok("down -v -t 0");
+    assert_eq!(site.host.ok("ps -aq"), "");
+}
+
+#[test]
+fn mistakes_have_a_place() {
+    let site = Site::new("services: {a: {image: box}}");
+    let file = site.path().join("compose.yaml").display().to_string();
+    for (text, expected) in [
+        ("services:\n  a:\n    imge: box\n", ":3:5: services.a: unknown key \"imge\" (did you mean image?)"),
+        ("services:\n  a:\n    image: [box]\n", ":3:12: services.a.image: expected a string, not a list"),
+        ("services: {a: {image: box, depends_on: [a]}}", "dependency cycle detected: a -> a"),
+        ("services: {a: {image: '${X:-${X:-${X'}}", ":1:23: invalid interpolation format"),
+        ("a: &a [*a]", ":1:8: "),
+        ("services: {a: {image: nope, pull_policy: never}}", "may not pull its image nope"),
+        ("services: {a: {build: .}}", "is to be built, and there is no image p-a yet"),
+    ] {
+        site.write("compose.yaml", text);
+        let told = site.fails(1, "up -d");
+        assert!(told.contains(expected), "{text}: {told}");
+        if expected.starts_with(':') {
+            assert!(told.starts_with(&file), "{told}");
+        }
+    }
+    let laughs: String = (1..12).fold("a0: &a0 [x,x]\n".to_owned(), |text, level| {
+        text + &format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(20))
+    });
+    let begun = Instant::now();
+    site.write("compose.yaml", &laughs);
+    assert!(site.fails(1, "config").contains("more than 100000 values"));
+    site.host.tool(&format!("mkfifo {}/fifo", site.path().display()));
+    site.write("compose.yaml", "services: {a: {image: box, env_file: fifo}}");
+    assert!(site.fails(1, "config").contains("no ordinary file"));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(site.fails(125, "up --no-such-option").contains("--no-such-option"));
+    assert!(site.host.fails(1, "compose -f /nope/compose.yaml ps").contains("/nope/compose.yaml"));
+}
+
+#[test]
+fn whenever_up_or_down_is_killed_the_next_puts_things_right() {
+    let site = Site::new(WEB);
+    let mut numbers = Numbers::new(11);
+    for round in 0..16 {
+        let line = ["up -d", "up -d --force-recreate -t 0", "down -t 0", "up -d --scale web=3"][round % 4];
+        let mut command = site.host.command(&site.line(line));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be run");
+        let delay = Duration::from_micros(numbers.next(120_000));
+        thread::sleep(delay);
+        let _ = child.kill();
+        child.wait().expect("our child");
+        site.ok("up -d -t 0");
+        let names = site.ok("ps -a --format '{{.Name}} {{.State}}'");
+        assert_eq!(names, "p-db-1 running\np-web-1 running", "{line} killed after {delay:?}");
+        if round % 3 == 2 {
+            site.ok("down -v -t 0");
+            let left = site.host.ok("ps -aq") + &site.host.ok("volume ls -q");
+            assert_eq!(left, "", "{line} killed after {delay:?}");
+            assert!(!site.host.ok("network ls").contains("p_default"), "{line} killed after {delay:?}");
+        }
+    }
+    site.ok("down -v -t 0");
+}
