@@ -385,6 +385,10 @@ fn whenever_up_or_down_is_killed_the_next_puts_things_right() {
         thread::sleep(delay);
         let _ = child.kill();
         child.wait().expect("our child");
+        if line.starts_with("down") {
+            // A monitor that was told to end its container does so, whoever told it.
+            thread::sleep(Duration::from_millis(200));
+        }
         site.ok("up -d -t 0");
         let names = site.ok("ps -a --format '{{.Name}} {{.State}}'");
         assert_eq!(names, "p-db-1 running\np-web-1 running", "{line} killed after {delay:?}");
@@ -396,4 +400,46 @@ fn whenever_up_or_down_is_killed_the_next_puts_things_right() {
         }
     }
     site.ok("down -v -t 0");
+}
+
+#[test]
+fn files_that_change_come_into_the_containers() {
+    let site = Site::new(
+        "
+services:
+  a:
+    image: box
+    init: true
+    command: sleep 1000
+    develop:
+      watch:
+        - {path: ./src, target: /app, action: sync, initial_sync: true, ignore: ['*.log']}
+        - {path: ./conf, target: /conf, action: sync+restart}
+",
+    );
+    fs::create_dir(site.path().join("src")).unwrap();
+    site.write("src/first", "1");
+    site.write("conf", "old");
+    let mut command = site.host.command(&site.line("watch"));
+    let mut watch = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be run");
+    let mut said = std::io::BufRead::lines(std::io::BufReader::new(watch.stdout.take().unwrap()));
+    assert!(said.any(|line| line.unwrap() == "Watch enabled"));
+    let inside = |command: &str| site.host.porthole(&site.line(&format!("exec -T a sh -c '{command}'"))).stdout;
+    assert_eq!(inside("cat /app/first"), "1");
+    site.write("src/x.log", "no");
+    site.write("src/file", "2");
+    eventually("a new file is there", || inside("cat /app/file") == "2");
+    fs::create_dir(site.path().join("src/deep")).unwrap();
+    eventually("a new directory is there", || inside("test -d /app/deep && echo yes") == "yes\n");
+    site.write("src/deep/file", "3");
+    eventually("a file in it is there", || inside("cat /app/deep/file") == "3");
+    fs::remove_file(site.path().join("src/file")).unwrap();
+    eventually("a file is gone", || inside("ls /app") == "deep\nfirst\n");
+    let pid = || site.host.inspect("p-a-1")["State"]["Pid"].as_i64().unwrap();
+    let before = pid();
+    site.write("conf", "new");
+    eventually("it is restarted", || pid() != 0 && pid() != before && inside("cat /conf") == "new");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    site.ok("down -t 0");
 }

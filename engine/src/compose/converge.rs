@@ -78,14 +78,19 @@ impl Engine {
             _ => Recreate::Diverged,
         };
         let steps = of_service(service, count, observed, image.map(|image| image.id.as_str()), recreate);
-        let results = each(&steps, |step| self.take_step(what, service, image, step, state));
+        // What goes has names that others are to have.
+        let (removals, others): (Vec<&Step>, Vec<&Step>) =
+            steps.iter().partition(|step| matches!(step, Step::Remove(_)));
         let mut containers = Vec::new();
-        for (step, result) in steps.iter().zip(results) {
-            let number = match step {
-                Step::Create(number) => *number,
-                Step::Recreate(one) | Step::Keep(one) | Step::Remove(one) => one.number,
-            };
-            containers.extend(result?.map(|container| (number, container)));
+        for part in [removals, others] {
+            let results = each(&part, |step| self.take_step(what, service, image, step, state));
+            for (step, result) in part.iter().zip(results) {
+                let number = match step {
+                    Step::Create(number) => *number,
+                    Step::Recreate(one) | Step::Keep(one) | Step::Remove(one) => one.number,
+                };
+                containers.extend(result?.map(|container| (number, container)));
+            }
         }
         containers.sort();
         let mut state = lock();

@@ -9,6 +9,7 @@ use crate::files;
 use porthole_compose::graph::{self, Graph};
 use porthole_compose::project::Project;
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// Which images go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +121,24 @@ impl Engine {
             });
             stopped.into_iter().collect()
         })
+    }
+
+    /// Restarts containers, each after those that it depends on; what the user should know.
+    pub fn restart_members(&self, members: &[Member], timeout: Option<i64>, report: Report<'_>) -> Result<Vec<String>> {
+        let warnings = Mutex::new(Vec::new());
+        walk::<Error>(&graph_of(members), |name| {
+            let ours: Vec<&Member> = members.iter().filter(|member| member.service == name).collect();
+            let restarted = each(&ours, |member| {
+                around(report, "Container", &member.container.name, ("Restarting", "Started"), || {
+                    self.restart(&member.container.id, None, timeout)
+                })
+            });
+            for told in restarted {
+                warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(told?);
+            }
+            Ok(())
+        })?;
+        Ok(warnings.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Acts on the containers of each service after those of services that depend on it.

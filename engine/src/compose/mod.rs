@@ -19,6 +19,7 @@ mod schedule;
 mod shared;
 mod start;
 mod up;
+mod watch;
 
 pub use down::{DownOptions, RemoveImages};
 pub use member::{Member, ProjectSummary, state_word};
@@ -28,3 +29,4 @@ pub use report::{Progress, Report, around};
 pub use run::new_run_name;
 pub use schedule::each;
 pub use up::{Recreation, UpOptions};
+pub use watch::ProjectWatch;

@@ -101,7 +101,7 @@ pub fn down(context: &Context<'_>, arguments: DownArgs) -> Outcome {
         remove_orphans: arguments.remove_orphans,
         timeout: arguments.timeout,
     };
-    warn(&context.engine.project_down(&name, project.as_ref(), &options, &|progress| printer.tell(progress))?);
+    warn(&context.engine.project_down(name, project.as_ref(), &options, &|progress| printer.tell(progress))?);
     sweep(context.engine);
     Ok(ExitCode::SUCCESS)
 }
@@ -138,9 +138,9 @@ pub fn restart(context: &Context<'_>, arguments: &RestartArgs) -> Outcome {
         members.extend(further);
     }
     members.retain(|member| !member.one_off);
-    on_each(context, &members, ("Restarting", "Started"), |member| {
-        context.engine.restart(&member.container.id, None, arguments.timeout).map(|warnings| warn(&warnings))
-    })
+    let printer = context.printer();
+    warn(&context.engine.restart_members(&members, arguments.timeout, &|progress| printer.tell(progress))?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Sends a signal to containers.

@@ -55,7 +55,7 @@ pub fn logs(context: &Context<'_>, arguments: &LogsArgs) -> Outcome {
     let (project, _) = context.project_if_there()?;
     let mut members = context.members(&arguments.services)?;
     members.retain(|member| arguments.index.is_none_or(|index| member.number == index));
-    let names: Vec<&str> = members.iter().map(|member| short_name(&project, &member.container.name)).collect();
+    let names: Vec<&str> = members.iter().map(|member| short_name(project, &member.container.name)).collect();
     let style = LineStyle::new(arguments.no_color, arguments.no_log_prefix, arguments.timestamps);
     let lines = Lines::new(style, names.iter().copied());
     let print = |at: usize, member: &Member| {

@@ -20,6 +20,7 @@ mod top;
 mod up;
 mod version;
 mod wait;
+mod watch;
 
 use super::{Failure, Outcome};
 use clap::{Args, Subcommand, ValueEnum};
@@ -28,6 +29,7 @@ use porthole_engine::compose::Member;
 use porthole_engine::compose::model::project::PullPolicy;
 use porthole_engine::compose::model::{Disk, Project, Request};
 use progress::{Printer, Style};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -121,6 +123,8 @@ enum Action {
     Version(version::VersionArgs),
     /// Block until containers of all (or specified) services stop
     Wait(wait::WaitArgs),
+    /// Bring files that change into the containers of services
+    Watch(watch::WatchArgs),
 }
 
 /// A command of `compose`, with what all of them have.
@@ -128,6 +132,8 @@ struct Context<'a> {
     engine: &'a Engine,
     request: Request,
     style: Style,
+    /// The project, once it was looked for.
+    found: OnceCell<(String, Option<Project>)>,
 }
 
 impl From<porthole_engine::compose::model::Error> for Failure {
@@ -158,7 +164,7 @@ pub fn compose(engine: &Engine, arguments: ComposeArgs) -> Outcome {
         services: Vec::new(),
         keep_variables: false,
     };
-    let context = Context { engine, request, style };
+    let context = Context { engine, request, style, found: OnceCell::new() };
     match arguments.action {
         Action::Config(options) => config::config(context, &options),
         Action::Cp(options) => copy::copy(&context, &options),
@@ -185,6 +191,7 @@ pub fn compose(engine: &Engine, arguments: ComposeArgs) -> Outcome {
         Action::Unpause(options) => lifecycle::unpause(&context, &options),
         Action::Up(options) => up::up(context, options),
         Action::Version(options) => version::version(&options),
+        Action::Watch(options) => watch::watch(context, options),
         Action::Wait(options) => wait::wait(&context, &options),
     }
 }
@@ -207,24 +214,28 @@ impl Context<'_> {
     }
 
     /// The project of the files, if it has any; without them a name is enough.
-    fn project_if_there(&self) -> Result<(String, Option<Project>), Failure> {
-        match (self.request.known_name()?, self.request.files.is_empty()) {
+    fn project_if_there(&self) -> Result<&(String, Option<Project>), Failure> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let found = match (self.request.known_name()?, self.request.files.is_empty()) {
             (Some(name), true) => match self.request.load(&Disk) {
-                Ok(project) if project.name == name => Ok((name, Some(project))),
-                Err(error) if error.place().is_some() => Err(error.into()),
-                _ => Ok((name, None)),
+                Ok(project) => (name, Some(project)),
+                Err(error) if error.place().is_some() => return Err(error.into()),
+                Err(_) => (name, None),
             },
             _ => {
                 let project = self.project(&[])?;
-                Ok((project.name.clone(), Some(project)))
+                (project.name.clone(), Some(project))
             }
-        }
+        };
+        Ok(self.found.get_or_init(|| found))
     }
 
     /// The containers of services, or of all; each service must have one, or be in the file.
     fn members(&self, services: &[String]) -> Result<Vec<Member>, Failure> {
         let (name, project) = self.project_if_there()?;
-        let mut members = self.engine.members(&name)?;
+        let mut members = self.engine.members(name)?;
         let known: BTreeSet<&String> = members.iter().map(|member| &member.service).collect();
         for service in services {
             let in_file = project

@@ -76,7 +76,7 @@ pub fn list(context: &Context<'_>, arguments: &PsArgs) -> Outcome {
     }
     let now = output::now();
     let rows = members.iter().map(|member| Row {
-        fields: fields(&project, member, now, arguments.no_trunc),
+        fields: fields(project, member, now, arguments.no_trunc),
         labels: &member.container.labels,
     });
     Format::parse(&arguments.format, DEFAULT)?.print(&TITLES, rows.collect())?;
