@@ -120,6 +120,8 @@ fn variables_come_from_the_process_and_files() {
     assert_eq!(with_file.load(&all).unwrap().services["a"].image, "i:other");
     let missing = load(&[("compose.yaml", "services: {a: {image: 'x$NOPE'}}")]);
     assert!(missing.warnings[0].contains("\"NOPE\" variable is not set"));
+    let old = load(&[("compose.yaml", "version: '3'\nservices: {a: {image: x}}")]);
+    assert!(old.warnings[0].contains("`version` is obsolete") && old.tree.get("version").is_none());
 }
 
 #[test]

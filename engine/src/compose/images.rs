@@ -49,8 +49,9 @@ impl Engine {
         let mut missing = Vec::new();
         for (what, users) in &wanted {
             let policy = policy.or_else(|| users.iter().find_map(|service| service.pull_policy));
+            let is_built = users.iter().any(|service| service.build.is_some());
             let found = match policy {
-                Some(PullPolicy::Always) => None,
+                Some(PullPolicy::Always) if !is_built => None,
                 _ => self.find_ready(what)?,
             };
             match found {

@@ -112,6 +112,9 @@ impl Loaded {
     pub fn project(self, files: &dyn Files, named: &[String]) -> Result<Project> {
         let Loaded { name, directory, files: paths, mut tree, variables, mut profiles, mut warnings } = self;
         tree.set("name", Node::text(&tree.place.clone(), name.clone()));
+        if tree.field("version").is_some() {
+            warnings.push("the attribute `version` is obsolete, it will be ignored".to_owned());
+        }
         let (disabled, known) = choose_services(&mut tree, &mut profiles, named)?;
         normal::complete(&mut tree, &name, files, &variables)?;
         normal::check(&tree, &disabled)?;
@@ -126,9 +129,6 @@ impl Loaded {
         for (service, node) in tree.entries("services") {
             let contents = [&secrets, &configs];
             services.insert(service.clone(), read::service(&name, service, node, contents)?);
-        }
-        if tree.field("version").is_some() {
-            warnings.push("the attribute `version` is obsolete, it will be ignored".to_owned());
         }
         let project = Project {
             networks: tree
