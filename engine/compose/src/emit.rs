@@ -111,7 +111,8 @@ fn scalar(text: &str, depth: usize) -> String {
 fn is_plain(text: &str) -> bool {
     const INDICATORS: &str = "?:,[]{}#&*!|>'\"%@`= ";
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
-    let starts_like_a_number = text.starts_with(|c: char| c.is_ascii_digit() || "-+.".contains(c));
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let starts_like_a_number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     let is_plain = !text.is_empty()
         && !text.starts_with(|c| INDICATORS.contains(c))
         && !text.ends_with([' ', ':'])
