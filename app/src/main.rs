@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Some("runtime") => cli::runtime::run(cli::runtime::NAME, arguments.into_iter().skip(1)),
         Some("monitor") => cli::internal::monitor(&arguments[1..]),
         Some("cleanup") => cli::internal::cleanup(&arguments[1..]),
+        Some("build-step") => cli::internal::build_step(),
         Some("sweep") => cli::internal::sweep(),
         Some("session") => match cli::internal::become_session_leader() {
             Ok(()) => cli::run(arguments.into_iter().skip(1)),
@@ -46,7 +47,7 @@ fn executes_commands(mut arguments: impl Iterator<Item = OsString>) -> bool {
     match words.first().and_then(|word| word.to_str()) {
         // The workstation opens shells in containers.
         None => true,
-        Some("monitor") => true,
+        Some("monitor" | "build-step") => true,
         Some("runtime") => words.iter().any(|word| WORDS.iter().any(|own| word == own)),
         Some(_) if is_runtime => words.iter().any(|word| WORDS.iter().any(|own| word == own)),
         Some(_) => words.iter().any(|word| word == "exec"),

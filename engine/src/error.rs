@@ -149,6 +149,12 @@ pub enum Error {
     /// A socket's path may have 107 bytes, and the monitors' lie below the state root.
     #[error("{} is too long a path for sockets in it: choose a shorter one with PORTHOLE_ROOT", .0.display())]
     RootTooLong(PathBuf),
+    /// A build failed.
+    #[error("{0}")]
+    Build(String),
+    /// It was told to end.
+    #[error("cancelled")]
+    Cancelled,
     /// This needs root.
     #[error("{0} needs root: run it as root or with sudo")]
     NeedsRoot(String),

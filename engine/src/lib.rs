@@ -4,6 +4,7 @@
 //! state directory and the kernel say, so any number of porthole processes may work side by side.
 
 mod attach;
+pub mod build;
 pub mod compose;
 mod container;
 mod engine;
@@ -44,6 +45,7 @@ pub use container::resources::{Resources, Throttle};
 pub use container::runtime::named as runtime_named;
 pub use container::seccomp::Seccomp;
 pub use container::start::{Attachment, Finished};
+pub use container::step::{Cancel, stay_with_step};
 pub use container::summary::ContainerSummary;
 pub use container::top::{Process, ProcessTable};
 pub use container::ulimit::Ulimit;
@@ -62,6 +64,7 @@ pub use volume::{NewVolume, Volume, VolumeMount, VolumeSummary};
 pub use watch::Watcher;
 
 pub use porthole_capture as capture;
+pub use porthole_dockerfile as dockerfile;
 pub use porthole_images as images;
 pub use porthole_network as network;
 pub use porthole_runtime as runtime;

@@ -27,7 +27,14 @@ impl Peer {
     pub fn docker() -> Option<Peer> {
         let directory = directory();
         let state = directory.path().join("data").display().to_string();
-        Peer::start_docker(directory, &state, "--iptables=false --bridge=none")
+        Peer::start_docker(directory, &state, "--storage-driver vfs --iptables=false --bridge=none")
+    }
+
+    /// The same with a storage driver that copies no files for a layer, as builds make many.
+    pub fn docker_for_builds() -> Option<Peer> {
+        let directory = directory();
+        let state = directory.path().join("data").display().to_string();
+        Peer::start_docker(directory, &state, "--storage-driver overlay2 --iptables=false --bridge=none")
     }
 
     /// Docker as hosts have it, with its bridge and rules, if it is installed.
@@ -35,7 +42,7 @@ impl Peer {
         fs::create_dir_all(DOCKER_STATE).expect("a directory");
         let flags = MsFlags::empty();
         mount(Some("docker"), DOCKER_STATE, Some("tmpfs"), flags, None::<&str>).expect("a disk for Docker");
-        let mut peer = Peer::start_docker(directory(), DOCKER_STATE, "");
+        let mut peer = Peer::start_docker(directory(), DOCKER_STATE, "--storage-driver vfs");
         if let Some(peer) = &mut peer {
             peer.has_networks = true;
         }
@@ -48,9 +55,7 @@ impl Peer {
         }
         let path = directory.path().display();
         let host = format!("unix://{path}/socket");
-        let words = format!(
-            "--host {host} --data-root {state} --exec-root {path}/exec --pidfile {path}/pid --storage-driver vfs {flags}"
-        );
+        let words = format!("--host {host} --data-root {state} --exec-root {path}/exec --pidfile {path}/pid {flags}");
         let log = File::create(directory.path().join("log")).expect("a file");
         let daemon = Command::new("dockerd")
             .args(commands::words(&words))
@@ -58,7 +63,8 @@ impl Peer {
             .stderr(log)
             .spawn()
             .expect("dockerd can be run");
-        let variables = vec![("DOCKER_HOST", host), ("DOCKER_CONFIG", format!("{path}/config"))];
+        let config = format!("{path}/config");
+        let variables = vec![("DOCKER_HOST", host), ("DOCKER_CONFIG", config), ("DOCKER_BUILDKIT", "0".to_owned())];
         let peer = Peer { client: "docker", variables, daemon: Some(daemon), has_networks: false, directory };
         eventually("the daemon answers", || peer.run("version", b"").code == 0);
         Some(peer)

@@ -1,5 +1,6 @@
 //! The grammar of the command line. Docker's, down to the short flags.
 
+use super::build::{BuildArgs, BuilderArgs};
 use super::changes::{CommitArgs, DiffArgs, ExportArgs};
 use super::compose::ComposeArgs;
 use super::confinement::{ConfinementArgs, NamespaceArgs, ResolutionArgs};
@@ -107,6 +108,10 @@ pub enum Command {
     Tag(TagArgs),
     /// Remove one or more images
     Rmi(RmiArgs),
+    /// Build an image from a Dockerfile
+    Build(Box<BuildArgs>),
+    /// Manage what builds leave in the cache
+    Builder(BuilderArgs),
     /// Show the history of an image
     History(HistoryArgs),
     /// Gather all that is known of a container in one archive, without changing it

@@ -14,7 +14,7 @@ use porthole_engine::Engine;
 #[command(
     arg_required_else_help = true,
     after_help = "As the commands of the same name, or the one in brackets:
-  history, import, inspect, load, ls (images), rm (rmi), save, tag"
+  build, history, import, inspect, load, ls (images), rm (rmi), save, tag"
 )]
 pub struct ImageArgs {
     #[command(subcommand)]

@@ -23,6 +23,11 @@ pub fn cleanup(arguments: &[OsString]) -> ExitCode {
     }
 }
 
+/// `build-step`: the process that makes the container of a `RUN`, and stays with it.
+pub fn build_step() -> ExitCode {
+    super::code(porthole_engine::stay_with_step())
+}
+
 /// `sweep`: deletes the files of removed images and containers. Run in the background after `rmi` and `rm`.
 pub fn sweep() -> ExitCode {
     match engine().sweep() {

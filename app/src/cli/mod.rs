@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attach;
+mod build;
 mod change;
 mod changes;
 mod compose;
@@ -132,6 +133,7 @@ fn canonical(mut words: Vec<OsString>) -> Vec<OsString> {
         (Some("image"), Some("ls" | "list")) => "images",
         (Some("image"), Some("rm" | "remove")) => "rmi",
         (Some("container"), Some("remove")) => "rm",
+        (Some("builder"), Some("build")) => "build",
         (Some("container" | "image"), Some(word)) if !word.starts_with('-') => word,
         _ => return words,
     };
@@ -201,6 +203,8 @@ fn execute(command: Command) -> Outcome {
         Command::Save(options) => save::save(&engine, &options),
         Command::Tag(options) => image::tag(&engine, &options),
         Command::Rmi(options) => image::remove(&engine, &options),
+        Command::Build(options) => build::build(&engine, *options),
+        Command::Builder(options) => build::builder(&engine, options),
         Command::History(options) => image::history(&engine, &options),
         Command::Forensics(options) => forensics::forensics(&engine, &options),
         Command::Image(options) => groups::image(&engine, options),
@@ -287,6 +291,9 @@ mod tests {
         assert_eq!(canonical_words("image layers lab"), "image layers lab");
         assert_eq!(canonical_words("image --help"), "image --help");
         assert_eq!(canonical_words("container run -d lab"), "run -d lab");
+        assert_eq!(canonical_words("image build -t a ."), "build -t a .");
+        assert_eq!(canonical_words("builder build ."), "build .");
+        assert_eq!(canonical_words("builder prune"), "builder prune");
         assert_eq!(canonical_words("run image ls"), "run image ls");
         assert_eq!(canonical_words("image prune -a"), "image prune -a");
         assert_eq!(canonical_words("container prune"), "container prune");
@@ -306,6 +313,8 @@ mod tests {
         }
         for subcommand in command().get_subcommands().map(|command| command.get_name().to_owned()) {
             let elsewhere = [
+                "build",
+                "builder",
                 "images",
                 "load",
                 "import",

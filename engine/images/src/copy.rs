@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
+use crate::compression::{Compression, Decoder, read_full};
 use crate::layer::{Budget, LayerError, Owner, PackError, Packer, Packing, unpack_onto};
 
 /// Why a tree cannot be copied.
@@ -27,6 +28,22 @@ pub enum CopyError {
 pub fn unpack_tree(archive: impl Read + Send, directory: OwnedFd, owner: Owner<'_>) -> Result<(), CopyError> {
     let budget = Budget::of(&directory).map_err(|error| CopyError::Pipe(error.into()))?;
     Ok(unpack_onto(archive, directory, owner, &budget)?)
+}
+
+/// Whether a file is a tar archive, plain or compressed by what can be unpacked, as its first block tells.
+pub fn is_archive(file: impl Read) -> bool {
+    let first = || {
+        let (compression, file) = Compression::detect(file)?;
+        let mut block = [0; 512];
+        let count = read_full(&mut Decoder::new(compression, file)?, &mut block)?;
+        Ok::<_, io::Error>((count, block))
+    };
+    // What cannot be read, or decompressed, is none.
+    let Ok((512, block)) = first() else { return false };
+    let header = ::tar::Header::from_byte_slice(&block);
+    let sum: u32 =
+        block.iter().enumerate().map(|(at, byte)| u32::from(if (148..156).contains(&at) { b' ' } else { *byte })).sum();
+    header.cksum().is_ok_and(|told| told == sum) && block[0] != 0
 }
 
 /// Copies what `pack` puts into an archive to a directory, as [`unpack_tree`] does. How long the archive was.

@@ -42,6 +42,14 @@ pub enum Error {
     /// The archive is damaged, hostile, or not an image archive.
     #[error("not a usable image archive: {0}")]
     Archive(String),
+    /// A file could not be fetched.
+    #[error("{address}: {problem}")]
+    Remote {
+        /// Where it is.
+        address: String,
+        /// Why not.
+        problem: String,
+    },
     /// A registry did not do what it was asked for.
     #[error(transparent)]
     Registry(#[from] RegistryError),

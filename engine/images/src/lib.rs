@@ -10,6 +10,7 @@
 
 mod archive;
 mod assemble;
+mod build;
 mod chain;
 mod compression;
 mod copy;
@@ -28,6 +29,7 @@ mod manifest;
 mod platform;
 mod reference;
 mod registry;
+mod remote;
 mod save;
 mod section;
 mod store;
@@ -35,7 +37,8 @@ mod tar;
 mod workers;
 
 pub use crate::tar::TarError;
-pub use copy::{CopyError, Counted, copy_tree, unpack_tree};
+pub use build::{Bench, StepNote, Workshop};
+pub use copy::{CopyError, Counted, copy_tree, is_archive, unpack_tree};
 pub use derive::Derivation;
 pub use digest::{Digest, DigestError};
 pub use error::{Error, Result};
@@ -50,4 +53,8 @@ pub use registry::{
     PullOptions, PullPhase, PullProgress, Pulled, PushPhase, PushProgress, Pushed, Registries, RegistryError,
     RemoteManifest, Secret,
 };
-pub use store::{Damage, Depth, Image, ImageSummary, ImageUsage, Lease, Removal, Store};
+pub use remote::{Remote, fetch};
+pub use store::{
+    CacheLease, CachedStep, CachedSummary, Damage, Depth, Image, ImageSummary, ImageUsage, Layers, Lease, Removal,
+    Store,
+};

@@ -112,7 +112,7 @@ impl Reference {
     }
 
     /// Refuses a name with a digest, which cannot be given to an image.
-    pub(crate) fn as_tag(&self) -> Result<&Self, ReferenceError> {
+    pub fn as_tag(&self) -> Result<&Self, ReferenceError> {
         match self.digest {
             Some(_) => Err(ReferenceError::Pinned(Box::new(self.clone()))),
             None => Ok(self),

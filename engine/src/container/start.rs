@@ -290,7 +290,7 @@ impl Engine {
         error
     }
 
-    fn make_spec(&self, record: &Record, config: &ContainerConfig, joined: &Joined) -> Result<Spec> {
+    pub(super) fn make_spec(&self, record: &Record, config: &ContainerConfig, joined: &Joined) -> Result<Spec> {
         let mut roots = vec![record.path("upper")];
         roots.extend(config.layers.iter().cloned());
         let user = UserDatabase::of_layers(&roots)

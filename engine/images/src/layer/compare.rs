@@ -187,6 +187,11 @@ fn xattrs(object: BorrowedFd<'_>) -> Result<Attributes> {
     collect(|names| flistxattr(object, names), |name, value| fgetxattr(object, name, value))
 }
 
+/// overlayfs notes where what it copied up came from in layers that were made by changing files.
+fn is_bookkeeping(name: &CStr) -> bool {
+    name.to_bytes().starts_with(b"trusted.overlay.") && name != c"trusted.overlay.opaque"
+}
+
 fn link_xattrs(parent: BorrowedFd<'_>, name: &CStr) -> Result<Attributes> {
     // The magic link leads to the open parent; the last component is not followed.
     let mut path = format!("/proc/self/fd/{}/", parent.as_raw_fd()).into_bytes();
@@ -198,15 +203,16 @@ fn collect(
     list: impl Fn(&mut [u8]) -> Result<usize>,
     get: impl Fn(&CStr, &mut [u8]) -> Result<usize>,
 ) -> Result<Attributes> {
-    // Few objects have any: an empty buffer asks for no more than how long the list is (listxattr(2)).
-    if matches!(list(&mut []), Ok(0) | Err(Errno::OPNOTSUPP)) {
+    // Few objects have any. A list that is longer than the buffer is an error, but one that there is (listxattr(2)).
+    if matches!(list(&mut [0; 64]), Ok(0) | Err(Errno::OPNOTSUPP)) {
         return Ok(Attributes::new());
     }
     let mut buffer = vec![0; MAX_ATTRIBUTES];
     let length = list(&mut buffer)?;
     let names = buffer[..length].to_vec();
     let mut attributes = Attributes::new();
-    for name in names.split_inclusive(|byte| *byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok()) {
+    let names = names.split_inclusive(|byte| *byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok());
+    for name in names.filter(|name| !is_bookkeeping(name)) {
         let length = get(name, &mut buffer)?;
         attributes.insert((name.to_bytes().to_vec(), buffer[..length].to_vec()));
     }

@@ -192,10 +192,15 @@ fn sorted_names(directory: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
 /// The extended attributes of an open object, by name. Those of an `O_PATH` descriptor are reached by its magic link.
 fn attributes(object: BorrowedFd<'_>, name: &[u8]) -> Result<Attributes, PackError> {
     let path = format!("/proc/self/fd/{}", object.as_raw_fd());
-    let mut names = vec![0; 64 << 10];
+    // Few objects have any, and those few have short names.
+    let mut names = vec![0; 256];
     let length = match listxattr(&path, &mut names[..]) {
         // Neither every file system nor every object has some.
-        Err(Errno::OPNOTSUPP | Errno::PERM) => 0,
+        Ok(0) | Err(Errno::OPNOTSUPP | Errno::PERM) => return Ok(Vec::new()),
+        Err(Errno::RANGE) => {
+            names = vec![0; 64 << 10];
+            listxattr(&path, &mut names[..]).map_err(read(name))?
+        }
         length => length.map_err(read(name))?,
     };
     let mut found = Vec::new();

@@ -32,6 +32,7 @@ use config::RegistriesConfig;
 use credentials::{Credential, Credentials};
 use repository::{Document, Scope, Session};
 use transport::Transport;
+pub(crate) use transport::{agent_for_files as plain_agent, failure as web_failure};
 
 /// All registries, as this host is configured to speak with them.
 pub struct Registries {

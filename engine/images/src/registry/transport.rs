@@ -212,6 +212,11 @@ impl Transport {
     }
 }
 
+/// An agent for what is no registry: the system says whom to trust.
+pub(crate) fn agent_for_files() -> Result<Agent> {
+    agent(&Security::Tls { ca: Vec::new() })
+}
+
 fn agent(security: &Security) -> Result<Agent> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);
@@ -317,7 +322,7 @@ pub(super) fn refused(url: &Url, problem: &str) -> RegistryError {
     RegistryError::Refused { host: authority(url), problem: problem.to_owned() }
 }
 
-fn failure(url: &Url, error: ureq::Error) -> RegistryError {
+pub(crate) fn failure(url: &Url, error: ureq::Error) -> RegistryError {
     let host = authority(url);
     let problem = error.to_string();
     let of_tls = match &error {

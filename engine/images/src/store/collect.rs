@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::ingest::unique;
-use super::{Guard, ImageRecord, Store};
+use super::{Guard, ImageRecord, LayerRecord, Store};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::fs;
@@ -17,10 +17,18 @@ pub(super) struct Used {
 }
 
 impl Used {
+    pub(super) fn has_snapshot(&self, name: &str) -> bool {
+        self.snapshots.contains(name)
+    }
+
     pub(super) fn add(&mut self, id: &Digest, record: &ImageRecord) {
         self.blobs.insert(id.hex());
         self.blobs.extend(record.manifest.map(|manifest| manifest.hex()));
-        for layer in &record.layers {
+        self.add_layers(&record.layers);
+    }
+
+    fn add_layers(&mut self, layers: &[LayerRecord]) {
+        for layer in layers {
             self.snapshots.insert(layer.chain_id.hex());
             self.blobs.insert(layer.blob_file());
         }
@@ -85,7 +93,7 @@ impl Store {
         }
     }
 
-    /// What all images but `except` use. `None` when a damaged record keeps that a secret.
+    /// What all images but `except` use, and the steps of builds. `None` when a damaged record keeps that a secret.
     pub(super) fn used(&self, except: Option<&Digest>) -> Result<Option<Used>> {
         let mut used = Used::default();
         for id in self.ids()?.iter().filter(|id| Some(*id) != except) {
@@ -94,6 +102,7 @@ impl Store {
                 record => used.add(id, &record?),
             }
         }
+        used.add_layers(&self.cached_layers()?);
         Ok(Some(used))
     }
 

@@ -47,6 +47,11 @@ impl Ingest {
         self.layer(chain_id).join("root")
     }
 
+    /// Where a layer is prepared, with what goes with it.
+    pub(crate) fn layer_directory(&self, chain_id: &Digest) -> PathBuf {
+        self.layer(chain_id)
+    }
+
     /// Where a layer is prepared.
     fn layer(&self, chain_id: &Digest) -> PathBuf {
         self.path().join(format!("layer-{}", chain_id.hex()))
@@ -170,7 +175,7 @@ impl Store {
     }
 
     /// Moves a prepared layer into place. Whether it was needed.
-    fn place_layer(&self, ingest: &Ingest, layer: &LayerRecord, guard: &Guard) -> Result<bool> {
+    pub(crate) fn place_layer(&self, ingest: &Ingest, layer: &LayerRecord, guard: &Guard) -> Result<bool> {
         let staged = ingest.layer(&layer.chain_id);
         // Another process may have stored the same layer first; ours goes away with the ingest directory.
         if !staged.exists() || self.layer(&layer.chain_id)?.is_some() {

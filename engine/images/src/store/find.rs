@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use oci_spec::image::ImageConfiguration;
 use rustix::fs::{FlockOperation, flock};
 
-use super::{ImageRecord, References, Store};
+use super::{ImageRecord, LayerRecord, References, Store};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::healthcheck::{Extended, Extension, Healthcheck};
@@ -223,8 +223,12 @@ impl Store {
 
     /// The layers that overlayfs stacks. It has no whiteout for everything, so such a layer ends the stack.
     fn lower_layers(&self, record: &ImageRecord) -> Vec<PathBuf> {
-        let visible = record.layers.iter().rposition(|layer| layer.opaque).unwrap_or(0);
-        record.layers[visible..].iter().rev().map(|layer| self.layer_root(&layer.chain_id)).collect()
+        self.lower_of(&record.layers)
+    }
+
+    pub(super) fn lower_of(&self, layers: &[LayerRecord]) -> Vec<PathBuf> {
+        let visible = layers.iter().rposition(|layer| layer.opaque).unwrap_or(0);
+        layers[visible..].iter().rev().map(|layer| self.layer_root(&layer.chain_id)).collect()
     }
 }
 

@@ -23,6 +23,7 @@
 //!   their attributes from the layers below.
 //! - Whoever is about to use an image holds a [`Lease`] on it until the use itself is on record.
 
+mod cached;
 mod collect;
 mod commit;
 mod find;
@@ -40,6 +41,7 @@ use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::fs;
 
+pub use cached::{CacheLease, CachedStep, CachedSummary, Layers};
 pub(crate) use commit::{Replaced, StagedImage};
 pub(crate) use find::timestamp;
 pub use find::{Image, ImageSummary, Lease};
@@ -161,7 +163,7 @@ impl Store {
 
     /// The record of an unpacked layer, if it is unpacked and not known to be damaged.
     pub(crate) fn layer(&self, chain_id: &Digest) -> Result<Option<LayerRecord>> {
-        if self.snapshot_path(chain_id).join(verify::DAMAGED).exists() {
+        if self.snapshot_path(chain_id).join(verify::DAMAGED).exists() || self.is_lost(chain_id) {
             return Ok(None);
         }
         record::read_optional(&self.snapshot_path(chain_id).join("layer.json"))

@@ -58,6 +58,11 @@ impl LayerRecord {
         }
     }
 
+    /// A layer whose archive was just made, and is kept compressed.
+    pub(crate) fn plain(chain_id: Digest, diff_id: Digest, length: u64, size: u64) -> Self {
+        Self { chain_id, diff_id, blob: diff_id, length, compression: Compression::None, size, opaque: false }
+    }
+
     /// The name of the blob's file: a plain blob is kept compressed.
     pub(crate) fn blob_file(&self) -> String {
         match self.compression {

@@ -37,6 +37,7 @@ pub use error::{Error, Result};
 pub use exec::{Exec, Starting, exec, spawn};
 pub use foreign::{ForeignCreated, ForeignRuntime};
 pub use gate::Gate;
+pub use rootfs::mount_overlay;
 pub use scheduling::processor_mask;
 pub use view::View;
 

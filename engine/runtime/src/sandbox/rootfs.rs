@@ -155,7 +155,8 @@ pub(super) fn place(mount: Mount, directory: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(&mount, c".", flags, Mode::empty())?)
 }
 
-pub(super) fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd> {
+/// Mounts an overlay over its own `upper` directory, in the mount namespace of the calling thread; its root.
+pub fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd> {
     let result = match overlay(lower, upper, work) {
         // Before Linux 6.5 layers cannot be given one by one.
         Err(rustix::io::Errno::INVAL) => return mount_overlay_by_data(lower, upper, work),

@@ -1,0 +1,161 @@
+//! The files that a build is given: its context, its Dockerfile, and contexts with names.
+
+use super::options::{BuildOptions, ContextSource, DockerfileSource, NamedContext};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::identity;
+use porthole_build::{Known, Scan, Tree};
+use porthole_dockerfile::ignore::Ignore;
+use porthole_images::{Workshop, unpack_tree};
+use porthole_runtime::mount::Root;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A longer Dockerfile or ignore file is none.
+const LONGEST_FILE: u64 = 16 << 20;
+
+/// The files of a build.
+pub(crate) struct Contexts {
+    /// What the Dockerfile is called in messages.
+    pub(super) dockerfile_name: String,
+    /// The Dockerfile.
+    pub(super) dockerfile: Vec<u8>,
+    /// What of the context is left out.
+    pub(super) ignore: Ignore,
+    main: Option<Remembered>,
+    named: BTreeMap<String, Remembered>,
+}
+
+/// A tree whose scans are remembered for the next build.
+pub(super) struct Remembered {
+    pub(super) tree: Tree,
+    path: PathBuf,
+    file: PathBuf,
+    scans: Mutex<Vec<Arc<Scan>>>,
+}
+
+impl Contexts {
+    pub(super) fn open(engine: &Engine, workshop: &Workshop, options: &BuildOptions) -> Result<Self> {
+        let directory = match &options.context {
+            ContextSource::Directory(path) => Some(path.clone()),
+            ContextSource::Archive { start } => Some(unpacked(workshop, start)?),
+            ContextSource::Nothing => None,
+        };
+        let root = directory.as_deref().map(open_directory).transpose()?;
+        let root_file = |name: &str| match &root {
+            Some(root) => read_in(root, name),
+            None => Ok(None),
+        };
+        let (dockerfile_name, dockerfile, own_ignore) = match &options.dockerfile {
+            DockerfileSource::Given { name, content, ignore } => (name.clone(), content.clone(), ignore.clone()),
+            DockerfileSource::InContext(name) => {
+                let missing =
+                    || Error::Build(format!("failed to read dockerfile: open {name}: no such file or directory"));
+                let content = root_file(name)?.ok_or_else(missing)?;
+                (name.clone(), content, root_file(&format!("{name}.dockerignore"))?)
+            }
+        };
+        let (ignore_name, ignore) = match own_ignore {
+            Some(own) => (format!("{dockerfile_name}.dockerignore"), Some(own)),
+            None => (".dockerignore".to_owned(), root_file(".dockerignore")?),
+        };
+        let bad = |error: porthole_dockerfile::Error| Error::Build(format!("{ignore_name}: {}", error.message()));
+        let ignore = ignore.map_or(Ok(Ignore::default()), |file| Ignore::parse(&file)).map_err(bad)?;
+        let mut named = BTreeMap::new();
+        for (name, context) in &options.contexts {
+            if let NamedContext::Directory(path) = context {
+                let root = open_directory(path)?;
+                let own = read_in(&root, ".dockerignore")?;
+                let own = own.map_or(Ok(Ignore::default()), |file| Ignore::parse(&file)).map_err(|error| {
+                    Error::Build(format!("{}: {}", path.join(".dockerignore").display(), error.message()))
+                })?;
+                named.insert(name.clone(), Remembered::new(engine, path, root, own)?);
+            }
+        }
+        let main = match (directory, root) {
+            (Some(path), Some(root)) => Some(Remembered::new(engine, &path, root, ignore.clone())?),
+            _ => None,
+        };
+        Ok(Self { dockerfile_name, dockerfile, ignore, main, named })
+    }
+
+    /// The build's context.
+    pub(super) fn main(&self) -> Result<&Remembered> {
+        let none = "there is no context to copy from: name a folder in place of -";
+        self.main.as_ref().ok_or_else(|| Error::Build(none.to_owned()))
+    }
+
+    /// A folder that goes by a name.
+    pub(super) fn named(&self, name: &str) -> Option<&Remembered> {
+        self.named.get(name)
+    }
+
+    /// Writes down what scans found. It only makes the next build faster.
+    pub(super) fn remember(&self) {
+        for context in self.main.iter().chain(self.named.values()) {
+            let scans = context.scans.lock().unwrap_or_else(PoisonError::into_inner);
+            if !scans.is_empty() {
+                let _ = context.tree.remember(&scans.iter().map(Arc::as_ref).collect::<Vec<_>>(), &context.file);
+            }
+        }
+    }
+}
+
+impl Remembered {
+    fn new(engine: &Engine, path: &Path, root: OwnedFd, ignore: Ignore) -> Result<Self> {
+        let directory = engine.paths().root().join("build/contexts");
+        crate::files::create_private_directory(&directory)?;
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let file = directory.join(identity::root_mark(&path));
+        Ok(Self { tree: Tree::context(root, ignore, Known::load(&file)), path, file, scans: Mutex::default() })
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps what a scan found for the next build.
+    pub(super) fn keep(&self, scan: Arc<Scan>) {
+        self.scans.lock().unwrap_or_else(PoisonError::into_inner).push(scan);
+    }
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty()).map_err(|error| match io::Error::from(error) {
+        error if error.kind() == ErrorKind::NotFound => Error::Build(format!("path {path:?} not found")),
+        error if error.kind() == ErrorKind::NotADirectory => Error::Build(format!("path {path:?} is no folder")),
+        error => Error::file(path, error),
+    })
+}
+
+/// A regular file of a context; none if it is not there.
+fn read_in(root: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>> {
+    let failed = |error| Error::file(name, error);
+    let root = Root::new(root.try_clone().map_err(failed)?);
+    let file = match root.open(Path::new(name), OFlags::RDONLY | OFlags::NONBLOCK) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        file => File::from(file.map_err(failed)?),
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Error::Build(format!("{name} is no regular file")));
+    }
+    let mut content = Vec::new();
+    file.take(LONGEST_FILE).read_to_end(&mut content).map_err(failed)?;
+    Ok(Some(content))
+}
+
+/// Unpacks the archive on standard input, which begins with `start`; where it is now.
+fn unpacked(workshop: &Workshop, start: &[u8]) -> Result<PathBuf> {
+    let directory = workshop.directory()?;
+    let root = open_directory(&directory)?;
+    unpack_tree(start.chain(io::stdin()), root, &|user, group| (user, group))
+        .map_err(|error| Error::Build(format!("the context on standard input: {error}")))?;
+    Ok(directory)
+}

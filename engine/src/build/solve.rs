@@ -1,0 +1,343 @@
+//! The stages of a build, each in a thread of its own, and their steps, each done once.
+
+use super::base::Found;
+use super::events::Begun;
+use super::{Job, NoCache, trouble};
+use crate::container::stop::parse_signal;
+use crate::error::{Error, Result};
+use crate::files::Lock;
+use porthole_build::{Configuration, Key, KeyBuilder};
+use porthole_dockerfile::evaluate::Step;
+use porthole_dockerfile::instruction::{Command, Instruction};
+use porthole_dockerfile::plan::{Base, Plan};
+use porthole_images::{Bench, CacheLease, Digest, Layers, StepNote};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// More stages than this are built one after the other.
+const MAX_THREADS: usize = 64;
+
+/// How long to wait before looking again whether another build has done the same step.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A stage to be built.
+pub(super) struct Stage {
+    /// What it builds on, unless that is another stage.
+    pub(super) base: Option<Found>,
+    /// What it does.
+    pub(super) steps: Vec<Step>,
+}
+
+/// A stage that is built.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// What it has in it.
+    pub(super) layers: Layers,
+    /// How many of these layers are those of the image that it began with.
+    pub(super) inherited: usize,
+    /// What it is known by in the cache.
+    pub(super) key: Key,
+    /// What it says of itself.
+    pub(super) configuration: Configuration,
+    /// Its steps stay in the cache as long as the build needs them.
+    _leases: Vec<CacheLease>,
+}
+
+/// Which stages are built so far.
+#[derive(Default)]
+pub(super) struct Board {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    made: BTreeMap<usize, Arc<Made>>,
+    failed: Option<Error>,
+}
+
+/// A stage that is being built, and how far it is.
+pub(super) struct Progress<'a> {
+    pub(super) board: &'a Board,
+    pub(super) layers: Layers,
+    pub(super) key: Key,
+    pub(super) configuration: Configuration,
+    leases: Vec<CacheLease>,
+    name: String,
+    number: usize,
+    total: usize,
+    uses_cache: bool,
+}
+
+impl Board {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a stage; an error if any stage failed.
+    pub(super) fn wait(&self, stage: usize) -> Result<Arc<Made>> {
+        let mut state = self.state();
+        loop {
+            if let Some(made) = state.made.get(&stage) {
+                return Ok(made.clone());
+            }
+            if state.failed.is_some() {
+                return Err(Error::Cancelled);
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn put(&self, stage: usize, result: Result<Made>) {
+        let mut state = self.state();
+        match result {
+            Ok(made) => drop(state.made.insert(stage, Arc::new(made))),
+            // What others were ended for is told, not that they were.
+            Err(Error::Cancelled) if state.failed.is_some() => {}
+            Err(error) if matches!(state.failed, None | Some(Error::Cancelled)) => state.failed = Some(error),
+            Err(_) => {}
+        }
+        self.wake.notify_all();
+    }
+}
+
+impl Job<'_> {
+    /// Builds all stages that there are; the target.
+    pub(super) fn solve(&self, plan: &Plan, stages: &[Option<Stage>]) -> Result<Arc<Made>> {
+        let board = Board::default();
+        let build = |index: usize, stage: &Stage| {
+            let made = self.stage(&board, plan, index, stage);
+            if made.is_err() {
+                // What runs in other stages would be for nothing.
+                self.cancel.cancel();
+            }
+            board.put(index, made);
+        };
+        let needed: Vec<(usize, &Stage)> =
+            stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?))).collect();
+        match needed.len() {
+            2..=MAX_THREADS => thread::scope(|scope| {
+                for (index, stage) in &needed {
+                    let spawned =
+                        thread::Builder::new().name("stage".into()).spawn_scoped(scope, || build(*index, stage));
+                    if let Err(error) = spawned {
+                        self.cancel.cancel();
+                        board.put(*index, Err(Error::file("a thread", error)));
+                    }
+                }
+            }),
+            // A stage needs only stages before it.
+            _ => needed.iter().for_each(|(index, stage)| {
+                if board.state().failed.is_none() {
+                    build(*index, stage);
+                }
+            }),
+        }
+        self.contexts.remember();
+        let mut state = board.state();
+        match state.failed.take() {
+            None => state.made.get(&plan.target()).cloned().ok_or(Error::Cancelled),
+            Some(error) => {
+                // What was done is done: the next build need not do it again. The failure is what is told.
+                let made = state.made.values().map(|made| made.layers.clone());
+                let _ = made.into_iter().try_for_each(|layers| self.workshop.keep(&layers));
+                Err(error)
+            }
+        }
+    }
+
+    fn stage(&self, board: &Board, plan: &Plan, index: usize, stage: &Stage) -> Result<Made> {
+        let planned = &plan.stages()[index];
+        let (layers, key, configuration, inherited) = match (&planned.base, &stage.base) {
+            (Base::Stage(base), _) => {
+                let base = board.wait(*base)?;
+                let mut configuration = base.configuration.clone().inherited();
+                configuration.drop_triggers();
+                (base.layers.clone(), base.key, configuration, base.inherited)
+            }
+            (_, Some(found)) => {
+                let top = found.layers.top().map_or_else(|| "scratch".to_owned(), |top| top.to_string());
+                let key = KeyBuilder::new("base").text(&top).finish();
+                (found.layers.clone(), key, found.configuration.clone(), found.layers.len())
+            }
+            (_, None) => return Err(Error::Cancelled),
+        };
+        let does_files = |step: &&Step| {
+            matches!(
+                step.instruction.command,
+                Command::Run(_) | Command::Copy(_) | Command::Add(_) | Command::Workdir(_)
+            )
+        };
+        let has_name = plan.needed().len() > 1 || planned.from.name.is_some();
+        let mut progress = Progress {
+            board,
+            layers,
+            key,
+            configuration,
+            leases: Vec::new(),
+            name: if has_name { format!("{} ", planned.name) } else { String::new() },
+            number: 1,
+            total: 1 + stage.steps.iter().filter(does_files).count(),
+            uses_cache: match &self.options.no_cache {
+                NoCache::Nothing => true,
+                NoCache::Everything => false,
+                NoCache::Stages(names) => !names.contains(&planned.name),
+            },
+        };
+        let begun = self.steps.begin(&format!("[{}1/{}] {}", progress.name, progress.total, planned.from.source));
+        begun.cached();
+        for step in &stage.steps {
+            self.instruction(&mut progress, step)?;
+        }
+        let Progress { layers, key, mut configuration, leases, .. } = progress;
+        if index == plan.target() {
+            configuration.label(self.options.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        }
+        Ok(Made { layers, inherited, key, configuration, _leases: leases })
+    }
+
+    fn instruction(&self, progress: &mut Progress<'_>, step: &Step) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let done = match &step.instruction.command {
+            Command::Run(run) => self.run(progress, step, run),
+            Command::Copy(_) | Command::Add(_) => self.files(progress, step),
+            Command::Workdir(_) => self.workdir(progress, step),
+            command => {
+                if let Command::StopSignal(signal) = command {
+                    parse_signal(signal)
+                        .map_err(|_| self.trouble.of(&step.instruction, format!("Invalid signal: {signal}")))?;
+                }
+                if let Some(text) = progress.configuration.apply(command) {
+                    progress.configuration.record(&text, None, true);
+                }
+                Ok(())
+            }
+        };
+        done.map_err(|error| match error {
+            error @ Error::Cancelled => error,
+            error => self.trouble.of(&step.instruction, error),
+        })
+    }
+
+    /// Takes a step from the cache, or does it: `work` makes its files.
+    pub(super) fn once(
+        &self,
+        progress: &mut Progress<'_>,
+        instruction: &Instruction,
+        key: Key,
+        history: &str,
+        work: impl FnOnce(&Bench, &Begun<'_>) -> Result<()>,
+    ) -> Result<()> {
+        progress.number += 1;
+        let shown = trouble::shortened(&instruction.source);
+        let begun = self.steps.begin(&format!("[{}{}/{}] {shown}", progress.name, progress.number, progress.total));
+        let digest = digest(&key);
+        if let Some(found) = self.find(progress, &digest)? {
+            begun.cached();
+            return progress.take(key, history, found);
+        }
+        let _lock = self.lock(&digest)?;
+        if let Some(found) = self.find(progress, &digest)? {
+            begun.cached();
+            return progress.take(key, history, found);
+        }
+        let bench = self.workshop.bench(&progress.layers)?;
+        let done = work(&bench, &begun).and_then(|()| {
+            if let Some(epoch) = self.options.epoch()? {
+                super::export::set_newest(&bench.upper, epoch)?;
+            }
+            let created = jiff::Timestamp::now().to_string();
+            let note = StepNote { key: &digest, description: &shown, created };
+            Ok(self.workshop.finish(bench, &progress.layers, &note)?)
+        });
+        if let Err(error) = done {
+            begun.failed(&error.to_string());
+            return Err(error);
+        }
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+        let gone = || Error::Build("a step of the build was removed meanwhile: build again".to_owned());
+        let found = self.workshop.store().cached(&digest)?.ok_or_else(gone)?;
+        begun.done();
+        progress.take(key, history, found)
+    }
+
+    /// A step that the cache has, if it counts.
+    fn find(&self, progress: &Progress<'_>, key: &Digest) -> Result<Option<(porthole_images::CachedStep, CacheLease)>> {
+        let is_fresh = || self.fresh.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+        match progress.uses_cache || is_fresh() {
+            true => Ok(self.workshop.store().cached(key)?),
+            false => Ok(None),
+        }
+    }
+
+    /// What is known to be the same as a step that is known by where its files come from.
+    pub(super) fn known_as(&self, progress: &Progress<'_>, key: &Key) -> Result<Option<Key>> {
+        if !progress.uses_cache {
+            return Ok(None);
+        }
+        let found = self.workshop.store().cached(&digest(key))?.and_then(|(step, _)| step.same_as);
+        let same = found.filter(|same| matches!(self.workshop.store().cached(same), Ok(Some(_))));
+        Ok(same.map(|same| key_of(&same)))
+    }
+
+    /// Waits until no other build is doing the same step.
+    fn lock(&self, key: &Digest) -> Result<KeyLock> {
+        let directory = self.engine.paths().root().join("build/locks");
+        crate::files::create_private_directory(&directory)?;
+        let path = directory.join(key.hex());
+        loop {
+            match Lock::try_acquire(&path)? {
+                Some(lock) if lock.is_current(&path) => return Ok(KeyLock { path, _lock: lock }),
+                _ if self.cancel.is_cancelled() => return Err(Error::Cancelled),
+                _ => thread::sleep(PAUSE),
+            }
+        }
+    }
+}
+
+/// The right to do a step.
+struct KeyLock {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Drop for KeyLock {
+    fn drop(&mut self) {
+        // Whoever waits for it finds that it is another file, and tries again.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Progress<'_> {
+    fn take(
+        &mut self,
+        key: Key,
+        history: &str,
+        (step, lease): (porthole_images::CachedStep, CacheLease),
+    ) -> Result<()> {
+        self.layers = step.layers();
+        self.configuration.record(history, Some(step.created.clone()), step.is_empty);
+        self.key = key;
+        self.leases.push(lease);
+        Ok(())
+    }
+}
+
+/// A key, as the store has it.
+pub(super) fn digest(key: &Key) -> Digest {
+    Digest::from_hex(&key.hex()).expect("64 digits")
+}
+
+fn key_of(digest: &Digest) -> Key {
+    let hex = digest.hex();
+    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("two digits");
+    Key(std::array::from_fn(byte))
+}
+
+/// The steps that this build has done itself.
+pub(super) type Fresh = Mutex<BTreeSet<Digest>>;
