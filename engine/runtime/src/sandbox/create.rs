@@ -251,6 +251,10 @@ impl Setup<'_> {
         command.look_up()?;
         // Whoever leaves a container to wait wants to know first whether it can be started.
         let early = self.options.gate.map(|_| Identity::prepare(self.spec, self.process)).transpose()?;
+        if self.options.gate.is_some() {
+            // Before anybody knows of it.
+            end_by_signals();
+        }
         // Whoever reads what our caller writes is not kept waiting by an init that waits.
         streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;
         channel.ready(streams.terminal().map(|terminal| &terminal.master))?;
@@ -261,10 +265,7 @@ impl Setup<'_> {
             None => Identity::prepare(self.spec, self.process)?,
         };
         match self.options.gate {
-            Some(gate) => {
-                end_by_signals();
-                channel.wait_at(gate.as_fd())?;
-            }
+            Some(gate) => channel.wait_at(gate.as_fd())?,
             None => channel.wait_go()?,
         }
         scheduling::apply(self.process, self.spec)?;
