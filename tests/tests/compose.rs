@@ -350,7 +350,21 @@ fn mistakes_have_a_place() {
         ("services: {a: {image: '${X:-${X:-${X'}}", ":1:23: invalid interpolation format"),
         ("a: &a [*a]", ":1:8: "),
         ("services: {a: {image: nope, pull_policy: never}}", "may not pull its image nope"),
-        ("services: {a: {build: .}}", "is to be built, and there is no image p-a yet"),
+        ("services: {a: {build: https://example.org/a.git}}", "is not fetched"),
+        ("services: {a: {build: {context: ., shm_size: 1m}}}", "shm_size is not supported"),
+        ("services: {a: {build: {context: ., secrets: [s]}}}", ":1:46: service \"a\" refers to undefined secret s"),
+        (
+            "services: {a: {build: {context: ., additional_contexts: {x: 'service:b'}}}}",
+            "refers to undefined service b",
+        ),
+        (
+            "services: {a: {build: {additional_contexts: {b: 'service:b'}}}, b: {build: {additional_contexts: {a: 'service:a'}}}}",
+            "build cycle detected: a -> b -> a",
+        ),
+        (
+            "services: {a: {image: x, build: {target: a}}, b: {image: x, build: {target: b}}}",
+            "service \"a\" builds the image x too",
+        ),
     ] {
         site.write("compose.yaml", text);
         let told = site.fails(1, "up -d");
@@ -359,6 +373,8 @@ fn mistakes_have_a_place() {
             assert!(told.starts_with(&file), "{told}");
         }
     }
+    site.write("compose.yaml", "services: {a: {build: .}}");
+    assert!(site.fails(1, "--progress quiet up -d").contains("service \"a\": build: failed to read dockerfile"));
     let laughs: String = (1..12).fold("a0: &a0 [x,x]\n".to_owned(), |text, level| {
         text + &format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(20))
     });
@@ -371,6 +387,100 @@ fn mistakes_have_a_place() {
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(site.fails(125, "up --no-such-option").contains("--no-such-option"));
     assert!(site.host.fails(1, "compose -f /nope/compose.yaml ps").contains("/nope/compose.yaml"));
+}
+
+const BUILT: &str = "
+services:
+  app:
+    init: true
+    build: {context: ./app, args: {WORD: one}, labels: {own: label}, tags: ['app:extra']}
+    command: sleep 1000
+";
+
+#[test]
+fn what_a_service_builds_is_built_when_it_is_missing_or_asked_for() {
+    let site = Site::new(BUILT);
+    fs::create_dir(site.path().join("app")).unwrap();
+    site.write("app/Dockerfile", "FROM box\nARG WORD\nRUN echo said $WORD | tee /word\nCOPY file /\n");
+    site.write("app/file", "1");
+    let told = site.told("up -d");
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
+    assert!(
+        at(" Image p-app  Building") < at("[app 2/3] RUN echo said $WORD")
+            && at("said one") < at(" Image p-app  Built")
+    );
+    assert!(at(" Image p-app  Built") < at("Container p-app-1  Creating"), "{told}");
+    assert_eq!(site.ok("exec -T app cat /word /file"), "said one\n1");
+    let image = |name: &str| site.host.ok(&format!("image inspect {name} --format '{{{{json .}}}}'"));
+    let labels: serde_json::Value = serde_json::from_str(&image("p-app")).expect("JSON");
+    for (key, value) in [("own", "label"), ("com.docker.compose.project", "p"), ("com.docker.compose.service", "app")] {
+        assert_eq!(labels["Config"]["Labels"][key], value, "{key}");
+    }
+    assert_eq!(image("p-app"), image("app:extra"));
+    let first = site.id("p-app-1");
+    site.write("app/file", "2");
+    assert!(!site.told("up -d").contains("Image"), "it is there");
+    assert_eq!(site.id("p-app-1"), first);
+    let told = site.told("up -d --build");
+    assert!(told.contains("CACHED") && told.contains("Container p-app-1  Recreated"), "{told}");
+    assert_eq!(site.ok("exec -T app cat /file"), "2");
+    let second = site.id("p-app-1");
+    site.ok("up -d --build");
+    assert_eq!(site.id("p-app-1"), second, "nothing changed");
+    site.change("./app, args", "./app, no_cache: false, args");
+    site.ok("build --build-arg WORD=two -q");
+    assert_eq!(site.ok("run --rm -T app cat /word"), "said two");
+    site.write("app/file", "3");
+    assert_eq!(site.ok("run --rm -T --build app cat /file"), "3");
+    site.ok("down --rmi local");
+    assert!(site.fails(1, "up -d --no-build").contains("may not build its image p-app"));
+    site.write("app/Dockerfile", "FROM box\nRUN echo about to fail; exit 7\n");
+    let failed = site.host.porthole(&site.line("up -d"));
+    assert_eq!(failed.code, 1);
+    let last = failed.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("porthole: service \"app\": build: Dockerfile:2: RUN echo about to fail; exit 7: "),
+        "{last}"
+    );
+    assert!(failed.stderr.contains("about to fail") && failed.stderr.contains(" Image p-app  Error"));
+    assert_eq!(site.host.ok("ps -aq"), "");
+    site.ok("down");
+}
+
+#[test]
+fn builds_come_after_those_whose_images_they_use() {
+    let site = Site::new(
+        "
+services:
+  app:
+    build:
+      dockerfile_inline: |
+        FROM base
+        COPY --from=files file /
+        RUN --mount=type=secret,id=word cat /base /file /run/secrets/word > /all
+      additional_contexts: {base: 'service:base', files: ./files}
+      secrets: [word]
+    command: cat /all
+  base:
+    build: {context: ./files, dockerfile: ../base.Dockerfile}
+    command: 'true'
+  same: {image: shared, build: {dockerfile_inline: FROM box}, command: 'true'}
+  also: {image: shared, build: {dockerfile_inline: FROM box}, command: 'true'}
+secrets: {word: {content: secret}}
+",
+    );
+    fs::create_dir(site.path().join("files")).unwrap();
+    site.write("files/file", "file ");
+    site.write("base.Dockerfile", "FROM box\nRUN printf 'base ' > /base\n");
+    let told = site.told("build app");
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
+    assert!(at(" Image p-base  Built") < at(" Image p-app  Building"), "{told}");
+    assert!(!told.contains("shared"), "{told}");
+    assert_eq!(site.ok("run --rm -T --no-deps app"), "base file secret");
+    let told = site.told("up -d");
+    assert_eq!(told.matches(" Image shared  Built").count(), 1, "{told}");
+    assert!(!told.contains("p-base  Building"), "{told}");
+    site.ok("down");
 }
 
 #[test]
@@ -400,6 +510,30 @@ fn whenever_up_or_down_is_killed_the_next_puts_things_right() {
         }
     }
     site.ok("down -v -t 0");
+}
+
+#[test]
+fn images_are_built_anew_when_their_files_change() {
+    let site = Site::new(BUILT);
+    site.change("command: sleep 1000", "command: sleep 1000\n    develop: {watch: [{path: ./app, action: rebuild}]}");
+    fs::create_dir(site.path().join("app")).unwrap();
+    site.write("app/Dockerfile", "FROM box\nCOPY file /\n");
+    site.write("app/file", "1");
+    let mut command = site.host.command(&site.line("watch"));
+    let mut watch = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be run");
+    let mut said = std::io::BufRead::lines(std::io::BufReader::new(watch.stdout.take().unwrap()));
+    assert!(said.any(|line| line.unwrap() == "Watch enabled"));
+    let file = || site.host.porthole(&site.line("exec -T app cat /file")).stdout;
+    assert_eq!(file(), "1");
+    site.write("app/Dockerfile", "FROM box\nRUN false\n");
+    assert!(said.any(|line| line.unwrap().contains("Dockerfile:2: RUN false")));
+    assert_eq!(file(), "1", "what runs goes on");
+    site.write("app/file", "2");
+    site.write("app/Dockerfile", "FROM box\nCOPY file /\n");
+    eventually("it is made anew", || file() == "2");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    site.ok("down -t 0");
 }
 
 #[test]

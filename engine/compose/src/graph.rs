@@ -1,7 +1,7 @@
 //! The order of services: what depends on what.
 
 use crate::error::{Error, Result};
-use crate::project::Project;
+use crate::project::{Project, Service};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For each service those that have to be there before it, of the services that are active.
@@ -10,8 +10,27 @@ pub type Graph = BTreeMap<String, BTreeSet<String>>;
 /// What the services of a project depend on.
 pub fn of(project: &Project) -> Graph {
     let active = |name: &&String| project.services.contains_key(*name);
-    let needs = |service: &crate::project::Service| service.depends_on.keys().filter(active).cloned().collect();
+    let needs = |service: &Service| service.depends_on.keys().filter(active).cloned().collect();
     project.services.iter().map(|(name, service)| (name.clone(), needs(service))).collect()
+}
+
+/// What the builds of these services, and of those whose images they use, need of each other; `Err` if that is a circle.
+/// Of services with the same image, built in the same way, one stands for all.
+pub fn of_builds(project: &Project, services: &BTreeSet<String>) -> Result<Graph> {
+    let mut graph = Graph::new();
+    let mut open: Vec<&Service> = services.iter().map(|name| project.builder_of(&project.services[name])).collect();
+    while let Some(service) = open.pop() {
+        let Some(build) = &service.build else { continue };
+        let needs: Vec<&Service> = build.services().map(|name| project.builder_of(&project.services[name])).collect();
+        let names = needs.iter().filter(|needed| needed.build.is_some()).map(|needed| needed.name.clone());
+        if graph.insert(service.name.clone(), names.collect()).is_none() {
+            open.extend(needs);
+        }
+    }
+    match waves(&graph) {
+        Ok(_) => Ok(graph),
+        Err(circle) => Err(Error::Project(format!("build cycle detected: {}", circle.join(" -> ")))),
+    }
 }
 
 /// The same the other way round: for each service those that need it.

@@ -213,12 +213,22 @@ pub fn check(tree: &Node, disabled: &BTreeSet<String>) -> Result<()> {
                 return undefined("volume", &source, mount);
             }
         }
-        for key in ["secrets", "configs"] {
-            for mount in service.items(key) {
+        let build = service.field("build");
+        let build_secrets = build.map(|build| build.items("secrets")).unwrap_or_default();
+        for (key, mounts) in
+            [("secrets", service.items("secrets")), ("configs", service.items("configs")), ("secrets", build_secrets)]
+        {
+            for mount in mounts {
                 let source = mount.text("source").unwrap_or_default();
                 if tree.field(key).and_then(|objects| objects.get(&source)).is_none() {
                     return undefined(&key[..key.len() - 1], &source, mount);
                 }
+            }
+        }
+        for (_, node) in build.map(|build| build.entries("additional_contexts")).unwrap_or_default() {
+            let other = node.as_text().and_then(|source| source.strip_prefix("service:"));
+            if let Some(other) = other.filter(|other| !services.contains(&(*other).to_owned())) {
+                return undefined("service", other, node);
             }
         }
         for (dependency, node) in service.entries("depends_on") {
@@ -261,6 +271,9 @@ pub fn leave_out_unused(tree: &mut Node) {
                 "networks" => names.extend(service.entries(key).into_iter().map(|(name, _)| name.clone())),
                 _ => names.extend(service.items(key).iter().filter_map(|mount| mount.text("source"))),
             }
+            let build = service.field("build").filter(|_| key == "secrets");
+            let secrets = build.map(|build| build.items(key)).unwrap_or_default();
+            names.extend(secrets.iter().filter_map(|secret| secret.text("source")));
         }
         used.push((key, names));
     }

@@ -18,6 +18,7 @@ mod solve;
 mod trouble;
 
 pub use events::{Event, Kind as EventKind};
+pub(crate) use options::this_machine;
 pub use options::{
     Attachment as BuildOutput, BuildNetwork, BuildOptions, ContextSource, DockerfileSource, NamedContext, NoCache,
     SecretSource,
@@ -64,6 +65,18 @@ pub(in crate::build) struct Job<'a> {
 impl Engine {
     /// Builds an image. Whatever happens is told to `progress`; `cancel` ends it.
     pub fn build(&self, options: &BuildOptions, cancel: &Cancel, progress: &(dyn Fn(Event) + Sync)) -> Result<Built> {
+        let built = self.build_beside_others(options, cancel, progress);
+        self.forget_parent_cgroup();
+        built
+    }
+
+    /// The same where others are built at the same time; what all of them share is left to the caller.
+    pub(crate) fn build_beside_others(
+        &self,
+        options: &BuildOptions,
+        cancel: &Cancel,
+        progress: &(dyn Fn(Event) + Sync),
+    ) -> Result<Built> {
         self.prepare()?;
         let workshop = self.images()?.workshop()?;
         let contexts = Contexts::open(self, &workshop, options)?;
@@ -79,9 +92,7 @@ impl Engine {
             images: Default::default(),
             fresh: Default::default(),
         };
-        let built = job.build();
-        self.forget_parent_cgroup();
-        built
+        job.build()
     }
 
     /// Checks a Dockerfile without building it.
@@ -102,7 +113,8 @@ impl Engine {
         Ok((report, contexts.dockerfile_name, String::from_utf8_lossy(&contexts.dockerfile).into_owned()))
     }
 
-    fn forget_parent_cgroup(&self) {
+    /// Removes the cgroup above those of steps, if there are no containers.
+    pub(crate) fn forget_parent_cgroup(&self) {
         if !self.is_system_root() && crate::container::record::are_none(self.paths()).unwrap_or(false) {
             // Roots come and go; what they share with nobody goes with their last container. It fails while another has one.
             let _ = self.remove_parent_cgroup();
@@ -163,8 +175,8 @@ impl BuildOptions {
     fn plan(&self) -> plan::Options {
         plan::Options {
             build_args: self.build_args.clone(),
-            build_platform: options::this_machine(),
-            target_platform: self.platform.clone().unwrap_or_else(options::this_machine),
+            build_platform: this_machine(),
+            target_platform: self.platform.clone().unwrap_or_else(this_machine),
             target: self.target.clone(),
             contexts: self.contexts.keys().cloned().collect(),
         }

@@ -298,6 +298,7 @@ impl Job<'_> {
             Some(SecretSource::Variable(name)) => {
                 Ok(std::env::var_os(name).map(std::os::unix::ffi::OsStringExt::into_vec))
             }
+            Some(SecretSource::Text(text)) => Ok(Some(text.clone().into_bytes())),
             Some(SecretSource::File(path)) => {
                 let metadata = fs::metadata(path).map_err(|error| Error::file(path, error))?;
                 if !metadata.is_file() || metadata.len() > LARGEST_SECRET {

@@ -113,6 +113,8 @@ pub enum SecretSource {
     File(PathBuf),
     /// A variable.
     Variable(String),
+    /// This text.
+    Text(String),
 }
 
 /// What becomes of the result.
@@ -130,7 +132,7 @@ pub enum Attachment {
 }
 
 /// The platform of this machine.
-pub(super) fn this_machine() -> Platform {
+pub(crate) fn this_machine() -> Platform {
     let machine = porthole_images::Platform::of_this_machine();
     Platform { os: machine.os, architecture: machine.architecture, variant: machine.variant.unwrap_or_default() }
 }

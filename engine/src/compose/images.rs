@@ -1,7 +1,9 @@
-//! The images of services: found, or pulled.
+//! The images of services: found, built or pulled.
 
+use super::build::{BuildPolicy, ProjectBuild};
 use super::report::{Report, around};
 use super::schedule::each;
+use crate::container::step::Cancel;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use porthole_compose::project::{Project, PullPolicy, Service};
@@ -24,24 +26,34 @@ struct Wanted {
     platform: Option<String>,
 }
 
+impl Wanted {
+    fn by(service: &Service) -> Wanted {
+        Wanted { image: service.image.clone(), platform: service.platform.clone() }
+    }
+}
+
 fn platform(text: Option<&str>) -> Result<Option<Platform>> {
     let invalid = |error: porthole_images::PlatformError| Error::InvalidOption(error.to_string());
     text.map(str::parse).transpose().map_err(invalid)
 }
 
 impl Engine {
-    /// The images of these services, by service; those that are not there are pulled.
+    /// The images of these services, by service; those that are not there are built or pulled.
     pub(super) fn ready_images(
         &self,
         project: &Project,
         services: &BTreeSet<String>,
         policy: Option<PullPolicy>,
+        build: BuildPolicy,
         report: Report<'_>,
     ) -> Result<BTreeMap<String, Ready>> {
+        let to_build = self.services_to_build(project, services, build)?;
+        if !to_build.is_empty() {
+            self.build_project(project, &to_build, &ProjectBuild::default(), &Cancel::default(), report)?;
+        }
         let mut wanted: BTreeMap<Wanted, Vec<&Service>> = BTreeMap::new();
         for service in project.services.values().filter(|service| services.contains(&service.name)) {
-            let what = Wanted { image: service.image.clone(), platform: service.platform.clone() };
-            wanted.entry(what).or_default().push(service);
+            wanted.entry(Wanted::by(service)).or_default().push(service);
         }
         let wanted: Vec<_> = wanted.into_iter().collect();
         // Those that are there are found sooner than threads are started.
@@ -67,6 +79,29 @@ impl Engine {
         Ok(ready)
     }
 
+    /// The services whose images are to be built before their containers are made.
+    fn services_to_build(
+        &self,
+        project: &Project,
+        services: &BTreeSet<String>,
+        policy: BuildPolicy,
+    ) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for service in services.iter().map(|name| &project.services[name]).filter(|service| service.build.is_some()) {
+            let wants = match policy {
+                BuildPolicy::Never => false,
+                BuildPolicy::Always => true,
+                BuildPolicy::Missing => {
+                    service.pull_policy == Some(PullPolicy::Build) || self.find_ready(&Wanted::by(service))?.is_none()
+                }
+            };
+            if wants {
+                found.insert(service.name.clone());
+            }
+        }
+        Ok(found)
+    }
+
     fn find_ready(&self, what: &Wanted) -> Result<Option<Ready>> {
         let Some(name) = self.find_image(&what.image, platform(what.platform.as_deref())?.as_ref())? else {
             return Ok(None);
@@ -86,7 +121,7 @@ impl Engine {
         let named: Vec<&str> = users.iter().map(|service| service.name.as_str()).collect();
         if let Some(service) = users.iter().find(|service| service.build.is_some()) {
             return refuse(format!(
-                "service {:?} is to be built, and there is no image {} yet: build it, and tag it so",
+                "service {:?} may not build its image {}, and it is not there",
                 service.name, what.image
             ));
         }
@@ -114,6 +149,6 @@ impl Engine {
         report: Report<'_>,
     ) -> Result<()> {
         let pulled = services.iter().filter(|name| project.services[*name].build.is_none()).cloned().collect();
-        self.ready_images(project, &pulled, Some(policy), report).map(drop)
+        self.ready_images(project, &pulled, Some(policy), BuildPolicy::Never, report).map(drop)
     }
 }

@@ -4,6 +4,7 @@
 //! and volumes, which are Docker Compose's. Nothing else is kept, so a command that is killed leaves nothing that the next one
 //! does not find.
 
+mod build;
 mod condition;
 mod converge;
 mod down;
@@ -21,11 +22,12 @@ mod start;
 mod up;
 mod watch;
 
+pub use build::{BuildPolicy, ProjectBuild};
 pub use down::{DownOptions, RemoveImages};
 pub use member::{Member, ProjectSummary, state_word};
 pub use options::OneOff;
 pub use porthole_compose as model;
-pub use report::{Progress, Report, around};
+pub use report::{Progress, Report, Work, around};
 pub use run::new_run_name;
 pub use schedule::each;
 pub use up::{Recreation, UpOptions};

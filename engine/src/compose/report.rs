@@ -1,8 +1,24 @@
 //! What is told of the work on a project while it goes on.
 
+use crate::build;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// Something is being worked on.
+    Work(Work),
+    /// A step of a service's build.
+    Step {
+        /// The service.
+        service: String,
+        /// What happened to it.
+        event: build::Event,
+    },
+}
+
 /// Something that is being worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct Work {
     /// `Container`, `Network`, `Volume` or `Image`.
     pub kind: &'static str,
     /// Its name.
@@ -24,7 +40,7 @@ pub fn around<T, E>(
     words: (&'static str, &'static str),
     act: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    let tell = |word, goes_on| report(Progress { kind, name: name.to_owned(), word, goes_on });
+    let tell = |word, goes_on| report(Progress::Work(Work { kind, name: name.to_owned(), word, goes_on }));
     tell(words.0, true);
     let result = act();
     tell(if result.is_ok() { words.1 } else { "Error" }, false);
@@ -33,5 +49,5 @@ pub fn around<T, E>(
 
 /// Tells of something that needs no work.
 pub fn tell(report: Report<'_>, kind: &'static str, name: &str, word: &'static str) {
-    report(Progress { kind, name: name.to_owned(), word, goes_on: false });
+    report(Progress::Work(Work { kind, name: name.to_owned(), word, goes_on: false }));
 }

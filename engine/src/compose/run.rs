@@ -1,5 +1,6 @@
 //! `run`: one more container of a service, for one command.
 
+use super::build::BuildPolicy;
 use super::images::Ready;
 use super::options::{Making, OneOff};
 use super::report::Report;
@@ -23,11 +24,12 @@ impl Engine {
         service: &str,
         one_off: &OneOff,
         pull: Option<PullPolicy>,
+        build: BuildPolicy,
         report: Report<'_>,
     ) -> Result<CreateOptions> {
         self.prepare()?;
         let services = project.select(&[service.to_owned()])?;
-        let images = self.ready_images(project, &services, pull, report)?;
+        let images = self.ready_images(project, &services, pull, build, report)?;
         let missing = || Error::Image(porthole_images::Error::NotFound(service.to_owned()));
         let Ready { name: image, id: image_id } = images.get(service).ok_or_else(missing)?;
         if !one_off.no_deps {

@@ -1,5 +1,6 @@
 //! `up`: what is there becomes as the file says, and runs.
 
+use super::build::BuildPolicy;
 use super::converge::{Converged, Convergence};
 use super::report::Report;
 use crate::engine::Engine;
@@ -46,6 +47,8 @@ pub struct UpOptions {
     pub timeout: Option<i64>,
     /// When images are pulled, where the file is not to say.
     pub pull: Option<PullPolicy>,
+    /// When images are built.
+    pub build: BuildPolicy,
 }
 
 impl Engine {
@@ -58,7 +61,7 @@ impl Engine {
             false => project.with_dependencies(&named),
         };
         check_scale(project, &options.scale)?;
-        let images = self.ready_images(project, &services, options.pull, report)?;
+        let images = self.ready_images(project, &services, options.pull, options.build, report)?;
         let (converged, mut warnings) = {
             let _lock = self.lock_project(&project.name)?;
             let mut warnings = self.ensure_resources(project, &services, report)?;

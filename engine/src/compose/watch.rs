@@ -80,9 +80,9 @@ impl ProjectWatch {
         let mut rules = Vec::new();
         for service in project.services.values().filter(|service| services.contains(&service.name)) {
             for rule in &service.watch {
-                if rule.action == WatchAction::Rebuild {
+                if rule.action == WatchAction::Rebuild && service.build.is_none() {
                     return refused(format!(
-                        "service {:?}: the watch action rebuild builds images, which is not there yet: use sync or restart",
+                        "service {:?}: the watch action rebuild needs something to build: give it build, or use sync or restart",
                         service.name
                     ));
                 }
@@ -201,10 +201,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits until files change, and does what the rules say.
-    pub fn watch_once(&self, watch: &mut ProjectWatch, tell: &dyn Fn(String)) -> Result<()> {
+    /// Waits until files change, and does what the rules say; the services that are to be built anew.
+    pub fn watch_once(&self, watch: &mut ProjectWatch, tell: &dyn Fn(String)) -> Result<BTreeSet<String>> {
         let changed = watch.wait()?;
         let mut restarts: BTreeSet<&str> = BTreeSet::new();
+        let mut rebuilds = BTreeSet::new();
         for rule in &watch.rules {
             let ours: BTreeSet<PathBuf> = changed.iter().filter(|path| rule.matches(path).is_some()).cloned().collect();
             if ours.is_empty() {
@@ -213,6 +214,7 @@ impl Engine {
             self.sync(&watch.project, rule, &ours, tell)?;
             match (rule.rule.action, &rule.rule.exec) {
                 (WatchAction::Restart | WatchAction::SyncRestart, _) => drop(restarts.insert(&rule.service)),
+                (WatchAction::Rebuild, _) => drop(rebuilds.insert(rule.service.clone())),
                 (WatchAction::SyncExec, Some(hook)) => {
                     for (id, name) in self.running(&watch.project, &rule.service)? {
                         if let Err(error) = self.run_hook(&id, "sync+exec", hook) {
@@ -223,13 +225,15 @@ impl Engine {
                 _ => {}
             }
         }
+        // What is made anew starts anyway.
+        restarts.retain(|service| !rebuilds.contains(*service));
         for service in restarts {
             for (id, name) in self.running(&watch.project, service)? {
                 self.restart(&id, None, None)?;
                 tell(format!("{name} restarted"));
             }
         }
-        Ok(())
+        Ok(rebuilds)
     }
 
     fn running(&self, project: &str, service: &str) -> Result<Vec<(String, String)>> {

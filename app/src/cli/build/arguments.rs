@@ -212,7 +212,7 @@ fn platform(text: &str) -> Result<dockerfile::platform::Platform, String> {
 }
 
 /// `NAME=VALUE`, or a name whose value is that of the variable; none if there is none.
-fn build_arg(word: &str) -> Option<(String, String)> {
+pub fn build_arg(word: &str) -> Option<(String, String)> {
     match word.split_once('=') {
         Some((name, value)) => Some((name.to_owned(), value.to_owned())),
         None => std::env::var(word).ok().map(|value| (word.to_owned(), value)),

@@ -3,11 +3,12 @@
 mod arguments;
 mod builder;
 mod check;
-mod interrupt;
+pub mod interrupt;
 mod progress;
 
-pub use arguments::BuildArgs;
+pub use arguments::{BuildArgs, build_arg};
 pub use builder::{BuilderArgs, builder};
+pub use progress::Steps;
 
 use super::{Failure, Outcome, output};
 use arguments::ProgressStyle;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// As a shell has it for what SIGINT ended.
-const INTERRUPTED: i32 = 130;
+pub const INTERRUPTED: i32 = 130;
 
 /// Builds an image.
 pub fn build(engine: &Engine, arguments: BuildArgs) -> Outcome {

@@ -18,11 +18,12 @@ const LAST_LINES: usize = 20;
 /// Shows what happens.
 pub struct Progress {
     style: ProgressStyle,
-    state: Mutex<State>,
+    state: Mutex<Steps>,
 }
 
+/// The steps of builds.
 #[derive(Default)]
-struct State {
+pub struct Steps {
     steps: BTreeMap<usize, Step>,
     /// The step whose lines were shown last.
     last: usize,
@@ -48,7 +49,7 @@ impl Progress {
         Progress { style, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Steps> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,14 +96,14 @@ fn as_json(event: &Event) -> serde_json::Value {
     }
 }
 
-impl State {
+impl Steps {
     fn begin(&mut self, number: usize, name: &str) {
         let step = Step { name: name.to_owned(), since: Instant::now(), partial: Vec::new(), lines: Vec::new() };
         self.steps.insert(number, step);
     }
 
     /// Lines of one step together, as BuildKit has them: `#5 [2/4] RUN make`, `#5 0.123 text`, `#5 DONE 0.2s`.
-    fn print(&mut self, out: &mut impl Write, event: &Event) -> io::Result<()> {
+    pub fn print(&mut self, out: &mut impl Write, event: &Event) -> io::Result<()> {
         let number = event.step;
         if let EventKind::Begun(name) = &event.kind {
             self.begin(number, name);
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn lines_are_numbered_and_whole() {
-        let mut state = State::default();
+        let mut state = Steps::default();
         let mut out = Vec::new();
         let output = |text: &str| EventKind::Output(Duration::from_millis(5), text.as_bytes().to_vec());
         let events = [

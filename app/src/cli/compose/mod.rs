@@ -1,5 +1,6 @@
 //! `compose`: projects of several containers.
 
+mod build;
 mod config;
 mod copy;
 mod events;
@@ -71,6 +72,8 @@ enum ProgressWord {
 /// What is done with a project.
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Build or rebuild services
+    Build(build::BuildArgs),
     /// Parse, resolve and render compose file in canonical format
     Config(config::ConfigArgs),
     /// Copy files/folders between a service container and the local filesystem
@@ -166,6 +169,7 @@ pub fn compose(engine: &Engine, arguments: ComposeArgs) -> Outcome {
     };
     let context = Context { engine, request, style, found: OnceCell::new() };
     match arguments.action {
+        Action::Build(options) => build::build(context, options),
         Action::Config(options) => config::config(context, &options),
         Action::Cp(options) => copy::copy(&context, &options),
         Action::Create(options) => up::create(context, options),

@@ -1,11 +1,15 @@
-//! How far the work on a project is, on standard error: one line an event, or in a terminal one line an object.
+//! How far the work on a project is, on standard error: one line an event, or in a terminal one line an object. What steps of
+//! builds print is told line by line, in a terminal above the objects.
 
+use super::super::build::Steps;
 use crossterm::cursor::MoveUp;
 use crossterm::queue;
 use crossterm::terminal::{Clear, ClearType};
-use porthole_engine::compose::Progress;
+use porthole_engine::build::{Event, EventKind};
+use porthole_engine::compose::{Progress, Work};
+use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How it is told.
@@ -25,6 +29,14 @@ pub enum Style {
 pub struct Printer {
     style: Style,
     screen: Mutex<Screen>,
+    builds: Mutex<Builds>,
+}
+
+/// The steps of several builds, numbered as if they were those of one.
+#[derive(Default)]
+struct Builds {
+    steps: Steps,
+    numbers: HashMap<(String, usize), usize>,
 }
 
 #[derive(Default)]
@@ -50,37 +62,81 @@ impl Printer {
             Style::Auto => Style::Plain,
             style => style,
         };
-        Printer { style, screen: Mutex::default() }
+        Printer { style, screen: Mutex::default(), builds: Mutex::default() }
     }
 
     /// Tells of something.
     pub fn tell(&self, progress: Progress) {
-        match self.style {
-            Style::Quiet => {}
-            Style::Plain | Style::Auto => {
-                // With nobody left to tell, the exit code still says it.
-                let _ = writeln!(io::stderr(), " {} {}  {}", progress.kind, progress.name, progress.word);
-            }
-            Style::Terminal => {
-                let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
-                screen.set(progress);
-                let _ = screen.draw();
-            }
+        if self.style == Style::Quiet {
+            return;
         }
+        // With nobody left to tell, the exit code still says it.
+        let _ = match (progress, self.style) {
+            (Progress::Work(work), Style::Terminal) => lock(&self.screen).tell(work),
+            (Progress::Work(work), _) => writeln!(io::stderr(), " {} {}  {}", work.kind, work.name, work.word),
+            (Progress::Step { service, event }, style) => {
+                // Held until it is written: lines of one step stay together.
+                let mut builds = lock(&self.builds);
+                match (builds.text(&service, event), style) {
+                    (text, Style::Terminal) => lock(&self.screen).above(&text),
+                    (text, _) => io::stderr().write_all(&text),
+                }
+            }
+        };
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Builds {
+    /// What is to be printed of an event: `#3 [web 2/4] RUN make`.
+    fn text(&mut self, service: &str, event: Event) -> Vec<u8> {
+        let next = self.numbers.len() + 1;
+        let step = *self.numbers.entry((service.to_owned(), event.step)).or_insert(next);
+        let kind = match event.kind {
+            EventKind::Begun(name) => EventKind::Begun(match name.strip_prefix('[') {
+                Some(rest) => format!("[{service} {rest}"),
+                None => format!("[{service}] {name}"),
+            }),
+            kind => kind,
+        };
+        let mut text = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = self.steps.print(&mut text, &Event { step, kind });
+        text
     }
 }
 
 impl Screen {
-    fn set(&mut self, progress: Progress) {
+    fn tell(&mut self, work: Work) -> io::Result<()> {
+        self.set(work);
+        self.draw()
+    }
+
+    fn set(&mut self, work: Work) {
         let now = Instant::now();
-        let at = self.rows.iter().position(|row| row.kind == progress.kind && row.name == progress.name);
+        let at = self.rows.iter().position(|row| row.kind == work.kind && row.name == work.name);
         let at = at.unwrap_or_else(|| {
-            self.rows.push(Row { kind: progress.kind, name: progress.name, word: "", begun: now, took: None });
+            self.rows.push(Row { kind: work.kind, name: work.name, word: "", begun: now, took: None });
             self.rows.len() - 1
         });
         let row = &mut self.rows[at];
-        row.word = progress.word;
-        row.took = (!progress.goes_on).then(|| now - row.begun);
+        row.word = work.word;
+        row.took = (!work.goes_on).then(|| now - row.begun);
+    }
+
+    /// Puts text above the rows.
+    fn above(&mut self, text: &[u8]) -> io::Result<()> {
+        let mut out = io::stderr().lock();
+        if self.drawn > 0 {
+            queue!(out, MoveUp(self.drawn), Clear(ClearType::FromCursorDown))?;
+            self.drawn = 0;
+        }
+        out.write_all(text)?;
+        drop(out);
+        self.draw()
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -129,11 +185,25 @@ mod tests {
     #[test]
     fn an_object_keeps_its_line() {
         let mut screen = Screen::default();
-        let tell = |word, goes_on| Progress { kind: "Container", name: "a-1".into(), word, goes_on };
+        let tell = |word, goes_on| Work { kind: "Container", name: "a-1".into(), word, goes_on };
         screen.set(tell("Creating", true));
         screen.set(tell("Created", false));
         assert_eq!((screen.rows.len(), screen.rows[0].word, screen.rows[0].took.is_some()), (1, "Created", true));
         let text = screen.rows[0].text(14);
         assert!(text.starts_with(" ✔ Container a-1    Created") && text.ends_with("s"), "{text:?}");
+    }
+
+    #[test]
+    fn steps_of_several_builds_are_numbered_together() {
+        let mut builds = Builds::default();
+        let mut said = String::new();
+        for (service, step, kind) in [
+            ("a", 1, EventKind::Begun("[1/2] FROM x".to_owned())),
+            ("b", 1, EventKind::Begun("exporting to image".to_owned())),
+            ("a", 1, EventKind::Cached),
+        ] {
+            said += &String::from_utf8(builds.text(service, Event { step, kind })).unwrap();
+        }
+        assert_eq!(said, "\n#1 [a 1/2] FROM x\n\n#2 [b] exporting to image\n\n#1 [a 1/2] FROM x\n#1 CACHED\n");
     }
 }

@@ -3,9 +3,11 @@
 use super::{Context, PullWord};
 use crate::cli::{Failure, Outcome, sweep};
 use clap::Args;
+use porthole_engine::Engine;
 use porthole_engine::compose::model::project::PullPolicy;
-use porthole_engine::compose::{around, each};
+use porthole_engine::compose::{Report, around, each};
 use porthole_engine::images::Reference;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// `compose pull`.
@@ -60,18 +62,23 @@ pub fn push(context: Context<'_>, arguments: PushArgs) -> Outcome {
     let project = context.project(&arguments.services)?;
     let services = project.select(&arguments.services)?;
     let built = project.services.values().filter(|service| services.contains(&service.name) && service.build.is_some());
-    let images: Vec<&String> = built.map(|service| &service.image).collect();
+    let images: BTreeSet<&String> = built.map(|service| &service.image).collect();
     let printer = context.printer();
-    let report = |progress| {
+    push_images(context.engine, &images, &|progress| {
         if !arguments.quiet {
             printer.tell(progress);
         }
-    };
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pushes images side by side.
+pub fn push_images(engine: &Engine, images: &BTreeSet<&String>, report: Report<'_>) -> Result<(), Failure> {
+    let images: Vec<&&String> = images.iter().collect();
     let pushed = each(&images, |image| -> Result<(), Failure> {
         let reference: Reference = image.parse().map_err(|error| Failure::new(format!("{image}: {error}"), 1))?;
-        around(&report, "Image", image, ("Pushing", "Pushed"), || context.engine.push(&reference, &mut |_| {}))?;
+        around(report, "Image", image, ("Pushing", "Pushed"), || engine.push(&reference, &mut |_| {}))?;
         Ok(())
     });
-    pushed.into_iter().collect::<Result<(), Failure>>()?;
-    Ok(ExitCode::SUCCESS)
+    pushed.into_iter().collect()
 }

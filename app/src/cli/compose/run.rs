@@ -1,5 +1,6 @@
 //! `compose run`.
 
+use super::up::BuildFlags;
 use super::{Context, PullWord};
 use crate::cli::mounts::MountArgs;
 use crate::cli::{Failure, Outcome, attach, files, output, sweep, warn};
@@ -61,6 +62,8 @@ pub struct RunArgs {
     /// Pull image before running
     #[arg(long, value_enum, value_name = "always|missing|never", hide_possible_values = true)]
     pull: Option<PullWord>,
+    #[command(flatten)]
+    build: BuildFlags,
     /// The service
     service: String,
     /// The command and its arguments
@@ -73,9 +76,10 @@ pub fn run(context: Context<'_>, arguments: RunArgs) -> Outcome {
     let engine = context.engine;
     let project = context.project(std::slice::from_ref(&arguments.service))?;
     let printer = context.printer();
+    let build = arguments.build.policy();
     let dependencies: Vec<String> = project.services[&arguments.service].depends_on.keys().cloned().collect();
     if !arguments.no_deps && !dependencies.is_empty() {
-        let options = UpOptions { services: dependencies, ..UpOptions::default() };
+        let options = UpOptions { services: dependencies, build, ..UpOptions::default() };
         warn(&engine.project_up(&project, &options, &|progress| printer.tell(progress))?);
     }
     let one_off = OneOff {
@@ -87,7 +91,7 @@ pub fn run(context: Context<'_>, arguments: RunArgs) -> Outcome {
     };
     let pull = arguments.pull.map(Into::into);
     let report = |progress| printer.tell(progress);
-    let options = engine.one_off_options(&project, &arguments.service, &one_off, pull, &report)?;
+    let options = engine.one_off_options(&project, &arguments.service, &one_off, pull, build, &report)?;
     let options = with_arguments(options, &arguments)?;
     sweep(engine);
     if arguments.detach {

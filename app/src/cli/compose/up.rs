@@ -6,7 +6,7 @@ use super::{Context, PullWord};
 use crate::cli::{Failure, Outcome, code, sweep, warn};
 use clap::Args;
 use porthole_engine::compose::model::project::Project;
-use porthole_engine::compose::{Member, Progress, Recreation, UpOptions, each};
+use porthole_engine::compose::{BuildPolicy, Member, Progress, Recreation, UpOptions, each};
 use porthole_engine::{Engine, LogOptions};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -15,9 +15,32 @@ use std::thread;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// When images are built.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct BuildFlags {
+    /// Build images before starting containers
+    #[arg(long)]
+    build: bool,
+    /// Don't build an image, even if it's missing
+    #[arg(long, conflicts_with = "build")]
+    no_build: bool,
+}
+
+impl BuildFlags {
+    pub fn policy(self) -> BuildPolicy {
+        match (self.build, self.no_build) {
+            (true, _) => BuildPolicy::Always,
+            (false, true) => BuildPolicy::Never,
+            (false, false) => BuildPolicy::Missing,
+        }
+    }
+}
+
 /// What `up` and `create` have in common.
 #[derive(Debug, Args)]
 pub struct MakeArgs {
+    #[command(flatten)]
+    build: BuildFlags,
     /// Recreate containers even if their configuration and image haven't changed
     #[arg(long, conflicts_with = "no_recreate")]
     force_recreate: bool,
@@ -114,6 +137,7 @@ impl MakeArgs {
             scale: self.scale.iter().cloned().collect(),
             remove_orphans: self.remove_orphans,
             pull: self.pull.map(Into::into),
+            build: self.build.policy(),
             ..UpOptions::default()
         }
     }
@@ -151,7 +175,9 @@ pub fn up(context: Context<'_>, arguments: UpArgs) -> Outcome {
     let printer = Printer::new(style);
     let quiet = arguments.make.quiet_pull;
     let tell = |progress: Progress| {
-        if !(quiet && progress.kind == "Image") {
+        let is_pull =
+            matches!(&progress, Progress::Work(work) if work.kind == "Image" && work.word.starts_with("Pull"));
+        if !(quiet && is_pull) {
             printer.tell(progress);
         }
     };

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::cli::{Outcome, output, sweep, warn};
 use clap::Args;
-use porthole_engine::compose::{ProjectWatch, UpOptions};
+use porthole_engine::compose::{BuildPolicy, ProjectWatch, UpOptions};
 
 /// `compose watch`.
 #[derive(Debug, Args)]
@@ -41,6 +41,16 @@ pub fn watch(context: Context<'_>, arguments: WatchArgs) -> Outcome {
     output::line("Watch enabled")?;
     watch.describe().into_iter().for_each(tell);
     loop {
-        context.engine.watch_once(&mut watch, &tell)?;
+        let services: Vec<String> = context.engine.watch_once(&mut watch, &tell)?.into_iter().collect();
+        if services.is_empty() {
+            continue;
+        }
+        let options = UpOptions { services, no_deps: true, build: BuildPolicy::Always, ..UpOptions::default() };
+        let printer = context.printer();
+        match context.engine.project_up(&project, &options, &|progress| printer.tell(progress)) {
+            Ok(warnings) => warn(&warnings),
+            // The next change may put it right.
+            Err(error) => tell(error.to_string()),
+        }
     }
 }

@@ -364,6 +364,17 @@ fn canonical_build(build: &mut Node, base: &Base<'_>) {
     if !is_remote {
         base.resolve_at(build, "context");
     }
+    if let Some(Value::Map(contexts)) = build.get_mut("additional_contexts").map(|node| &mut node.value) {
+        let is_path = |node: &Node| node.as_text().is_some_and(|text| !self::is_remote(text) && !is_service(text));
+        contexts.values_mut().filter(|entry| is_path(&entry.node)).for_each(|entry| base.resolve_text(&mut entry.node));
+    }
+    if let Some(Value::List(secrets)) = build.get_mut("secrets").map(|node| &mut node.value) {
+        secrets.iter_mut().for_each(|secret| *secret = file_mount(secret));
+    }
+}
+
+fn is_service(context: &str) -> bool {
+    context.starts_with("service:")
 }
 
 /// Whether a text names something elsewhere, and no path.
@@ -408,6 +419,10 @@ mod tests {
             ("depends_on: [db]", r#"{"depends_on":{"db":{"condition":"service_started","required":true}}}"#),
             ("networks: [a, b]", r#"{"networks":{"a":null,"b":null}}"#),
             ("build: ./x", r#"{"build":{"context":"/p/x"}}"#),
+            (
+                "build: {additional_contexts: [a=../x, 'b=service:c', 'd=docker-image://e'], secrets: [f]}",
+                r#"{"build":{"additional_contexts":{"a":"/x","b":"service:c","d":"docker-image://e"},"context":"/p","secrets":[{"source":"f"}]}}"#,
+            ),
             ("build: https://e.org/x.git", r#"{"build":{"context":"https://e.org/x.git"}}"#),
             ("healthcheck: {test: 'curl x'}", r#"{"healthcheck":{"test":["CMD-SHELL","curl x"]}}"#),
             (

@@ -207,6 +207,14 @@ impl Project {
         Ok(names.iter().cloned().collect())
     }
 
+    /// The first service that has the same image, built in the same way.
+    pub fn builder_of<'a>(&'a self, service: &'a Service) -> &'a Service {
+        let is_same = |other: &&Service| {
+            (&other.image, &other.build, &other.platform) == (&service.image, &service.build, &service.platform)
+        };
+        self.services.values().find(is_same).unwrap_or(service)
+    }
+
     /// These services, and all that they depend on.
     pub fn with_dependencies(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
         let mut all = BTreeSet::new();

@@ -159,6 +159,9 @@ fn split_link(link: &str) -> (String, String) {
     (service.to_owned(), alias.to_owned())
 }
 
+/// What can be asked of other builders.
+const UNSUPPORTED: [&str; 6] = ["cache_to", "isolation", "provenance", "sbom", "shm_size", "ulimits"];
+
 fn build(node: &Node) -> Build {
     Build {
         context: node.text("context").unwrap_or_default(),
@@ -174,7 +177,22 @@ fn build(node: &Node) -> Build {
         additional_contexts: node.pairs("additional_contexts"),
         extra_hosts: node.texts("extra_hosts"),
         platforms: node.texts("platforms"),
+        secrets: node.items("secrets").iter().filter_map(build_secret).collect(),
+        ssh: node.pairs("ssh"),
+        privileged: node.flag("privileged").unwrap_or_default(),
+        entitlements: node.texts("entitlements"),
+        cache_from: node.texts("cache_from"),
+        unsupported: UNSUPPORTED
+            .into_iter()
+            .filter(|key| node.field(key).is_some() && node.flag(key) != Some(false))
+            .collect(),
     }
+}
+
+/// What steps call a secret, and what the project does.
+fn build_secret(node: &Node) -> Option<(String, String)> {
+    let source = node.text("source")?;
+    Some((node.text("target").unwrap_or_else(|| source.clone()), source))
 }
 
 fn port(node: &Node) -> Result<String> {

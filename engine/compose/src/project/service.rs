@@ -113,6 +113,25 @@ pub struct Build {
     pub extra_hosts: Vec<String>,
     /// Machines that it is for.
     pub platforms: Vec<String>,
+    /// Secrets: what steps call them, and what the project does.
+    pub secrets: BTreeMap<String, String>,
+    /// Sockets of agents; the user's own where there is no path.
+    pub ssh: BTreeMap<String, String>,
+    /// Whether steps may ask for all capabilities.
+    pub privileged: bool,
+    /// What else steps may ask for.
+    pub entitlements: Vec<String>,
+    /// Where steps that are done already may be found.
+    pub cache_from: Vec<String>,
+    /// Keys that ask for what no builder here has.
+    pub unsupported: Vec<&'static str>,
+}
+
+impl Build {
+    /// The services whose images it uses, as `additional_contexts` names them.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.additional_contexts.values().filter_map(|source| source.strip_prefix("service:"))
+    }
 }
 
 /// Something that is seen in the container.
