@@ -448,6 +448,37 @@ fn what_a_service_builds_is_built_when_it_is_missing_or_asked_for() {
 }
 
 #[test]
+fn builds_end_with_the_first_that_fails_and_when_interrupted() {
+    let site = Site::new(
+        "
+services:
+  slow: {build: {dockerfile_inline: \"FROM box\\nRUN echo begun; sleep 1000\"}, command: 'true'}
+  bad: {build: {dockerfile_inline: \"FROM box\\nRUN sleep 0.5; exit 3\"}, command: 'true'}
+",
+    );
+    let begun = Instant::now();
+    let failed = site.host.porthole(&site.line("up -d"));
+    assert_eq!(failed.code, 1);
+    let last = failed.stderr.lines().last().unwrap();
+    assert!(last.starts_with("porthole: service \"bad\": build: Dockerfile:2: "), "{last}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert_eq!(site.host.ok("ps -aq"), "");
+    for (line, code) in [("build slow", Some(130)), ("up -d slow", None)] {
+        let mut child = site.host.command(&site.line(line)).stderr(Stdio::piped()).spawn().expect("it can be run");
+        let mut said = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        assert!(said.any(|line| line.unwrap().ends_with(" begun")));
+        let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), code, "{line}");
+        let rest: Vec<String> = said.map(Result::unwrap).collect();
+        if code.is_some() {
+            assert_eq!(rest.last().unwrap(), "porthole: the build was cancelled");
+        }
+    }
+    site.ok("down");
+}
+
+#[test]
 fn builds_come_after_those_whose_images_they_use() {
     let site = Site::new(
         "
