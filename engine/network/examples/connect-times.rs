@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (0..20).map(|_| timed(&mut || links().map(drop).map_err(|_| unreachable!()))).collect::<Result<_, _>>()?;
     report("links()", topology);
     for n in (0..count).rev() {
-        disconnect.push(timed(&mut || network.disconnect(&format!("{n:064}")))?);
+        disconnect.push(timed(&mut || network.disconnect(&format!("{n:064}"), None))?);
     }
     let last: Vec<_> = disconnect.iter().rev().take(10).copied().collect();
     report("disconnect", disconnect);

@@ -12,7 +12,7 @@ use crate::link;
 use crate::link::stacked::{self, Kind, Stacked, VlanId};
 use crate::mark;
 use crate::netlink::{self, Protocol, Socket};
-use crate::port::PortSpec;
+use crate::port::{PortSpec, PublishedPort};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::subnet::Subnet;
@@ -24,6 +24,9 @@ use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// For so many ports each is looked for by itself; for more it is quicker to look through all.
+const FEW: usize = 16;
 
 /// The networks of one state root.
 #[derive(Clone, Debug)]
@@ -205,9 +208,19 @@ impl Network {
     }
 
     /// Disconnects a container whose network namespace is about to end from all its networks: its ports are unpublished, its links
-    /// carry nothing any more and go with the namespace, its addresses are free. That it is not connected is no error.
-    pub fn disconnect(&self, container: &str) -> Result<(), Error> {
-        self.unpublish(|publication| publication.container == container)?;
+    /// carry nothing any more and go with the namespace, its addresses are free. That it is not connected is no error. `known` are all
+    /// its places, if the caller is sure of them: then it does not matter how many ports others publish.
+    pub fn disconnect(&self, container: &str, known: Option<&[Endpoint]>) -> Result<(), Error> {
+        let ports: Option<Vec<PublishedPort>> =
+            known.map(|endpoints| endpoints.iter().flat_map(|endpoint| endpoint.ports.clone()).collect());
+        match ports {
+            Some(ports) if ports.is_empty() => {}
+            Some(ports) if ports.len() <= FEW => {
+                let published = self.firewall()?.unpublish_ports(container, &ports)?;
+                conntrack::forget_after(&published)?;
+            }
+            _ => self.unpublish(|publication| publication.container == container)?,
+        }
         for network in self.store.all()? {
             let leases = self.store.leases(&network).of(container).map_err(|e| self.lease_error(&network, e))?;
             if !leases.is_empty() {
@@ -458,7 +471,7 @@ fn distinct(mut ids: Vec<String>) -> usize {
 }
 
 fn publications(id: &str, name: &str, endpoint: &Endpoint) -> Vec<Publication> {
-    let publication = |port: &crate::port::PublishedPort| {
+    let publication = |port: &PublishedPort| {
         let address = endpoint.of_family(port.host_ip.is_ipv6())?.address;
         let target = SocketAddr::new(address, port.container_port);
         Some(Publication { container: id.to_owned(), name: name.to_owned(), port: *port, target })

@@ -39,7 +39,7 @@ fn the_bridge_is_made_once_and_as_docker_does() {
         assert!(rules.contains("elements = { tcp . 8088 : goto tcp-8088 }"), "{rules}");
         // The network holds no more than asked: a second disconnect, and one of a stranger, do no harm.
         for id in [&web.id, &web.id, &other.id, &"f".repeat(64)] {
-            network.disconnect(id).unwrap();
+            network.disconnect(id, None).unwrap();
         }
         assert!(!run("nft list ruleset").contains("8088"));
         assert_eq!(root.leases(), 0);
@@ -69,7 +69,7 @@ fn a_real_dockers_bridge_is_left_alone() {
             "{:?}",
             web.endpoint.warnings
         );
-        network.disconnect(&web.id).unwrap();
+        network.disconnect(&web.id, None).unwrap();
         network.teardown().unwrap();
         assert_eq!(run("ip -d link show docker0"), before);
         assert!(run("nft list ruleset").contains("foreign"));
@@ -113,10 +113,10 @@ fn two_state_roots_side_by_side() {
         assert_eq!(containers[0].netns.enter(|| ask(Protocol::Tcp, containers[1].address(), 80)), None);
         let taken = try_container(&networks[0], "late", &["8081:80"]).err().unwrap();
         assert_eq!(taken.to_string(), "Bind for 0.0.0.0:8081 failed: port is already allocated by container c1");
-        networks[0].disconnect(&containers[0].id).unwrap();
+        networks[0].disconnect(&containers[0].id, None).unwrap();
         networks[0].teardown().unwrap();
         assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8081)).is_some(), "the other root is untouched");
-        networks[1].disconnect(&containers[1].id).unwrap();
+        networks[1].disconnect(&containers[1].id, None).unwrap();
         networks[1].teardown().unwrap();
         drop(containers);
         roots.iter().for_each(assert_clean);
@@ -138,7 +138,7 @@ fn a_taken_port_leaves_nothing() {
         let web = container(&network, "web", &["8088:80", "80", "127.0.0.1::80"]);
         let ports: Vec<_> = web.endpoint.ports.iter().map(|p| p.host_port).collect();
         assert_eq!(ports, [8088, 32768, 32769]);
-        network.disconnect(&web.id).unwrap();
+        network.disconnect(&web.id, None).unwrap();
         network.teardown().unwrap();
         drop(web);
         assert_clean(&root);
@@ -208,14 +208,14 @@ fn an_address_passes_on_while_its_former_namespace_lives() {
             socket.recv(&mut [0; 64]).ok()
         };
         assert!(ask_again().is_some());
-        network.disconnect(&old.id).unwrap();
+        network.disconnect(&old.id, None).unwrap();
         let new = container(&network, "new", &["8088:80/udp"]);
         assert_eq!(new.address(), old.address());
         // The old one is mute, though its namespace and link are still there.
         assert_eq!(old.netns.enter(|| ask(Protocol::Udp, new.gateway(), 8088)), None);
         assert!(ask_again().is_some(), "the same flow reaches the new container");
         assert!(ask(Protocol::Tcp, new.address(), 80).is_some());
-        network.disconnect(&new.id).unwrap();
+        network.disconnect(&new.id, None).unwrap();
         assert!(ask_again().is_none(), "the flow ends with the publication");
         network.teardown().unwrap();
         assert_clean(&root);
@@ -232,7 +232,7 @@ fn a_flushed_ruleset_is_written_again() {
         let web = container(&network, "web", &["8088:80"]);
         assert!(host.outside.enter(|| ask(Protocol::Tcp, HOST, 8088)).is_some());
         for id in [&first.id, &web.id] {
-            network.disconnect(id).unwrap();
+            network.disconnect(id, None).unwrap();
         }
         network.teardown().unwrap();
         drop((first, web));
@@ -265,7 +265,7 @@ fn the_machine_outside() {
         run(&format!("ip link del {}", made.host_interface));
         assert_eq!(outside::status(&network).unwrap(), None);
         assert_eq!(outside::up(&network).unwrap(), made);
-        network.disconnect(&web.id).unwrap();
+        network.disconnect(&web.id, None).unwrap();
         network.teardown().unwrap();
         let other = format!("{name}-other");
         run(&format!("ip netns add {other}"));
@@ -300,7 +300,7 @@ fn links_tell_how_things_hang_together() {
         assert_eq!(veth.peer.unwrap().index, eth0.index);
         assert_eq!(eth0.mac, Some(web.endpoint.mac));
         assert_eq!(uplink().unwrap().unwrap().name, "uplink0");
-        network.disconnect(&web.id).unwrap();
+        network.disconnect(&web.id, None).unwrap();
         network.teardown().unwrap();
         drop(web);
         assert_clean(&root);
@@ -319,7 +319,7 @@ fn a_half_made_bridge_is_completed() {
         let web = container(&network, "web", &["8088:80"]);
         assert_eq!(web.endpoint.bridge, "docker0");
         assert!(ask(Protocol::Tcp, HOST, 8088).is_some());
-        network.disconnect(&web.id).unwrap();
+        network.disconnect(&web.id, None).unwrap();
         network.teardown().unwrap();
         drop(web);
         assert_clean(&root);

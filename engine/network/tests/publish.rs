@@ -61,7 +61,7 @@ fn matrix(host: &Host) {
         assert_eq!(host.outside.enter(|| ask(protocol, web.address(), 80)), None, "{protocol} directly from outside");
     }
     for container in [web, other] {
-        network.disconnect(&container.id).unwrap();
+        network.disconnect(&container.id, None).unwrap();
     }
     network.teardown().unwrap();
     assert_clean(&root);
@@ -113,7 +113,7 @@ fn published_on_localhost_is_for_this_host_alone() {
             assert_eq!(attack_loopback(&other, protocol, 9000), None, "{protocol} to the host's loopback");
         }
         for container in [web, other] {
-            network.disconnect(&container.id).unwrap();
+            network.disconnect(&container.id, None).unwrap();
         }
         network.teardown().unwrap();
         assert_clean(&root);

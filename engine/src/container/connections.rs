@@ -60,7 +60,11 @@ impl Engine {
         for network in networks.iter().filter(|network| !network.is_predefined()).filter(named) {
             dns::remove(&self.network().directory(network), &record.id)?;
         }
-        self.network().disconnect(&record.id)?;
+        // Who was killed while it connected the container may have left more than was recorded.
+        let recorded = record.recorded_endpoints()?;
+        let all = config.map_or(usize::MAX, |config| config.endpoints().len());
+        let known = Some(recorded).filter(|recorded| recorded.len() == all);
+        self.network().disconnect(&record.id, known.as_deref())?;
         record.remove_endpoints()
     }
 

@@ -109,9 +109,14 @@ impl Record {
     /// Its places on networks, while it runs.
     pub fn endpoints(&self, live: &Live) -> Result<Vec<Endpoint>> {
         match is_active(live.state.status) {
-            true => Ok(files::read_json(&self.path(ENDPOINTS))?.unwrap_or_default()),
+            true => self.recorded_endpoints(),
             false => Ok(Vec::new()),
         }
+    }
+
+    /// Its places on networks in its last run, as far as they were recorded and not given back.
+    pub fn recorded_endpoints(&self) -> Result<Vec<Endpoint>> {
+        Ok(files::read_json(&self.path(ENDPOINTS))?.unwrap_or_default())
     }
 
     /// Writes its places on networks.

@@ -248,13 +248,35 @@ impl<'a> Firewall<'a> {
 
     /// Removes what is published and `which` picks, and returns it.
     pub fn unpublish(&mut self, which: impl Fn(&Publication) -> bool) -> Result<Vec<Publication>, Error> {
+        self.remove_published(|socket, at| {
+            let mut published = dump::published(socket, at, None)?;
+            published.retain(&which);
+            Ok(published)
+        })
+    }
+
+    /// Removes these ports of a container, without looking at what else is published, and returns them.
+    pub fn unpublish_ports(&mut self, container: &str, ports: &[PublishedPort]) -> Result<Vec<Publication>, Error> {
+        self.remove_published(|socket, at| {
+            let mut found = Vec::new();
+            for port in ports.iter().filter(|port| family_of(port.host_ip) == at.family) {
+                found.append(&mut dump::published(socket, at, Some(&base::chain_of(port)))?);
+            }
+            found.retain(|publication| publication.container == container);
+            Ok(found)
+        })
+    }
+
+    fn remove_published(
+        &mut self,
+        find: impl Fn(&mut Socket, Place<'_>) -> netlink::Result<Vec<Publication>>,
+    ) -> Result<Vec<Publication>, Error> {
         for _ in 0..TRIES {
             let mut batch = Batch::new(None);
             let mut removed = Vec::new();
             for family in [Family::Ip, Family::Ip6] {
                 let at = self.table.of(family);
-                let mut published = dump::published(&mut self.socket, at, None).map_err(unavailable)?;
-                published.retain(&which);
+                let mut published = find(&mut self.socket, at).map_err(unavailable)?;
                 published.iter().for_each(|publication| base::unpublish(&mut batch, at, &publication.port));
                 removed.append(&mut published);
             }
