@@ -125,6 +125,8 @@ fn the_environment_is_what_was_asked_for() {
 fn the_entrypoint_can_be_replaced() {
     let host = Host::new();
     assert_eq!(host.ok("run --rm --entrypoint echo box one two"), "one two");
+    assert_eq!(host.ok("run --rm --entrypoint sh box -c 'echo of the shell'"), "of the shell");
+    assert_eq!(host.ok("run --rm --entrypoint echo box -m --rm --name -- x"), "-m --rm --name -- x");
 }
 
 #[test]

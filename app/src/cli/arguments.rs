@@ -293,11 +293,10 @@ pub struct ContainerArgs {
     pub cidfile: Option<PathBuf>,
     #[command(flatten)]
     pub pull: ImageArgs,
-    /// The image
-    pub image: String,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
+    /// The image, and the command with its arguments
+    // One list, so that all that follows the image is the command's, also what looks like an option of ours.
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE [COMMAND]")]
+    pub words: Vec<String>,
 }
 
 /// `start`.

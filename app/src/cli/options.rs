@@ -42,11 +42,13 @@ pub fn create_options(arguments: ContainerArgs, attach_stdin: bool) -> Result<Cr
         resolution: arguments.resolution.resolution().map_err(usage)?,
         ulimits: arguments.ulimit.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(usage)?,
     };
+    let mut words = arguments.words.into_iter();
+    let image = words.next().unwrap_or_default();
     Ok(CreateOptions {
-        image: arguments.image,
+        image,
         platform: arguments.pull.platform,
         name: arguments.name,
-        command: arguments.command,
+        command: words.collect(),
         entrypoint: arguments.entrypoint.map(|word| if word.is_empty() { Vec::new() } else { vec![word] }),
         env: files::environment(&arguments.env_file, &arguments.env)?,
         working_dir: arguments.workdir,

@@ -64,26 +64,35 @@ pub struct RunArgs {
     pull: Option<PullWord>,
     #[command(flatten)]
     build: BuildFlags,
-    /// The service
-    service: String,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
-    command: Vec<String>,
+    /// The service, and the command with its arguments
+    // One list, so that all that follows the service is the command's, also what looks like an option of ours.
+    #[arg(required = true, trailing_var_arg = true, value_name = "SERVICE [COMMAND]")]
+    words: Vec<String>,
+}
+
+impl RunArgs {
+    fn service(&self) -> &String {
+        &self.words[0]
+    }
+
+    fn command(&self) -> &[String] {
+        &self.words[1..]
+    }
 }
 
 /// Runs a command in one more container of a service, after what the service depends on has started.
 pub fn run(context: Context<'_>, arguments: RunArgs) -> Outcome {
     let engine = context.engine;
-    let project = context.project(std::slice::from_ref(&arguments.service))?;
+    let project = context.project(std::slice::from_ref(arguments.service()))?;
     let printer = context.printer();
     let build = arguments.build.policy();
-    let dependencies: Vec<String> = project.services[&arguments.service].depends_on.keys().cloned().collect();
+    let dependencies: Vec<String> = project.services[arguments.service()].depends_on.keys().cloned().collect();
     if !arguments.no_deps && !dependencies.is_empty() {
         let options = UpOptions { services: dependencies, build, ..UpOptions::default() };
         warn(&engine.project_up(&project, &options, &|progress| printer.tell(progress))?);
     }
     let one_off = OneOff {
-        name: arguments.name.clone().unwrap_or_else(|| new_run_name(&project.name, &arguments.service)),
+        name: arguments.name.clone().unwrap_or_else(|| new_run_name(&project.name, arguments.service())),
         service_ports: arguments.service_ports,
         use_aliases: arguments.use_aliases,
         remove: arguments.rm,
@@ -91,7 +100,7 @@ pub fn run(context: Context<'_>, arguments: RunArgs) -> Outcome {
     };
     let pull = arguments.pull.map(Into::into);
     let report = |progress| printer.tell(progress);
-    let options = engine.one_off_options(&project, &arguments.service, &one_off, pull, build, &report)?;
+    let options = engine.one_off_options(&project, arguments.service(), &one_off, pull, build, &report)?;
     let options = with_arguments(options, &arguments)?;
     sweep(engine);
     if arguments.detach {
@@ -125,8 +134,8 @@ fn with_arguments(mut options: CreateOptions, arguments: &RunArgs) -> Result<Cre
         options.entrypoint = Some(words);
         options.command.clear();
     }
-    if !arguments.command.is_empty() {
-        options.command.clone_from(&arguments.command);
+    if !arguments.command().is_empty() {
+        options.command = arguments.command().to_vec();
     }
     options.tty = !arguments.no_tty && !arguments.detach && io::stdin().is_terminal() && io::stdout().is_terminal();
     options.open_stdin = !arguments.detach;
