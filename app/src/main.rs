@@ -41,19 +41,42 @@ fn main() -> ExitCode {
 
 /// Whether this process may become the parent of a container's command. More than do are no harm.
 fn executes_commands(mut arguments: impl Iterator<Item = OsString>) -> bool {
-    const WORDS: [&str; 4] = ["create", "exec", "monitor", "run"];
-    let is_runtime = arguments.next().is_some_and(|name| is_named(&name, &cli::runtime::NAMES));
+    let called_runtime = arguments.next().is_some_and(|name| is_named(&name, &cli::runtime::NAMES));
     let words: Vec<OsString> = arguments.collect();
+    let is_said = |own: &[&str]| words.iter().any(|word| own.iter().any(|own| word == own));
     match words.first().and_then(|word| word.to_str()) {
-        // The workstation opens shells in containers.
-        None => true,
-        Some("monitor" | "build-step") => true,
-        Some("runtime") => words.iter().any(|word| WORDS.iter().any(|own| word == own)),
-        Some(_) if is_runtime => words.iter().any(|word| WORDS.iter().any(|own| word == own)),
-        Some(_) => words.iter().any(|word| word == "exec"),
+        // The workstation opens shells in containers, and projects have hooks there.
+        None | Some("monitor" | "build-step" | "compose") => true,
+        first if called_runtime || first == Some("runtime") => is_said(&["create", "exec", "run"]),
+        Some(_) => is_said(&["exec"]),
     }
 }
 
 fn is_named(name: &OsString, names: &[&str]) -> bool {
     Path::new(name).file_name().is_some_and(|name| names.iter().any(|own| name == *own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executes_commands;
+
+    #[test]
+    fn whoever_may_execute_a_containers_command_is_known() {
+        let is_one = |line: &str| executes_commands(line.split(' ').map(Into::into));
+        for line in [
+            "porthole",
+            "porthole exec web sh",
+            "porthole container exec web sh",
+            "porthole monitor /containers/web",
+            "porthole build-step",
+            "porthole compose up -d",
+            "porthole runtime --root /run/x create web",
+            "/usr/bin/porthole-runtime run web",
+        ] {
+            assert!(is_one(line), "{line}");
+        }
+        for line in ["porthole run web", "porthole ps", "porthole runtime state web", "porthole-runtime kill web"] {
+            assert!(!is_one(line), "{line}");
+        }
+    }
 }
