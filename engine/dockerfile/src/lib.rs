@@ -25,7 +25,7 @@ pub mod platform;
 mod quote;
 mod reference;
 pub mod shell;
-mod suggest;
+pub mod suggest;
 
 pub use environment::Environment;
 pub use error::{Error, Lines, Result};

@@ -76,6 +76,10 @@ mod tests {
         assert_eq!(nearest("", ["ab"]), Some("ab"));
         assert_eq!(nearest("RNU", ["ENV", "ARG", "RUN"]), Some("RUN"));
         assert_eq!(nearest("RXN", ["XN", "RN"]), Some("RN"));
+        let known = ["image", "volumes", "ports"];
+        assert_eq!(hint("volume", known), " (did you mean volumes?)");
+        assert_eq!(hint("prots", known), " (did you mean ports?)");
+        assert_eq!(hint("zzzzz", known), "");
         assert_eq!(hint("PAHT", ["HOME", "PATH"]), " (did you mean PATH?)");
         assert_eq!(hint_in_case("frm", ["FROM", "RUN"]), " (did you mean from?)");
         assert_eq!(hint_in_case("FRMO", ["FROM", "RUN"]), " (did you mean FROM?)");

@@ -3,11 +3,12 @@
 use super::member::Member;
 use super::report::{Report, around};
 use super::schedule::{each, walk};
+use crate::container::summary::ContainerSummary;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files;
 use porthole_compose::graph::{self, Graph};
-use porthole_compose::project::Project;
+use porthole_compose::project::{Project, Service};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -93,12 +94,8 @@ impl Engine {
         timeout: Option<i64>,
         report: Report<'_>,
     ) -> Result<()> {
-        self.on_members_reversed(members, |service, ours| {
-            let service = project.and_then(|project| project.services.get(service));
-            let removed = each(ours, |member| {
-                self.remove_member(service, &member.container.id, &member.container.name, timeout, report)
-            });
-            removed.into_iter().collect()
+        self.on_each_reversed(project, members, |service, container| {
+            self.remove_member(service, &container.id, &container.name, timeout, report)
         })
     }
 
@@ -110,16 +107,11 @@ impl Engine {
         timeout: Option<i64>,
         report: Report<'_>,
     ) -> Result<()> {
-        self.on_members_reversed(members, |service, ours| {
-            let service = project.and_then(|project| project.services.get(service));
-            let stopped = each(ours, |member| {
-                let name = &member.container.name;
-                around(report, "Container", name, ("Stopping", "Stopped"), || match service {
-                    Some(service) => self.stop_member(service, &member.container.id, timeout),
-                    None => self.stop(&member.container.id, None, timeout),
-                })
-            });
-            stopped.into_iter().collect()
+        self.on_each_reversed(project, members, |service, container| {
+            around(report, "Container", &container.name, ("Stopping", "Stopped"), || match service {
+                Some(service) => self.stop_member(service, &container.id, timeout),
+                None => self.stop(&container.id, None, timeout),
+            })
         })
     }
 
@@ -141,16 +133,19 @@ impl Engine {
         Ok(warnings.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Acts on the containers of each service after those of services that depend on it.
-    fn on_members_reversed(
+    /// Acts on containers, those of a service at once, after those of services that depend on it. A service that the project has no
+    /// more is not given.
+    fn on_each_reversed(
         &self,
+        project: Option<&Project>,
         members: &[Member],
-        act: impl Fn(&str, &[&Member]) -> Result<()> + Sync,
+        act: impl Fn(Option<&Service>, &ContainerSummary) -> Result<()> + Sync,
     ) -> Result<()> {
         let order = graph::reversed(&graph_of(members));
         walk(&order, |name| {
+            let service = project.and_then(|project| project.services.get(name));
             let ours: Vec<&Member> = members.iter().filter(|member| member.service == name).collect();
-            act(name, &ours)
+            each(&ours, |member| act(service, &member.container)).into_iter().collect()
         })
     }
 

@@ -1,13 +1,13 @@
 //! `compose images`.
 
 use super::Context;
-use crate::cli::format::{Format, Row};
+use super::list::print_list;
 use crate::cli::{Failure, Outcome, output};
 use clap::Args;
 use porthole_engine::images::Reference;
 use porthole_engine::units;
-use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// `compose images`.
@@ -61,12 +61,5 @@ pub fn images(context: &Context<'_>, arguments: &ImagesArgs) -> Outcome {
         ];
         rows.push(fields.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect());
     }
-    if arguments.format == "json" {
-        output::line(&json!(rows).to_string())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let no_labels = BTreeMap::new();
-    let rows = rows.into_iter().map(|fields| Row { fields, labels: &no_labels }).collect();
-    Format::parse("table", DEFAULT)?.print(&TITLES, rows)?;
-    Ok(ExitCode::SUCCESS)
+    print_list(&arguments.format, DEFAULT, &TITLES, rows)
 }

@@ -1,12 +1,11 @@
 //! `compose ls`.
 
-use crate::cli::format::{Format, Row};
+use super::list::print_list;
 use crate::cli::{Outcome, output};
 use clap::Args;
 use porthole_engine::Engine;
 use porthole_engine::compose::ProjectSummary;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 use std::process::ExitCode;
 
 /// `compose ls`.
@@ -34,14 +33,7 @@ pub fn list(engine: &Engine, arguments: &LsArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Map<String, Value>> = projects.iter().map(fields).collect();
-    if arguments.format == "json" {
-        output::line(&json!(rows).to_string())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let no_labels = BTreeMap::new();
-    let rows = rows.into_iter().map(|fields| Row { fields, labels: &no_labels }).collect();
-    Format::parse("table", DEFAULT)?.print(&TITLES, rows)?;
-    Ok(ExitCode::SUCCESS)
+    print_list(&arguments.format, DEFAULT, &TITLES, rows)
 }
 
 fn fields(project: &ProjectSummary) -> Map<String, Value> {

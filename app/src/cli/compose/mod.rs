@@ -7,6 +7,7 @@ mod events;
 mod exec;
 mod images;
 mod lifecycle;
+mod list;
 mod logs;
 mod ls;
 mod output;

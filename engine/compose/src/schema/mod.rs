@@ -1,13 +1,13 @@
 //! What files may say: every key of the Compose specification with the kinds of value it takes, and the check that tells what
 //! was expected where.
 
-mod near;
 mod service;
 mod top;
 
 use crate::error::{Error, Result};
 use crate::node::{Node, Value, integer};
 use crate::words;
+use porthole_dockerfile::suggest;
 
 /// What a value may be.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ fn check(node: &Node, kind: &Kind, path: &str) -> Result<()> {
                 }
                 Some((_, inner)) => check(&entry.node, inner, &join(path, key)),
                 None => {
-                    let hint = near::hint(key, fields.iter().map(|(name, _)| *name));
+                    let hint = suggest::hint(key, fields.iter().map(|(name, _)| *name));
                     let of = if path.is_empty() { String::new() } else { format!("{path}: ") };
                     Err(Error::at(&entry.key, format!("{of}unknown key {key:?}{hint}")))
                 }
