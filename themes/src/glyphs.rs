@@ -46,6 +46,8 @@ pub struct Glyphs {
     pub check: &'static str,
     /// Something that failed.
     pub cross: &'static str,
+    /// Something that would be better otherwise.
+    pub warning: &'static str,
     /// Separates facts within one line.
     pub separator: &'static str,
     /// From one thing to another.
@@ -117,6 +119,7 @@ impl Glyphs {
             ellipsis: "…",
             check: "✓",
             cross: "✗",
+            warning: "!",
             separator: "·",
             arrow: "→",
             arrow_back: "←",
@@ -165,6 +168,7 @@ impl Glyphs {
             ellipsis: "~",
             check: "y",
             cross: "x",
+            warning: "!",
             separator: "-",
             arrow: ">",
             arrow_back: "<",

@@ -62,6 +62,11 @@ roles! {
     Changed changed "A value that differs between before and after.";
     Number number "A number among values.";
     Word word "true and false among values.";
+    SourceKeyword source_keyword "An instruction or another fixed word of a source text.";
+    SourceName source_name "A name that a source text gives: a key, a flag, a stage.";
+    SourceString source_string "Quoted and literal text in a source text.";
+    SourceVariable source_variable "What a source text puts something else in for.";
+    SourceComment source_comment "A comment in a source text.";
     Popup popup "The background of what lies above the panes.";
     Input input "Text being typed.";
     Cursor cursor "The place where typing goes.";

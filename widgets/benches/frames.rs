@@ -5,8 +5,10 @@ mod samples;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use porthole_themes::Theme;
+use porthole_widgets::key::Key;
 use porthole_widgets::ladder::{LadderState, PacketList};
 use porthole_widgets::log_view::{LogLimits, LogLine, LogPane, LogView, Stream};
+use porthole_widgets::source::{Language, Source, SourcePane};
 use porthole_widgets::table::{Table, TableState};
 use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane};
 use porthole_widgets::tree::{Tree, TreeView, Value};
@@ -68,6 +70,20 @@ fn log(c: &mut Criterion) {
     }
 }
 
+fn source(c: &mut Criterion) {
+    let (theme, mut buf) = (Theme::default(), Buffer::empty(SCREEN));
+    for (name, text) in [("plain", "echo $x \"y\" ".repeat(7_500)), ("wide", "é\t漢 ".repeat(22_500))] {
+        let mut source = Source::new(&format!("FROM a\nRUN {text}\n"), Language::Dockerfile);
+        source.go_to(1, usize::MAX);
+        c.bench_function(&format!("source, typing into one {name} line of 90,000 characters"), |b| {
+            b.iter(|| {
+                source.key(Key::char('x'));
+                SourcePane::new(&theme).focused(true).render(SCREEN, &mut buf, &mut source);
+            })
+        });
+    }
+}
+
 fn others(c: &mut Criterion) {
     let (theme, mut buf) = (Theme::default(), Buffer::empty(SCREEN));
     let packets: Vec<_> = samples::packets().into_iter().cycle().take(10_000).collect();
@@ -86,5 +102,5 @@ fn others(c: &mut Criterion) {
     c.bench_function("terminal, full", |b| b.iter(|| TermPane::new(&theme, &terminal).render(SCREEN, &mut buf)));
 }
 
-criterion_group!(benches, table, log, others);
+criterion_group!(benches, table, log, source, others);
 criterion_main!(benches);

@@ -24,6 +24,7 @@ pub mod ladder;
 pub mod log_view;
 pub mod menu;
 pub mod palette;
+pub mod source;
 pub mod table;
 pub mod terminal;
 pub mod text;

@@ -17,6 +17,7 @@ use porthole_widgets::ladder::{LadderState, PacketList, Way, WayPicture};
 use porthole_widgets::log_view::{LogLimits, LogLine, LogPane, LogView};
 use porthole_widgets::menu::MenuList;
 use porthole_widgets::palette::{Palette, PaletteItem, PaletteView};
+use porthole_widgets::source::{Language, Mark, Severity, Source, SourcePane};
 use porthole_widgets::table::{Table, TableState};
 use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane};
 use porthole_widgets::toast::{Toast, ToastKind, Toasts};
@@ -189,6 +190,46 @@ proptest! {
                 prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
             }
             log.status();
+        }
+    }
+
+    #[test]
+    fn sources(
+        area in area(), theme in theme(), text in hostile(), lines in 0usize..30, steps in prop::collection::vec((0u8..24, hostile()), 0..8), yaml in any::<bool>(),
+    ) {
+        use porthole_widgets::key::Modifiers;
+        let language = if yaml { Language::Yaml } else { Language::Dockerfile };
+        let whole = format!("{text}\n").repeat(lines) + &text;
+        let mut source = Source::new(&whole, language);
+        prop_assert_eq!(source.text(), whole);
+        let mark = Mark { lines: 2..=40, column: Some(3), severity: Severity::Error, message: text.clone() };
+        source.set_marks(vec![mark.clone(), Mark { lines: 0..=0, column: None, ..mark }]);
+        check(area, |area, buf| SourcePane::new(&theme).focused(true).render(area, buf, &mut source))?;
+        for (step, text) in steps {
+            let far = step % 2 == 0;
+            let key = |code| Key::new(code, if far { Modifiers::CTRL } else { Modifiers::NONE });
+            match step {
+                0 => source.first(),
+                1 => source.last(),
+                2 | 3 => { source.key(key(KeyCode::Backspace)); }
+                4 | 5 => { source.key(key(KeyCode::Delete)); }
+                6 | 7 => { source.key(key(KeyCode::Right)); }
+                8 | 9 => { source.key(key(KeyCode::Left)); }
+                10 | 11 => { source.key(key(KeyCode::Home)); }
+                12 | 13 => { source.key(key(KeyCode::End)); }
+                14 => { source.key(Key::ctrl('z')); }
+                15 => { source.key(Key::ctrl('y')); }
+                16 => source.step(3),
+                17 => source.page(-0.5),
+                18 => source.scroll(5),
+                19 => { source.click(Position::new(20, 7)); }
+                20 => source.next_mark(),
+                21 => { source.key(KeyCode::Enter.into()); }
+                22 => text.chars().for_each(|c| { source.key(Key::char(c)); }),
+                _ => { source.paste(&text); }
+            }
+            check(area, |area, buf| SourcePane::new(&theme).focused(true).render(area, buf, &mut source))?;
+            source.status();
         }
     }
 

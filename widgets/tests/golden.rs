@@ -18,6 +18,7 @@ use porthole_widgets::ladder::{LadderState, PacketList, Way, WayPicture};
 use porthole_widgets::log_view::LogPane;
 use porthole_widgets::menu::MenuList;
 use porthole_widgets::palette::{Palette, PaletteView};
+use porthole_widgets::source::SourcePane;
 use porthole_widgets::table::{Sort, Table, TableState};
 use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane};
 use porthole_widgets::text::width;
@@ -94,6 +95,17 @@ fn logs() {
         LogPane::new(&theme).render(frame::inner(area), buf, &mut log);
     };
     insta::assert_snapshot!(pictures(&[WIDE, USUAL, NARROW, TINY], &mut draw));
+}
+
+#[test]
+fn source() {
+    let theme = Theme::default();
+    let mut source = samples::source();
+    let mut draw = |area: Rect, buf: &mut Buffer| {
+        Panel::new(&theme).title("Dockerfile").status(&source.status()).focused(true).render(area, buf);
+        SourcePane::new(&theme).focused(true).render(frame::inner(area), buf, &mut source);
+    };
+    insta::assert_snapshot!(pictures(&[(138, 14), (78, 14), (38, 9), TINY], &mut draw));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use porthole_widgets::ladder::{Change, ChangeKind, LadderHop, LadderRow, LadderT
 use porthole_widgets::log_view::{LogLimits, LogLine, LogView, Stream};
 use porthole_widgets::menu::MenuItem;
 use porthole_widgets::palette::PaletteItem;
+use porthole_widgets::source::{Language, Mark, Severity, Source};
 use porthole_widgets::table::{CellText, Column, Rows};
 use porthole_widgets::topology::{Topology, TopologyNetwork, TopologyNode, TopologyPort, TopologyWay};
 use porthole_widgets::tree::Value;
@@ -341,3 +342,21 @@ pub fn confirm() -> porthole_widgets::confirm::Confirm {
 
 pub const SHELL: &str = "\x1b[1;32m/ #\x1b[0m ip addr show eth0\r\n2: eth0@if12: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\r\n    \
     link/ether \x1b[33m02:42:ac:11:00:02\x1b[0m brd ff:ff:ff:ff:ff:ff\r\n    inet \x1b[36m172.17.0.2/16\x1b[0m scope global eth0\r\n\x1b[1;32m/ #\x1b[0m ";
+
+/// A Dockerfile with an error and a warning.
+pub fn source() -> Source {
+    let text = "# syntax=docker/dockerfile:1\nFROM debian:12 as base\nARG VERSION=1.2\nENV PATH=\"/opt/$VERSION/bin:$PATH\"\n\nRUN --mount=type=cache,target=/c <<-EOF\n\tmake -C /src \"VERSION=$VERSION\"\nEOF\nRNU strip /opt/bin/app\nCOPY --from=base /opt /opt\n";
+    let mut source = Source::new(text, Language::Dockerfile);
+    let mark = |line, column, severity, message: &str| Mark {
+        lines: line..=line,
+        column,
+        severity,
+        message: message.to_owned(),
+    };
+    source.set_marks(vec![
+        mark(1, None, Severity::Warning, "FromAsCasing: 'as' and 'FROM' keywords' casing do not match"),
+        mark(8, Some(0), Severity::Error, "unknown instruction: RNU (did you mean RUN?)"),
+    ]);
+    source.go_to(8, 3);
+    source
+}
