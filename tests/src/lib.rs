@@ -6,6 +6,7 @@
 
 pub mod archive;
 mod commands;
+mod debian;
 mod host;
 mod leaks;
 mod neighbour;
@@ -17,6 +18,7 @@ pub mod terminal;
 mod wait;
 
 pub use commands::{Output, Running, binary};
+pub use debian::debian;
 pub use host::{BOX, Host};
 pub use leaks::{cgroup_name, parent_cgroups};
 pub use neighbour::{Neighbour, Netns, caller, datagram_caller, fetch};
