@@ -222,11 +222,17 @@ impl Host {
         }
     }
 
+    /// Fails if anything is left of containers.
+    #[track_caller]
+    pub fn assert_containers_gone(&self, when: &str) {
+        leaks::assert_none(when, || leaks::of_containers(self.root()));
+    }
+
     /// Removes every container and the network, and fails if anything is left of them.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
         self.remove_all();
-        leaks::assert_none("after the containers were removed", || leaks::of_containers(self.root()));
+        self.assert_containers_gone("after the containers were removed");
         self.ok("lab down");
         leaks::assert_none("after the network was removed", || self.before.since());
     }

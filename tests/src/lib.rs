@@ -14,6 +14,8 @@ mod numbers;
 pub mod peer;
 pub mod proxy;
 pub mod registry;
+#[cfg(target_arch = "x86_64")]
+pub mod steps;
 pub mod terminal;
 mod wait;
 

@@ -33,8 +33,18 @@ impl Engine {
     }
 
     fn delete_removed(&self, _lock: &Lock) -> Result<()> {
-        let removed = self.paths().removed();
-        names_in(&removed)?.into_iter().try_for_each(|id| remove_tree(&removed.join(id)))
+        let graves = names_in(&self.paths().removed())?;
+        graves.iter().try_for_each(|id| self.delete_grave(&Record::removed(self.paths(), id)))
+    }
+
+    fn delete_grave(&self, grave: &Record) -> Result<()> {
+        match grave.config() {
+            // Files are deleted once the names are given back.
+            Ok(None) => {}
+            Ok(config) => self.give_back_names(grave, config.as_ref())?,
+            Err(_) => self.give_back_names(grave, None)?,
+        }
+        remove_tree(grave.directory())
     }
 
     /// As [`Engine::reconcile`], and also removes directories of containers that were never made whole.

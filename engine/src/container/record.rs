@@ -44,6 +44,11 @@ impl Record {
         Record { id: id.to_owned(), directory: paths.container(id) }
     }
 
+    /// The record of a removed container, as far as it has not been deleted.
+    pub fn removed(paths: &Paths, id: &str) -> Record {
+        Record { id: id.to_owned(), directory: paths.removed().join(id) }
+    }
+
     /// Its directory.
     pub fn directory(&self) -> &Path {
         &self.directory

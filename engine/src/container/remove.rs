@@ -173,12 +173,7 @@ impl Engine {
     /// this tells.
     fn bury(&self, record: &Record, config: Option<&ContainerConfig>) -> Result<PathBuf> {
         let grave = self.move_to_removed(record)?;
-        match config {
-            Some(config) if !grave.join("renaming").exists() => {
-                names::release(self.paths(), &config.name, &record.id)?;
-            }
-            _ => names::release_all(self.paths(), &record.id, None)?,
-        }
+        self.give_back_names(&Record::removed(self.paths(), &record.id), config)?;
         if let Some(config) = config {
             self.record_event(config, "destroy", &[]);
         }
@@ -187,6 +182,14 @@ impl Engine {
             self.remove_parent_cgroup()?;
         }
         Ok(grave)
+    }
+
+    /// Gives back the names of a removed container. Harmless when they are another's by now.
+    pub(super) fn give_back_names(&self, grave: &Record, config: Option<&ContainerConfig>) -> Result<()> {
+        match config {
+            Some(config) if !grave.renaming().exists() => names::release(self.paths(), &config.name, &grave.id),
+            _ => names::release_all(self.paths(), &grave.id, None),
+        }
     }
 
     /// Moves a container to where its files are deleted.

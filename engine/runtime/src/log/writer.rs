@@ -29,7 +29,8 @@ struct Batch {
 impl Writer {
     /// Opens the log to append to it; makes it if need be.
     pub fn open(config: LogConfig) -> io::Result<Self> {
-        let mut file = options().open(&config.path)?;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("log {}: {error}", config.path.display()));
+        let mut file = options().open(&config.path).map_err(named)?;
         let mut size = file.seek(SeekFrom::End(0))?;
         if ends_torn(&mut file, size)? {
             // A writer was killed in the middle of a record: readers skip it, once it is a line of its own.
