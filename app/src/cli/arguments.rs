@@ -1,4 +1,8 @@
 //! The grammar of the command line. Docker's, down to the short flags.
+//!
+//! The arguments of a command are built when it is the one that was typed (`defer`): those of all commands together take
+//! longer than most commands do. What is deferred would replace the text of a command by the doc comment of its struct or
+//! enum of arguments, so these have plain comments, here and in the files of the commands.
 
 use super::build::{BuildArgs, BuilderArgs};
 use super::changes::{CommitArgs, DiffArgs, ExportArgs};
@@ -34,11 +38,14 @@ pub struct Cli {
 
 /// The whole grammar, for completion and help elsewhere.
 pub fn command() -> clap::Command {
-    Cli::command()
+    let mut command = Cli::command();
+    command.build();
+    command
 }
 
-/// One command.
+// One command.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Create and run a new container from an image
     Run(RunArgs),
@@ -133,7 +140,6 @@ pub enum Command {
     /// Manage volumes
     Volume(VolumeArgs),
     /// Manage networks, and look at what the host really has
-    /// Manage networks
     Network(NetworkArgs),
     /// A web server and a neighbour to reach it from, to learn how a published port works
     Lab(LabArgs),
@@ -145,7 +151,7 @@ pub enum Command {
     Version,
 }
 
-/// `run`: what `create` takes, and how to attach.
+// `run`: what `create` takes, and how to attach.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub struct RunArgs {
@@ -165,7 +171,7 @@ pub struct RunArgs {
     pub container: ContainerArgs,
 }
 
-/// `create`.
+// `create`.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub struct CreateArgs {
@@ -173,7 +179,7 @@ pub struct CreateArgs {
     pub container: ContainerArgs,
 }
 
-/// Everything that may be said of a new container.
+// Everything that may be said of a new container.
 #[derive(Debug, Args)]
 pub struct ContainerArgs {
     /// Print help
@@ -299,7 +305,7 @@ pub struct ContainerArgs {
     pub words: Vec<String>,
 }
 
-/// `start`.
+// `start`.
 #[derive(Debug, Args)]
 pub struct StartArgs {
     /// Attach STDOUT/STDERR and forward signals
@@ -316,7 +322,7 @@ pub struct StartArgs {
     pub names: Vec<String>,
 }
 
-/// `stop` and `restart`.
+// `stop` and `restart`.
 #[derive(Debug, Args)]
 pub struct StopArgs {
     /// Signal to send to the container
@@ -330,7 +336,7 @@ pub struct StopArgs {
     pub names: Vec<String>,
 }
 
-/// `kill`.
+// `kill`.
 #[derive(Debug, Args)]
 pub struct KillArgs {
     /// Signal to send to the container
@@ -341,7 +347,7 @@ pub struct KillArgs {
     pub names: Vec<String>,
 }
 
-/// Commands that take containers only.
+// Commands that take containers only.
 #[derive(Debug, Args)]
 pub struct Names {
     /// Containers
@@ -349,7 +355,7 @@ pub struct Names {
     pub names: Vec<String>,
 }
 
-/// `rm`.
+// `rm`.
 #[derive(Debug, Args)]
 pub struct RmArgs {
     /// Force the removal of a running container (uses SIGKILL)
@@ -363,7 +369,7 @@ pub struct RmArgs {
     pub names: Vec<String>,
 }
 
-/// `rename`.
+// `rename`.
 #[derive(Debug, Args)]
 pub struct RenameArgs {
     /// The container
@@ -372,7 +378,7 @@ pub struct RenameArgs {
     pub new_name: String,
 }
 
-/// `ps`.
+// `ps`.
 #[derive(Debug, Args)]
 pub struct PsArgs {
     /// Show all containers (default shows just running)
@@ -401,7 +407,7 @@ pub struct PsArgs {
     pub size: bool,
 }
 
-/// `events`.
+// `events`.
 #[derive(Debug, Args)]
 pub struct EventsArgs {
     /// Show all events created since timestamp
@@ -418,7 +424,7 @@ pub struct EventsArgs {
     pub format: Option<String>,
 }
 
-/// `logs`.
+// `logs`.
 #[derive(Debug, Args)]
 pub struct LogsArgs {
     /// Follow log output
@@ -440,7 +446,7 @@ pub struct LogsArgs {
     pub container: String,
 }
 
-/// `exec`.
+// `exec`.
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// Detached mode: run command in the background
@@ -477,7 +483,7 @@ pub struct ExecArgs {
     pub command: Vec<String>,
 }
 
-/// `attach`.
+// `attach`.
 #[derive(Debug, Args)]
 pub struct AttachArgs {
     /// Override the key sequence for detaching a container
@@ -493,7 +499,7 @@ pub struct AttachArgs {
     pub container: String,
 }
 
-/// `stats`.
+// `stats`.
 #[derive(Debug, Args)]
 pub struct StatsArgs {
     /// Show all containers (default shows just running)
@@ -512,7 +518,7 @@ pub struct StatsArgs {
     pub names: Vec<String>,
 }
 
-/// `update`.
+// `update`.
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
     #[command(flatten)]
@@ -525,7 +531,7 @@ pub struct UpdateArgs {
     pub names: Vec<String>,
 }
 
-/// `top`.
+// `top`.
 #[derive(Debug, Args)]
 pub struct TopArgs {
     /// The container
@@ -535,7 +541,7 @@ pub struct TopArgs {
     pub options: Vec<String>,
 }
 
-/// `inspect`.
+// `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// Return JSON for specified type
@@ -552,7 +558,7 @@ pub struct InspectArgs {
     pub names: Vec<String>,
 }
 
-/// `images`.
+// `images`.
 #[derive(Debug, Args)]
 pub struct ImagesArgs {
     /// Show all images (default hides intermediate images)
@@ -577,7 +583,7 @@ pub struct ImagesArgs {
     pub repository: Option<String>,
 }
 
-/// `load`.
+// `load`.
 #[derive(Debug, Args)]
 pub struct LoadArgs {
     /// Read from tar archive file, instead of STDIN
@@ -588,7 +594,7 @@ pub struct LoadArgs {
     pub quiet: bool,
 }
 
-/// `import`.
+// `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Apply Dockerfile instruction to the created image
@@ -603,7 +609,7 @@ pub struct ImportArgs {
     pub reference: Option<String>,
 }
 
-/// `tag`.
+// `tag`.
 #[derive(Debug, Args)]
 pub struct TagArgs {
     /// An image
@@ -612,7 +618,7 @@ pub struct TagArgs {
     pub target: String,
 }
 
-/// `rmi`.
+// `rmi`.
 #[derive(Debug, Args)]
 pub struct RmiArgs {
     /// Force removal of the image
@@ -623,7 +629,7 @@ pub struct RmiArgs {
     pub names: Vec<String>,
 }
 
-/// `history`.
+// `history`.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
     /// Don't truncate output
@@ -636,7 +642,7 @@ pub struct HistoryArgs {
     pub image: String,
 }
 
-/// `lab`.
+// `lab`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub struct LabArgs {
@@ -645,8 +651,9 @@ pub struct LabArgs {
     pub action: LabAction,
 }
 
-/// What can be done with the lab.
+// What can be done with the lab.
 #[derive(Clone, Copy, Debug, Subcommand)]
+#[command(defer = true)]
 pub enum LabAction {
     /// Make the image `lab`, start the container `web` on port 8088, and join an outside host
     Up,
@@ -658,7 +665,7 @@ pub enum LabAction {
     Down,
 }
 
-/// `trace`.
+// `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
     /// Follow what enters and leaves this container
@@ -682,4 +689,28 @@ pub struct TraceArgs {
     /// A command to run once the taps are open; the trace ends after it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts of all commands below this one, each with its name.
+    fn texts(command: &clap::Command) -> Vec<(String, String)> {
+        let own = |sub: &clap::Command| {
+            let text = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            [vec![(sub.get_name().to_owned(), text)], texts(sub)].concat()
+        };
+        command.get_subcommands().flat_map(own).collect()
+    }
+
+    #[test]
+    fn a_command_says_of_itself_what_the_list_says_of_it() {
+        let listed = texts(&Cli::command());
+        let said = texts(&command());
+        assert!(listed.len() > 50 && said.len() > listed.len(), "groups have commands");
+        for (name, text) in listed {
+            assert!(said.contains(&(name.clone(), text.clone())), "{name}: {text:?}");
+        }
+    }
 }

@@ -9,14 +9,14 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `diff`.
+// `diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
     /// The container
     container: String,
 }
 
-/// `commit`.
+// `commit`.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
     /// Author
@@ -38,7 +38,7 @@ pub struct CommitArgs {
     reference: Option<String>,
 }
 
-/// `export`.
+// `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// Write to a file, instead of STDOUT

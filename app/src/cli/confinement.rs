@@ -3,7 +3,7 @@
 use clap::Args;
 use porthole_engine::{Confinement, HostAddress, Namespaces, Resolution};
 
-/// Kernel parameters, devices, groups, privileges.
+// Kernel parameters, devices, groups, privileges.
 #[derive(Debug, Default, Args)]
 pub struct ConfinementArgs {
     /// Sysctl options
@@ -23,7 +23,7 @@ pub struct ConfinementArgs {
     pub security_opt: Vec<String>,
 }
 
-/// Namespaces that are shared.
+// Namespaces that are shared.
 #[derive(Debug, Default, Args)]
 pub struct NamespaceArgs {
     /// PID namespace to use
@@ -43,7 +43,7 @@ pub struct NamespaceArgs {
     pub cgroupns: Option<String>,
 }
 
-/// Hosts and resolvers.
+// Hosts and resolvers.
 #[derive(Debug, Default, Args)]
 pub struct ResolutionArgs {
     /// Add a custom host-to-IP mapping

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// `cp`.
+// `cp`.
 #[derive(Debug, Args)]
 pub struct CpArgs {
     /// Archive mode: keep all owners as they are

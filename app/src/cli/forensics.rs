@@ -8,7 +8,7 @@ use porthole_engine::{Engine, ForensicsOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `forensics`.
+// `forensics`.
 #[derive(Debug, Args)]
 pub struct ForensicsArgs {
     /// Write to this file

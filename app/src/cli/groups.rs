@@ -9,7 +9,7 @@ use super::{Outcome, image_verify, inside, prune, system_df};
 use clap::{Args, Subcommand};
 use porthole_engine::Engine;
 
-/// `image`.
+// `image`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -22,6 +22,7 @@ pub struct ImageArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum ImageCommand {
     /// Print a file of an image or a container
     Cat(CatArgs),
@@ -37,7 +38,7 @@ enum ImageCommand {
     Verify(VerifyArgs),
 }
 
-/// `container`.
+// `container`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -51,6 +52,7 @@ pub struct ContainerArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum ContainerCommand {
     /// Remove all stopped containers
     Prune(PruneArgs),
@@ -58,7 +60,7 @@ enum ContainerCommand {
     Why(WhyArgs),
 }
 
-/// `system`.
+// `system`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub struct SystemArgs {
@@ -67,6 +69,7 @@ pub struct SystemArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum SystemCommand {
     /// Show disk usage
     Df(DfArgs),

@@ -4,7 +4,7 @@ use clap::Args;
 use porthole_engine::images::Healthcheck;
 use porthole_engine::units;
 
-/// Health checks.
+// Health checks.
 #[derive(Debug, Default, Args)]
 pub struct HealthArgs {
     /// Command to run to check health

@@ -6,7 +6,7 @@ use porthole_engine::Engine;
 use porthole_engine::images::Depth;
 use std::process::ExitCode;
 
-/// `image verify`.
+// `image verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Compare every file of every layer with the layer's archive

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// `image layers`.
+// `image layers`.
 #[derive(Debug, Args)]
 pub struct LayersArgs {
     /// Format output using a custom template, 'table', 'table TEMPLATE' or 'json'
@@ -24,7 +24,7 @@ pub struct LayersArgs {
     pub name: String,
 }
 
-/// `image tree`.
+// `image tree`.
 #[derive(Debug, Args)]
 pub struct TreeArgs {
     /// Only what this layer changes, counted from 1, the lowest; also IMAGE:LAYER
@@ -52,7 +52,7 @@ pub struct TreeArgs {
     pub path: PathBuf,
 }
 
-/// `image cat`.
+// `image cat`.
 #[derive(Debug, Args)]
 pub struct CatArgs {
     /// An image or a container
@@ -61,7 +61,7 @@ pub struct CatArgs {
     pub path: PathBuf,
 }
 
-/// `image extract`.
+// `image extract`.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
     /// Keep owners, and set-id bits
@@ -75,7 +75,7 @@ pub struct ExtractArgs {
     pub target: PathBuf,
 }
 
-/// `container why`.
+// `container why`.
 #[derive(Debug, Args)]
 pub struct WhyArgs {
     /// A container or an image

@@ -4,7 +4,7 @@ use clap::Args;
 use porthole_engine::{Resources, Throttle, units};
 use std::path::PathBuf;
 
-/// Limits that can be changed while a container runs.
+// Limits that can be changed while a container runs.
 #[derive(Debug, Default, Args)]
 pub struct LimitArgs {
     /// Memory limit
@@ -48,7 +48,7 @@ pub struct LimitArgs {
     pub blkio_weight: Option<u16>,
 }
 
-/// Limits that are set once and for all.
+// Limits that are set once and for all.
 #[derive(Debug, Default, Args)]
 pub struct FixedLimitArgs {
     /// Tune container memory swappiness (0 to 100, or -1 for the host's)

@@ -8,7 +8,7 @@ use porthole_engine::images::Secret;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-/// `login`.
+// `login`.
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// Username
@@ -24,7 +24,7 @@ pub struct LoginArgs {
     server: Option<String>,
 }
 
-/// `logout`.
+// `logout`.
 #[derive(Debug, Args)]
 pub struct LogoutArgs {
     /// The registry; the default one if none is named

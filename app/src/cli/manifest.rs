@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// `manifest`.
+// `manifest`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub struct ManifestArgs {
@@ -18,6 +18,7 @@ pub struct ManifestArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// Display an image manifest, or manifest list
     Inspect(InspectArgs),

@@ -7,7 +7,7 @@ use porthole_engine::{Bind, VolumeMount, units};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Mounts.
+// Mounts.
 #[derive(Debug, Default, Args)]
 pub struct MountArgs {
     /// Bind mount a volume, or a directory or file of the host

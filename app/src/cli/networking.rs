@@ -5,7 +5,7 @@ use porthole_engine::network::{Mac, parse_mac};
 use porthole_engine::{EndpointConfig, NetworkMode};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Options of `run` and `create`.
+// Options of `run` and `create`.
 #[derive(Debug, Args)]
 pub struct NetworkingArgs {
     /// Connect a container to a network; several networks by several of these
@@ -25,7 +25,7 @@ pub struct NetworkingArgs {
     network_alias: Vec<String>,
 }
 
-/// What a container asks of a network, on the command line of `run` and of `network connect`.
+// What a container asks of a network, on the command line of `run` and of `network connect`.
 #[derive(Debug, Args)]
 pub struct PlaceArgs {
     /// IPv4 address, such as 172.30.100.104

@@ -7,7 +7,7 @@ use porthole_engine::network::PublishedPort;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-/// `port`.
+// `port`.
 #[derive(Debug, Args)]
 pub struct PortArgs {
     /// The container

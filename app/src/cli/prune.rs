@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 const FILTERS: [&str; 3] = ["until", "label", "label!"];
 
-/// `container prune`, and what all of them take.
+// `container prune`, and what all of them take.
 #[derive(Debug, Args)]
 pub struct PruneArgs {
     /// Do not prompt for confirmation
@@ -21,7 +21,7 @@ pub struct PruneArgs {
     pub filter: Vec<String>,
 }
 
-/// `image prune`.
+// `image prune`.
 #[derive(Debug, Args)]
 pub struct ImagePruneArgs {
     /// Remove all unused images, not just dangling ones
@@ -31,7 +31,7 @@ pub struct ImagePruneArgs {
     pub common: PruneArgs,
 }
 
-/// `system prune`.
+// `system prune`.
 #[derive(Debug, Args)]
 pub struct SystemPruneArgs {
     /// Remove all unused images, not just dangling ones

@@ -8,7 +8,7 @@ use porthole_engine::images::{Error as ImageError, Platform, PullOptions, Refere
 use porthole_engine::{CreateOptions, Engine, Error, PullPolicy};
 use std::process::ExitCode;
 
-/// `pull`.
+// `pull`.
 #[derive(Debug, Args)]
 pub struct PullArgs {
     /// Download all tagged images in the repository
@@ -25,7 +25,7 @@ pub struct PullArgs {
     name: String,
 }
 
-/// How `run` and `create` come by their image.
+// How `run` and `create` come by their image.
 #[derive(Clone, Debug, Args)]
 pub struct ImageArgs {
     /// Set platform if server is multi-platform capable

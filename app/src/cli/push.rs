@@ -8,7 +8,7 @@ use porthole_engine::images::{Error as ImageError, Reference};
 use porthole_engine::{Engine, Error};
 use std::process::ExitCode;
 
-/// `push`.
+// `push`.
 #[derive(Debug, Args)]
 pub struct PushArgs {
     /// Push all tags of an image to the repository

@@ -10,7 +10,7 @@ use serde_json::Map;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-/// `search`.
+// `search`.
 #[derive(Debug, Args)]
 pub struct SearchArgs {
     /// Filter output based on conditions provided (name=PATTERN)

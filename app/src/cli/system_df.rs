@@ -23,7 +23,7 @@ const CONTAINER_TITLES: [&str; 7] = ["CONTAINER ID", "IMAGE", "COMMAND", "SIZE",
 
 const VOLUME_TITLES: [&str; 3] = ["VOLUME NAME", "LINKS", "SIZE"];
 
-/// `system df`.
+// `system df`.
 #[derive(Debug, Args)]
 pub struct DfArgs {
     /// Show detailed information on space usage

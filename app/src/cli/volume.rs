@@ -10,7 +10,7 @@ use porthole_engine::{Engine, NewVolume, VolumeSummary};
 use serde_json::{Map, Value};
 use std::process::ExitCode;
 
-/// `volume`.
+// `volume`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub struct VolumeArgs {
@@ -19,6 +19,7 @@ pub struct VolumeArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum VolumeCommand {
     /// Create a volume
     Create(CreateArgs),

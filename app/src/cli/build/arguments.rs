@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// So much of what is on standard input tells what it is.
 const BLOCK: u64 = 512 << 10;
 
-/// `build`.
+// `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// Add a custom host-to-IP mapping (HOST:IP)

@@ -10,7 +10,7 @@ use porthole_engine::{Engine, units};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-/// `builder`.
+// `builder`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, after_help = "As the command of the same name: build")]
 pub struct BuilderArgs {
@@ -19,6 +19,7 @@ pub struct BuilderArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum BuilderCommand {
     /// Show what the cache of builds takes
     Du(DuArgs),
@@ -26,7 +27,7 @@ enum BuilderCommand {
     Prune(CachePruneArgs),
 }
 
-/// `builder du`.
+// `builder du`.
 #[derive(Debug, Args)]
 struct DuArgs {
     /// Provide a more verbose output
@@ -34,7 +35,7 @@ struct DuArgs {
     verbose: bool,
 }
 
-/// `builder prune`.
+// `builder prune`.
 #[derive(Debug, Args)]
 struct CachePruneArgs {
     /// Also remove what RUN --mount=type=cache keeps

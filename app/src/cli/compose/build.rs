@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// `compose build`.
+// `compose build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// Set build-time variables for services

@@ -8,7 +8,7 @@ use porthole_engine::compose::model::{Disk, Request, emit, normal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `compose config`.
+// `compose config`.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// Print the service names, one per line

@@ -5,7 +5,7 @@ use crate::cli::Outcome;
 use crate::cli::cp::{CpArgs, Side, cp, side};
 use clap::Args;
 
-/// `compose cp`.
+// `compose cp`.
 #[derive(Debug, Args)]
 pub struct CopyArgs {
     /// Archive mode: keep all owners as they are

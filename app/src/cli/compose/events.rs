@@ -8,7 +8,7 @@ use porthole_engine::compose::label;
 use serde_json::json;
 use std::process::ExitCode;
 
-/// `compose events`.
+// `compose events`.
 #[derive(Debug, Args)]
 pub struct EventsArgs {
     /// Output events as a stream of json objects

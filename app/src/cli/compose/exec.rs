@@ -7,7 +7,7 @@ use porthole_engine::ExecOptions;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-/// `compose exec`.
+// `compose exec`.
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// Detached mode: Run command in the background

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-/// `compose images`.
+// `compose images`.
 #[derive(Debug, Args)]
 pub struct ImagesArgs {
     /// Only display IDs

@@ -8,7 +8,7 @@ use porthole_engine::compose::{DownOptions, Member, RemoveImages, around, each};
 use porthole_engine::runtime::state::Status;
 use std::process::ExitCode;
 
-/// Commands that take services only.
+// Commands that take services only.
 #[derive(Debug, Args)]
 pub struct Services {
     /// Services
@@ -16,7 +16,7 @@ pub struct Services {
     pub services: Vec<String>,
 }
 
-/// `compose start`.
+// `compose start`.
 #[derive(Debug, Args)]
 pub struct StartArgs {
     /// Services
@@ -24,7 +24,7 @@ pub struct StartArgs {
     services: Vec<String>,
 }
 
-/// `compose stop`.
+// `compose stop`.
 #[derive(Debug, Args)]
 pub struct StopArgs {
     /// Specify a shutdown timeout in seconds
@@ -35,7 +35,7 @@ pub struct StopArgs {
     services: Vec<String>,
 }
 
-/// `compose restart`.
+// `compose restart`.
 #[derive(Debug, Args)]
 pub struct RestartArgs {
     /// Specify a shutdown timeout in seconds
@@ -49,7 +49,7 @@ pub struct RestartArgs {
     services: Vec<String>,
 }
 
-/// `compose kill`.
+// `compose kill`.
 #[derive(Debug, Args)]
 pub struct KillArgs {
     /// SIGNAL to send to the container
@@ -60,7 +60,7 @@ pub struct KillArgs {
     services: Vec<String>,
 }
 
-/// `compose down`.
+// `compose down`.
 #[derive(Debug, Args)]
 pub struct DownArgs {
     /// Remove named volumes declared in the "volumes" section of the Compose file and anonymous volumes attached to containers

@@ -9,7 +9,7 @@ use porthole_engine::{LogOptions, units};
 use std::process::ExitCode;
 use std::thread;
 
-/// `compose logs`.
+// `compose logs`.
 #[derive(Debug, Args)]
 pub struct LogsArgs {
     /// Follow log output

@@ -8,7 +8,7 @@ use porthole_engine::compose::ProjectSummary;
 use serde_json::{Map, Value};
 use std::process::ExitCode;
 
-/// `compose ls`.
+// `compose ls`.
 #[derive(Debug, Args)]
 pub struct LsArgs {
     /// Show all stopped Compose projects

@@ -35,7 +35,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// `compose`.
+// `compose`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct ComposeArgs {
@@ -70,8 +70,9 @@ enum ProgressWord {
     Quiet,
 }
 
-/// What is done with a project.
+// What is done with a project.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// Build or rebuild services
     Build(build::BuildArgs),

@@ -6,7 +6,7 @@ use clap::Args;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-/// `compose port`.
+// `compose port`.
 #[derive(Debug, Args)]
 pub struct PortArgs {
     /// Index of the container if service has multiple replicas

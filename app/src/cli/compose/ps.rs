@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-/// `compose ps`.
+// `compose ps`.
 #[derive(Debug, Args)]
 pub struct PsArgs {
     /// Show all stopped containers (including those created by the run command)

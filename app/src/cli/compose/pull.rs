@@ -10,7 +10,7 @@ use porthole_engine::images::Reference;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-/// `compose pull`.
+// `compose pull`.
 #[derive(Debug, Args)]
 pub struct PullArgs {
     /// Also pull services declared as dependencies
@@ -27,7 +27,7 @@ pub struct PullArgs {
     services: Vec<String>,
 }
 
-/// `compose push`.
+// `compose push`.
 #[derive(Debug, Args)]
 pub struct PushArgs {
     /// Push without printing progress information

@@ -8,7 +8,7 @@ use porthole_engine::compose::Member;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// `compose rm`.
+// `compose rm`.
 #[derive(Debug, Args)]
 pub struct RmArgs {
     /// Don't ask to confirm removal

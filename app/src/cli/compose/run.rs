@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `compose run`.
+// `compose run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Run container in background and print container ID

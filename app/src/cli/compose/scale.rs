@@ -7,7 +7,7 @@ use clap::Args;
 use porthole_engine::compose::{Recreation, UpOptions};
 use std::process::ExitCode;
 
-/// `compose scale`.
+// `compose scale`.
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
     /// Don't start linked services

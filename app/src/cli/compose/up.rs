@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// When images are built.
+// When images are built.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct BuildFlags {
     /// Build images before starting containers
@@ -36,7 +36,7 @@ impl BuildFlags {
     }
 }
 
-/// What `up` and `create` have in common.
+// What `up` and `create` have in common.
 #[derive(Debug, Args)]
 pub struct MakeArgs {
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub struct MakeArgs {
     services: Vec<String>,
 }
 
-/// `compose up`.
+// `compose up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// Detached mode: Run containers in the background
@@ -113,7 +113,7 @@ pub struct UpArgs {
     timestamps: bool,
 }
 
-/// `compose create`.
+// `compose create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     #[command(flatten)]

@@ -4,7 +4,7 @@ use crate::cli::{Outcome, output};
 use clap::Args;
 use std::process::ExitCode;
 
-/// `compose version`.
+// `compose version`.
 #[derive(Debug, Args)]
 pub struct VersionArgs {
     /// Shows only Compose's version number

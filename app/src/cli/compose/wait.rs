@@ -5,7 +5,7 @@ use crate::cli::{Failure, Outcome, code, output};
 use clap::Args;
 use porthole_engine::compose::{Member, each};
 
-/// `compose wait`.
+// `compose wait`.
 #[derive(Debug, Args)]
 pub struct WaitArgs {
     /// Services

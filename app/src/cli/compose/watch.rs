@@ -5,7 +5,7 @@ use crate::cli::{Outcome, output, sweep, warn};
 use clap::Args;
 use porthole_engine::compose::{BuildPolicy, ProjectWatch, UpOptions};
 
-/// `compose watch`.
+// `compose watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
     /// Do not start services before watching

@@ -9,7 +9,7 @@ use porthole_engine::network::link::stacked::{MacvlanMode, VlanId};
 use porthole_engine::network::parse_mac;
 use std::process::ExitCode;
 
-/// `network attach`.
+// `network attach`.
 #[derive(Debug, Args)]
 #[command(after_help = "On a bridge the interface is one end of a veth pair, elsewhere a macvlan. Its name is printed.
 A bridge that is missing is made if its name begins with \"br\", and goes with its last port.

@@ -5,7 +5,7 @@ use clap::Args;
 use porthole_engine::Engine;
 use std::process::ExitCode;
 
-/// `network detach`.
+// `network detach`.
 #[derive(Debug, Args)]
 pub struct DetachArgs {
     /// The container

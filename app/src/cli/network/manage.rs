@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-/// `network create`.
+// `network create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     /// Driver to manage the network: bridge, macvlan or ipvlan
@@ -52,7 +52,7 @@ pub struct CreateArgs {
     name: String,
 }
 
-/// `network ls`.
+// `network ls`.
 #[derive(Debug, Args)]
 pub struct LsArgs {
     /// Provide filter values (e.g. "driver=bridge", "name=TEXT", "id=TEXT", "label=KEY", "type=custom", "dangling=true")
@@ -69,7 +69,7 @@ pub struct LsArgs {
     quiet: bool,
 }
 
-/// `network inspect`.
+// `network inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// Format output using a custom template, or 'json'
@@ -80,7 +80,7 @@ pub struct InspectArgs {
     names: Vec<String>,
 }
 
-/// `network connect`.
+// `network connect`.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
     /// Add network-scoped alias for the container
@@ -94,7 +94,7 @@ pub struct ConnectArgs {
     container: String,
 }
 
-/// `network disconnect`.
+// `network disconnect`.
 #[derive(Debug, Args)]
 pub struct DisconnectArgs {
     /// Do not complain of a container that is not connected
@@ -106,7 +106,7 @@ pub struct DisconnectArgs {
     container: String,
 }
 
-/// `network rm`.
+// `network rm`.
 #[derive(Debug, Args)]
 pub struct RmArgs {
     /// Do not complain of networks that are not there

@@ -7,7 +7,7 @@ use porthole_engine::network::mac_text;
 use porthole_engine::network::map::{Far, Interface, Map, Namespace, Route};
 use std::process::ExitCode;
 
-/// `network map`.
+// `network map`.
 #[derive(Debug, Args)]
 pub struct MapArgs {
     /// Print it as one JSON document

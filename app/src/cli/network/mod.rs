@@ -14,7 +14,7 @@ use detach::DetachArgs;
 use manage::{ConnectArgs, CreateArgs, DisconnectArgs, InspectArgs, LsArgs, RmArgs};
 use porthole_engine::Engine;
 
-/// `network`.
+// `network`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub struct NetworkArgs {
@@ -23,6 +23,7 @@ pub struct NetworkArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum NetworkCommand {
     /// Connect a container to a network
     Connect(ConnectArgs),

@@ -6,7 +6,7 @@ use porthole_engine::Engine;
 use porthole_engine::network::ruleset::{Listing, Ruleset};
 use std::process::ExitCode;
 
-/// `network rules`.
+// `network rules`.
 #[derive(Debug, Args)]
 pub struct RulesArgs {
     /// Print nft's spelling only

@@ -3,7 +3,7 @@
 use super::{Failure, Outcome};
 use clap::Args;
 
-/// Any options of these commands.
+// Any options of these commands.
 #[derive(Debug, Args)]
 pub(super) struct CheckpointArgs {
     /// The container's name, and runc's options

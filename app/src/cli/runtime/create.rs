@@ -8,14 +8,14 @@ use porthole_engine::runtime::oci::{Create, Runtime, attend};
 use porthole_engine::runtime::seccomp::filter_flags;
 use std::process::ExitCode;
 
-/// `create`.
+// `create`.
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     #[command(flatten)]
     container: NewContainerArgs,
 }
 
-/// `run`.
+// `run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]

@@ -7,7 +7,7 @@ use porthole_engine::runtime::hooks::Failed;
 use porthole_engine::runtime::oci::{Error, Runtime};
 use std::process::ExitCode;
 
-/// `delete`.
+// `delete`.
 #[derive(Debug, Args)]
 pub(super) struct DeleteArgs {
     /// The container's name

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// `events`.
+// `events`.
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
     /// The container's name

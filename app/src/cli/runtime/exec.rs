@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-/// `exec`.
+// `exec`.
 #[derive(Debug, Args)]
 pub(super) struct ExecArgs {
     /// A file with the process, in place of most other options

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use porthole_engine::runtime::oci::{Runtime, Signalled};
 use std::process::ExitCode;
 
-/// `kill`.
+// `kill`.
 #[derive(Debug, Args)]
 pub(super) struct KillArgs {
     /// The container's name

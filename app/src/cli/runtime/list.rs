@@ -13,7 +13,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// `list`.
+// `list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     /// As a table, or as JSON

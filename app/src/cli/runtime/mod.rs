@@ -87,6 +87,7 @@ struct RuntimeCli {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Create a container
     Create(create::CreateArgs),

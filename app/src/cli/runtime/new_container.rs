@@ -6,7 +6,7 @@ use porthole_engine::runtime::oci::{Bundle, Create, Terminal, check_preserved};
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// A container to be made.
+// A container to be made.
 #[derive(Debug, Args)]
 pub(super) struct NewContainerArgs {
     /// Its name
@@ -30,7 +30,7 @@ pub(super) struct NewContainerArgs {
     no_mount_fallback: bool,
 }
 
-/// What a process is handed by its caller, and what its caller gets of it.
+// What a process is handed by its caller, and what its caller gets of it.
 #[derive(Debug, Args)]
 pub(super) struct HandoverArgs {
     /// A socket to send the terminal's master to

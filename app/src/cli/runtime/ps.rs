@@ -7,7 +7,7 @@ use porthole_engine::runtime::oci::Runtime;
 use std::io::Write;
 use std::process::{Command, ExitCode};
 
-/// `ps`.
+// `ps`.
 #[derive(Debug, Args)]
 pub(super) struct PsArgs {
     /// As a table, or the process ids as JSON

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `spec`.
+// `spec`.
 #[derive(Debug, Args)]
 pub(super) struct SpecArgs {
     /// The directory to write it to

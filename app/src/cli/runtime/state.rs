@@ -5,7 +5,7 @@ use clap::Args;
 use porthole_engine::runtime::oci::Runtime;
 use std::process::ExitCode;
 
-/// Which container.
+// Which container.
 #[derive(Debug, Args)]
 pub(super) struct ContainerArgs {
     /// Its name

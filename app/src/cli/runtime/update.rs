@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `update`.
+// `update`.
 #[derive(Debug, Args)]
 pub(super) struct UpdateArgs {
     /// The container's name
