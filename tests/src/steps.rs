@@ -105,6 +105,7 @@ impl Tracer {
         Tracer { role, number, fault, seen: 0, struck: None, tracees: HashMap::new(), code: None }
     }
 
+    #[expect(clippy::zombie_processes, reason = "whoever waits for all that is traced waits for it, too")]
     fn run(mut self, mut command: Command, monitors: &[Pid]) -> Outcome {
         let mut stderr = tempfile::tempfile().expect("a file");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone().expect("a descriptor"));
