@@ -183,9 +183,7 @@ impl Engine {
             return Err(Error::RootTooLong(self.paths.root().to_owned()));
         }
         for directory in [self.paths.containers(), self.paths.names(), self.paths.run().to_owned()] {
-            if !directory.is_dir() {
-                files::create_private_directory(&directory)?;
-            }
+            files::secure_directory(&directory)?;
         }
         Ok(())
     }

@@ -149,6 +149,14 @@ pub enum Error {
     /// A socket's path may have 107 bytes, and the monitors' lie below the state root.
     #[error("{} is too long a path for sockets in it: choose a shorter one with PORTHOLE_ROOT", .0.display())]
     RootTooLong(PathBuf),
+    /// Others than root could change what porthole runs as root.
+    #[error("{} {problem}: it must be a directory that only root can write to, or others could change what runs as root", .path.display())]
+    Insecure {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A build failed.
     #[error("{0}")]
     Build(String),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Whether a write has to survive a power cut.
@@ -64,6 +64,23 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 /// Makes a directory and its parents, for the owner alone.
 pub fn create_private_directory(path: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| Error::file(path, source))
+}
+
+/// Makes a directory for root alone, or sees to it that nobody else can change what is in the one that is there: what
+/// lies in it decides what runs as root (CVE-2021-41103).
+pub fn secure_directory(path: &Path) -> Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return create_private_directory(path),
+        Err(source) => return Err(Error::file(path, source)),
+    };
+    let problem = match found {
+        _ if !found.is_dir() => "is no directory".to_owned(),
+        _ if found.uid() != 0 => format!("belongs to user {}", found.uid()),
+        _ if found.mode() & 0o022 != 0 => format!("can be written by others (mode {:o})", found.mode() & 0o7777),
+        _ => return Ok(()),
+    };
+    Err(Error::Insecure { path: path.to_owned(), problem })
 }
 
 /// Removes a file that may be gone already.

@@ -96,6 +96,11 @@ impl Terminal {
         tcgetattr(&self.side).expect("a terminal").local_flags.contains(LocalFlags::ICANON | LocalFlags::ECHO)
     }
 
+    /// How many bytes were typed, by whomever, and not read.
+    pub fn unread(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self.side).expect("a terminal")
+    }
+
     /// Waits for the command's end; its exit code.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {

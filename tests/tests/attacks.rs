@@ -1,8 +1,10 @@
 //! What escaped from other engines, tried here: one test for each known way out.
 
 use nix::sys::statvfs::{FsFlags, fstatvfs};
+use porthole_tests::archive::Tree;
 use porthole_tests::{Host, eventually};
 use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Command;
 
 /// CVE-2024-21626: a descriptor of the host that is left open is a door, also as a working directory.
@@ -138,4 +140,91 @@ fn nobody_can_write_to_the_engine_by_way_of_a_process_of_it() {
     assert!(fstatvfs(&program).unwrap().flags().contains(FsFlags::ST_RDONLY));
     let called = fs::read(format!("/proc/{monitor}/cmdline")).unwrap();
     assert!(called.starts_with(b"porthole\0monitor\0"), "{}", String::from_utf8_lossy(&called));
+}
+
+/// The host's files that a program of the host's needs to run in a container.
+const PROGRAM: &str = "-v /lib:/lib:ro -v /lib64:/lib64:ro -v";
+
+/// Calls that have led out of containers, also by the numbers of other architectures.
+#[test]
+fn calls_that_lead_out_are_refused_in_every_architecture() {
+    let host = Host::new();
+    let attacker = env!("CARGO_BIN_EXE_attacker");
+    let run =
+        |options: &str| host.ok(&format!("run --rm {options} {PROGRAM} {attacker}:/attacker:ro box /attacker calls"));
+    let refused = |line: &&str| !line.ends_with(": EPERM") && !line.ends_with(": ENOSYS");
+    let told = run("");
+    assert!(told.lines().count() >= 9, "{told}");
+    assert_eq!(told.lines().filter(refused).count(), 0, "{told}");
+    assert!(told.contains("clone3: ENOSYS"), "libraries fall back on clone: {told}");
+    let let_in = run("--security-opt seccomp=unconfined");
+    assert!(let_in.contains("add_key: EFAULT"), "the filter is what refuses: {let_in}");
+}
+
+/// TIOCSTI: what a container types ahead must not be read by the shell from which it was started.
+#[test]
+fn nothing_is_typed_into_the_users_shell() {
+    let host = Host::new();
+    let attacker = env!("CARGO_BIN_EXE_attacker");
+    let mut shell =
+        host.terminal(&format!("run --rm -it {PROGRAM} {attacker}:/attacker:ro box /attacker inject mischief"));
+    assert_eq!(shell.wait(), 0);
+    shell.expect("inject: ");
+    assert_eq!(shell.unread(), 0, "{}", shell.screen());
+}
+
+/// CVE-2025-31133: masks are made with the null device, which a container's files may have put a link in place of.
+#[test]
+fn a_null_device_that_is_none_masks_nothing() {
+    let host = Host::new();
+    let devices = host.path("devices");
+    fs::create_dir(&devices).unwrap();
+    symlink("/proc/sys/kernel/core_pattern", devices.join("null")).unwrap();
+    let before = fs::read("/proc/sys/kernel/core_pattern").unwrap();
+    let attack = "sh -c 'cat /proc/keys; echo mine > /proc/keys; echo mine > /proc/sys/kernel/core_pattern'";
+    let output = host.porthole(&format!("run --rm -v {}:/dev box {attack}", devices.display()));
+    assert_eq!(output.stdout, "", "{}", output.stderr);
+    assert_eq!(fs::read("/proc/sys/kernel/core_pattern").unwrap(), before);
+    fs::remove_dir_all(devices).unwrap();
+}
+
+/// CVE-2026-41579, CVE-2023-27561: what is mounted and made for a container goes where links of its image lead.
+#[test]
+fn links_in_place_of_directories_lead_nowhere_else() {
+    let host = Host::new();
+    let outside = host.path("outside");
+    for target in ["/outside", "../../../../outside", outside.to_str().unwrap()] {
+        for link in ["dev", "proc", "sys", "etc"] {
+            fs::create_dir_all(&outside).unwrap();
+            let busybox = fs::read("/bin/busybox").unwrap();
+            let image = Tree::new().directory("bin").program("bin/busybox", &busybox).link(link, target).finish();
+            host.porthole_with("import - hostile", &image).ok();
+            let output = host.porthole("run --rm hostile /bin/busybox echo ran");
+            assert!(output.stdout == "ran\n" || output.stderr.starts_with("porthole: "), "{link}: {}", output.stderr);
+            assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{link} to {target}");
+            fs::remove_dir_all(&outside).unwrap();
+        }
+    }
+    assert!(!fs::exists("/outside").unwrap());
+}
+
+/// CVE-2021-41103: whoever can write to the engine's directories decides what runs as root.
+#[test]
+fn directories_that_others_can_write_to_are_refused() {
+    let host = Host::new();
+    host.ok("run --rm box true");
+    let containers = host.path("containers");
+    let refused = || host.fails(125, "run --rm box true");
+    fs::set_permissions(&containers, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(refused().contains("can be written by others (mode 777)"));
+    fs::set_permissions(&containers, fs::Permissions::from_mode(0o700)).unwrap();
+    chown(&containers, Some(1000), None).unwrap();
+    assert!(refused().contains("belongs to user 1000"));
+    chown(&containers, Some(0), None).unwrap();
+    fs::rename(&containers, host.path("elsewhere")).unwrap();
+    symlink("elsewhere", &containers).unwrap();
+    assert!(refused().contains("is no directory"));
+    fs::remove_file(&containers).unwrap();
+    fs::rename(host.path("elsewhere"), &containers).unwrap();
+    host.ok("run --rm box true");
 }
