@@ -6,7 +6,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
@@ -35,6 +35,20 @@ impl Peer {
         let directory = directory();
         let state = directory.path().join("data").display().to_string();
         Peer::start_docker(directory, &state, "--storage-driver overlay2 --iptables=false --bridge=none")
+    }
+
+    /// Docker that knows another runtime, as `other`; without networks.
+    pub fn docker_with_runtime(runtime: &Path) -> Option<Peer> {
+        let directory = directory();
+        let state = directory.path().join("data").display().to_string();
+        let flags =
+            format!("--storage-driver vfs --iptables=false --bridge=none --add-runtime other={}", runtime.display());
+        Peer::start_docker(directory, &state, &flags)
+    }
+
+    /// The socket of the containerd that a Docker's daemon has for itself.
+    pub fn containerd(&self) -> PathBuf {
+        self.directory.path().join("exec/containerd/containerd.sock")
     }
 
     /// Docker as hosts have it, with its bridge and rules, if it is installed.
@@ -111,6 +125,12 @@ impl Peer {
     #[track_caller]
     pub fn ok_with(&self, line: &str, input: &[u8]) -> String {
         self.run(line, input).ok().to_owned()
+    }
+
+    /// How a command ended.
+    #[track_caller]
+    pub fn code(&self, line: &str) -> i32 {
+        self.run(line, b"").code
     }
 
     /// What a command printed, if it succeeded.

@@ -7,6 +7,7 @@ mod processes;
 mod stats;
 mod v1;
 mod v2;
+mod zeros;
 
 pub use oom::OomWatch;
 pub use stats::Stats;
@@ -19,6 +20,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
+use zeros::without_zeros;
 
 /// Why something about a cgroup could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -181,11 +183,13 @@ impl Cgroup {
         self.layout.hierarchies().any(|hierarchy| hierarchy.directory(&self.path).exists())
     }
 
-    /// Applies limits; fields that are absent are left as they are. Serves both a new container and an update.
+    /// Applies limits; fields that are absent, or zero where that is no limit, are left as they are. Serves both a new
+    /// container and an update.
     pub fn apply(&self, resources: &LinuxResources) -> Result<()> {
+        let resources = without_zeros(resources);
         match self.layout {
-            Layout::V2(hierarchy) => v2::apply(hierarchy, &self.path, resources),
-            Layout::V1 { hierarchies, .. } => v1::apply(hierarchies, &self.path, resources),
+            Layout::V2(hierarchy) => v2::apply(hierarchy, &self.path, &resources),
+            Layout::V1 { hierarchies, .. } => v1::apply(hierarchies, &self.path, &resources),
         }
     }
 
