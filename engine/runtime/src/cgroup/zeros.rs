@@ -14,7 +14,7 @@ pub(super) fn without_zeros(resources: &LinuxResources) -> LinuxResources {
         cpu.set_realtime_period(cpu.realtime_period().filter(|period| *period != 0));
         resources.set_cpu(Some(cpu));
     }
-    if let Some(mut memory) = resources.memory().clone() {
+    if let Some(mut memory) = *resources.memory() {
         memory.set_limit(memory.limit().filter(|limit| *limit != 0));
         memory.set_swap(memory.swap().filter(|swap| *swap != 0));
         memory.set_reservation(memory.reservation().filter(|reservation| *reservation != 0));
