@@ -25,3 +25,10 @@ pub mod small_file;
 pub mod state;
 mod streams;
 mod terminal;
+
+/// An error of the kernel in Go's spelling, which users of runc know.
+fn words(error: &std::io::Error) -> String {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_lowercase())
+}

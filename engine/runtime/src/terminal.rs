@@ -1,7 +1,7 @@
 //! The user's terminal: its size, and raw mode.
 
 use nix::errno::Errno;
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{OutputFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -19,6 +19,13 @@ pub(crate) fn window_size(terminal: BorrowedFd) -> Option<(u16, u16)> {
     // SAFETY: the kernel writes one winsize.
     let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
     (result == 0 && size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
+}
+
+/// Has a terminal show lines as they are written, without carriage returns (termios(3), `ONLCR`).
+pub(crate) fn keep_line_ends(terminal: BorrowedFd) -> io::Result<()> {
+    let mut settings = tcgetattr(terminal)?;
+    settings.output_flags.remove(OutputFlags::ONLCR);
+    Ok(tcsetattr(terminal, SetArg::TCSANOW, &settings)?)
 }
 
 /// The terminal at standard input in raw mode (termios(3)); as it was before once this is dropped.

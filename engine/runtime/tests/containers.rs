@@ -350,7 +350,7 @@ fn a_terminal_is_the_containers_own() {
     else {
         return;
     };
-    let mut created = bundle.create(Stdio::Terminal { columns: 101, rows: 31 }).unwrap();
+    let mut created = bundle.create(Stdio::Terminal { columns: 101, rows: 31, carriage_returns: true }).unwrap();
     created.ready().unwrap();
     let master = created.terminal.take().unwrap();
     let running = created.start().unwrap();
@@ -384,7 +384,9 @@ fn an_execd_command_can_have_a_terminal() {
     }
     let (bundle, running) = Bundle::sleeper();
     let process = command(&["sh", "-c", "tty; stty size"]);
-    let exec = bundle.exec_with(&running, &process, Stdio::Terminal { columns: 90, rows: 20 }).unwrap();
+    let exec = bundle
+        .exec_with(&running, &process, Stdio::Terminal { columns: 90, rows: 20, carriage_returns: true })
+        .unwrap();
     assert_eq!(read(exec.terminal.unwrap()), "/dev/pts/0\r\n20 90\r\n");
     assert_eq!(process::reap(exec.pidfd.as_fd()).unwrap(), 0);
     kill(running);

@@ -58,7 +58,7 @@ impl Engine {
         let broken = |source| Error::file(name, source);
         let process = if options.tty {
             let (columns, rows) = terminal_size();
-            let exec = self.spawn(&target, Stdio::Terminal { columns, rows })?;
+            let exec = self.spawn(&target, Stdio::Terminal { columns, rows, carriage_returns: true })?;
             let master = exec.terminal.ok_or_else(|| broken(io::ErrorKind::NotFound.into()))?;
             Execed::on_terminal(exec.pidfd, master, options.stdin).map_err(broken)?
         } else {

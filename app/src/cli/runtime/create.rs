@@ -32,7 +32,8 @@ pub(super) struct RunArgs {
 }
 
 /// Where a container's process has been, in the names that runc's log has for it, which its readers look for.
-const CHILD: &str = "nsexec started: in its namespaces; child process in init(): in its root, about to be its command";
+const CHILD: &str = "nsexec container setup: in its namespaces; child process in init(): in its root; init: closing the pipe to \
+    signal completion: about to be its command";
 
 fn tell_plan(log: &Log, what: &str, plan: &Create) {
     tell_ignored(log, &plan.bundle.ignored);

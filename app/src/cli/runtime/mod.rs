@@ -125,6 +125,18 @@ enum Command {
     Restore(checkpoint::CheckpointArgs),
 }
 
+impl Command {
+    /// The name of a command that makes a process, whose failure is told of in runc's words.
+    const fn makes_process(&self) -> Option<&'static str> {
+        match self {
+            Self::Create(_) => Some("create"),
+            Self::Run(_) => Some("run"),
+            Self::Exec(_) => Some("exec"),
+            _ => None,
+        }
+    }
+}
+
 /// Names by which the program is this alone: its own, and that of the runtime whose place it takes.
 pub const NAMES: [&str; 2] = [NAME, "runc"];
 
@@ -134,8 +146,9 @@ pub fn run(name: &str, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match RuntimeCli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => return help::print(name, &words),
-        Err(error) => return explain(&error),
+        Err(error) => return explain(name, &error),
     };
+    let making = cli.command.as_ref().and_then(Command::makes_process);
     let (log, opened) = match Log::new(cli.log, cli.log_format, cli.debug) {
         Ok(log) => (log, Ok(())),
         Err(error) => (Log::nowhere(), Err(Failure::new(format!("cannot open the log: {error}")))),
@@ -149,8 +162,9 @@ pub fn run(name: &str, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => {
-            log.write(Level::Error, &failure.message);
-            tell(&failure.message);
+            let made = making.map(|command| format!("{name} {command} failed: {}", failure.message));
+            log.write(Level::Error, made.as_deref().unwrap_or(&failure.message));
+            tell(&made.unwrap_or_else(|| format!("{name}: {}", failure.message)));
             ExitCode::from(failure.exit_code)
         }
     }
@@ -212,23 +226,23 @@ fn print_json(value: &impl serde::Serialize) -> Outcome {
 
 fn tell(message: &str) {
     // With nobody left to tell, the exit code still says it.
-    let _ = writeln!(std::io::stderr(), "{NAME}: {message}");
+    let _ = writeln!(std::io::stderr(), "{message}");
 }
 
 /// One line for a mistake in the command line.
-fn explain(error: &clap::Error) -> ExitCode {
+fn explain(called: &str, error: &clap::Error) -> ExitCode {
     match error.kind() {
         // runc's answer, and exit code.
         ErrorKind::InvalidSubcommand => {
             let name = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();
-            tell(&format!("No help topic for '{name}'"));
+            tell(&format!("{called}: No help topic for '{name}'"));
             ExitCode::from(3)
         }
         _ => {
             let text = error.to_string();
             let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
             let words: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
-            tell(words.join(" ").trim_start_matches("error: "));
+            tell(&format!("{called}: {}", words.join(" ").trim_start_matches("error: ")));
             ExitCode::FAILURE
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Failure, Outcome};
 use clap::Args;
+use porthole_engine::runtime::cgroup::is_v2_host;
 use porthole_engine::runtime::oci::template;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -21,7 +22,8 @@ pub(super) struct SpecArgs {
 
 pub(super) fn spec(options: &SpecArgs) -> Outcome {
     let user = options.rootless.then(|| (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()));
-    let text = serde_json::to_string_pretty(&template(user)).map_err(|error| Failure::new(error.to_string()))?;
+    let text =
+        serde_json::to_string_pretty(&template(user, is_v2_host())).map_err(|error| Failure::new(error.to_string()))?;
     let path = options.bundle.join("config.json");
     let file = OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = file.map_err(|error| match error.kind() {

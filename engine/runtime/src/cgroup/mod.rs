@@ -12,7 +12,7 @@ mod zeros;
 pub use oom::OomWatch;
 pub use stats::Stats;
 
-use crate::small_file;
+use crate::{small_file, words};
 use layout::{Hierarchy, Layout};
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 use std::fs;
@@ -114,13 +114,6 @@ impl Error {
     }
 }
 
-/// In Go's spelling, which users of runc know.
-fn words(error: &io::Error) -> String {
-    error
-        .raw_os_error()
-        .map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).desc().to_lowercase())
-}
-
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
@@ -128,6 +121,11 @@ impl From<Error> for io::Error {
 }
 
 type Result<T> = std::result::Result<T, Error>;
+
+/// Whether the host has cgroup v2 and nothing else.
+pub fn is_v2_host() -> bool {
+    Layout::of_host().is_ok_and(Layout::is_v2)
+}
 
 /// A control group, by its path below each hierarchy. It need not exist.
 #[derive(Clone, Debug)]

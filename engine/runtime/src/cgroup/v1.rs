@@ -106,9 +106,14 @@ fn has_bandwidth(cpu: &LinuxCpu) -> bool {
 
 fn apply_cpu(directory: &Path, cpu: &LinuxCpu) -> Result<()> {
     let set = |value: Option<String>, file| value.map_or(Ok(()), |value| write(directory, file, value));
+    let period = || set(cpu.period().map(|value| value.to_string()), "cpu.cfs_period_us");
+    let quota = || set(cpu.quota().map(|value| value.to_string()), "cpu.cfs_quota_us");
     set(cpu.shares().map(|value| value.to_string()), "cpu.shares")?;
-    set(cpu.period().map(|value| value.to_string()), "cpu.cfs_period_us")?;
-    set(cpu.quota().map(|value| value.to_string()), "cpu.cfs_quota_us")?;
+    // Together they are a share, which must not even in between be larger than the parent's.
+    match period() {
+        Ok(()) => quota()?,
+        Err(_) => quota().and_then(|()| period())?,
+    }
     set(cpu.burst().map(|value| value.to_string()), "cpu.cfs_burst_us")?;
     set(cpu.idle().map(|value| value.to_string()), "cpu.idle")?;
     set(cpu.realtime_period().map(|value| value.to_string()), "cpu.rt_period_us")?;

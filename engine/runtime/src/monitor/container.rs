@@ -189,7 +189,7 @@ fn standard_streams(spec: &Spec, open_stdin: bool) -> io::Result<(Option<Streams
     let size = process.and_then(|process| process.console_size());
     let cells = |cells: u64| u16::try_from(cells).unwrap_or(u16::MAX);
     let (columns, rows) = size.map_or((80, 24), |size| (cells(size.width()), cells(size.height())));
-    Ok((None, Stdio::Terminal { columns, rows }))
+    Ok((None, Stdio::Terminal { columns, rows, carriage_returns: true }))
 }
 
 /// Whether the spec asks for a new namespace of a type.

@@ -9,7 +9,7 @@ pub use options::{BENEATH, Bind, Options, Propagation, UnknownOption, option_nam
 pub use root::{Root, open_beneath};
 
 use nix::errno::Errno;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, StatVfsMountFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
@@ -101,6 +101,31 @@ impl Mount {
     /// Makes it read-only.
     pub fn make_read_only(&self, depth: Depth) -> io::Result<()> {
         self.change(libc::MOUNT_ATTR_RDONLY, 0, 0, depth)
+    }
+
+    /// Gives a bind mount the attributes of its options, and those of the mounts below it. It is of a user namespace where
+    /// attributes are `locked`.
+    pub fn apply_bind(&self, options: &Options, locked: bool) -> io::Result<()> {
+        let (set, clear) = options.of_bind(self.attributes()?, locked).ok_or(Errno::EPERM)?;
+        self.change(set, clear, 0, Depth::One)?;
+        self.apply(&Options { set: 0, clear: 0, ..options.clone() })
+    }
+
+    /// Its `MOUNT_ATTR_*` (statvfs(3)).
+    fn attributes(&self) -> io::Result<u64> {
+        let flags = rustix::fs::fstatvfs(&self.0)?.f_flag;
+        let has = |flag, attribute| if flags.contains(flag) { attribute } else { 0 };
+        let atime = match flags {
+            flags if flags.contains(StatVfsMountFlags::NOATIME) => libc::MOUNT_ATTR_NOATIME,
+            flags if flags.contains(StatVfsMountFlags::RELATIME) => libc::MOUNT_ATTR_RELATIME,
+            _ => libc::MOUNT_ATTR_STRICTATIME,
+        };
+        Ok(atime
+            | has(StatVfsMountFlags::RDONLY, libc::MOUNT_ATTR_RDONLY)
+            | has(StatVfsMountFlags::NOSUID, libc::MOUNT_ATTR_NOSUID)
+            | has(StatVfsMountFlags::NODEV, libc::MOUNT_ATTR_NODEV)
+            | has(StatVfsMountFlags::NOEXEC, libc::MOUNT_ATTR_NOEXEC)
+            | has(StatVfsMountFlags::NODIRATIME, libc::MOUNT_ATTR_NODIRATIME))
     }
 
     /// Applies options that are not a file system's own.

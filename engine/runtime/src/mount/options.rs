@@ -33,6 +33,8 @@ pub struct Options {
     pub set: u64,
     /// `MOUNT_ATTR_*` to clear before.
     pub clear: u64,
+    /// Whether there is a word on any of them, if only one that changes nothing.
+    pub has_attributes: bool,
     /// The same for this mount and those below.
     pub set_recursive: u64,
     /// The same for this mount and those below.
@@ -63,7 +65,10 @@ impl Options {
 
     fn add(&mut self, option: &str) -> Result<(), UnknownOption> {
         if let Some((set, clear)) = attribute(option) {
-            (self.set, self.clear) = merge((self.set, self.clear), (set, clear));
+            self.has_attributes = true;
+            if !KEEPS_ATIME.contains(&option) {
+                (self.set, self.clear) = merge((self.set, self.clear), (set, clear));
+            }
         } else if let Some((set, clear)) = option.strip_prefix('r').and_then(attribute) {
             let before = (self.set_recursive, self.clear_recursive);
             (self.set_recursive, self.clear_recursive) = merge(before, (set, clear));
@@ -85,6 +90,48 @@ impl Options {
             }
         }
         Ok(())
+    }
+}
+
+/// What mount(8) has for the absence of a kind of access time, which says nothing about which other it is to be.
+const KEEPS_ATIME: [&str; 3] = ["atime", "norelatime", "nostrictatime"];
+
+/// Attributes that a user namespace may not take from a mount of those outside (mount_namespaces(7), "Restrictions").
+const LOCKED: u64 =
+    libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC | ATIME;
+
+/// When access times are kept.
+const ATIME: u64 = libc::MOUNT_ATTR__ATIME | libc::MOUNT_ATTR_NODIRATIME;
+
+impl Options {
+    /// What to set and to clear of a bind mount that has these attributes now: those of the list and no others, as
+    /// mount(8) remounts, unless there are none. `locked` ones of a user namespace are kept where they are not spoken of; what
+    /// would take one away cannot be.
+    pub fn of_bind(&self, now: u64, locked: bool) -> Option<(u64, u64)> {
+        if !self.has_attributes {
+            return Some((0, 0));
+        }
+        let says_atime = (self.set | self.clear) & ATIME & !self.forgets_diratime() != 0;
+        let replaced = LOCKED & !ATIME | libc::MOUNT_ATTR_NOSYMFOLLOW | if says_atime { ATIME } else { 0 };
+        let (mut set, mut clear) = (self.set, replaced & !self.set | self.set & libc::MOUNT_ATTR__ATIME);
+        if says_atime {
+            // The kinds are one field, which is cleared as a whole.
+            clear |= libc::MOUNT_ATTR__ATIME;
+        }
+        if locked {
+            let taken = now & self.clear & LOCKED & !ATIME != 0;
+            if taken || says_atime && self.set & ATIME != now & ATIME {
+                return None;
+            }
+            set |= now & LOCKED & !ATIME;
+            clear &= !(now & LOCKED & !ATIME);
+        }
+        Some((set, clear))
+    }
+
+    /// `diratime` alone is no word on how access times are kept.
+    fn forgets_diratime(&self) -> u64 {
+        if self.set & libc::MOUNT_ATTR_NODIRATIME == 0 { libc::MOUNT_ATTR_NODIRATIME } else { 0 }
     }
 }
 
@@ -212,6 +259,32 @@ mod tests {
         assert_eq!(parse(&["rw", "ro"]).clear, 0);
         let atime = parse(&["noatime", "strictatime"]);
         assert_eq!((atime.set, atime.clear), (libc::MOUNT_ATTR_STRICTATIME, libc::MOUNT_ATTR__ATIME));
+    }
+
+    #[test]
+    fn a_bind_mount_has_the_attributes_of_its_list_and_no_others() {
+        let (ro, nodev, noatime) = (libc::MOUNT_ATTR_RDONLY, libc::MOUNT_ATTR_NODEV, libc::MOUNT_ATTR_NOATIME);
+        let bound = |options: &[&str], now: u64| {
+            let (set, clear) = parse(options).of_bind(now, false).unwrap();
+            (now & !clear) | set
+        };
+        assert_eq!(bound(&["bind", "rprivate"], ro | nodev), ro | nodev);
+        assert_eq!(bound(&["bind", "dev"], ro | nodev | noatime), noatime);
+        assert_eq!(bound(&["bind", "atime"], ro | noatime), noatime);
+        assert_eq!(bound(&["bind", "nodiratime", "norelatime"], noatime), libc::MOUNT_ATTR_NODIRATIME);
+        assert_eq!(bound(&["bind", "strictatime"], libc::MOUNT_ATTR_NODIRATIME), libc::MOUNT_ATTR_STRICTATIME);
+    }
+
+    #[test]
+    fn a_user_namespace_takes_nothing_from_a_bind_mount() {
+        let (ro, nodev, noatime) = (libc::MOUNT_ATTR_RDONLY, libc::MOUNT_ATTR_NODEV, libc::MOUNT_ATTR_NOATIME);
+        let bound =
+            |options: &[&str], now: u64| parse(options).of_bind(now, true).map(|(set, clear)| (now & !clear) | set);
+        assert_eq!(bound(&["bind", "ro"], nodev | noatime), Some(ro | nodev | noatime));
+        assert_eq!(bound(&["bind", "dev"], ro), Some(ro));
+        assert_eq!(bound(&["bind", "rw"], ro), None);
+        assert_eq!(bound(&["bind", "strictatime"], noatime), None);
+        assert_eq!(bound(&["bind", "noatime"], noatime), Some(noatime));
     }
 
     #[test]

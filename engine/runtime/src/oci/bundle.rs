@@ -36,7 +36,7 @@ impl Bundle {
         if let Some(process) = value.get_mut("process").filter(|process| !process.is_null()) {
             ignored = conform_process(process);
         }
-        check_memory_policy(&mut value)?;
+        check_memory_policy(&value)?;
         let spec: Spec = typed(&path, value)?;
         check(&spec)?;
         let root = spec.root().as_ref().ok_or_else(|| Error::Bundle("root must be specified in config.json".into()))?;
@@ -115,14 +115,10 @@ fn conform_process(process: &mut Value) -> Vec<String> {
     unknown
 }
 
-/// A memory policy in runc's words, before the types have theirs. An empty one is none.
-fn check_memory_policy(config: &mut Value) -> Result<()> {
-    let Some(linux) = config.get_mut("linux").and_then(Value::as_object_mut) else { return Ok(()) };
-    let Some(policy) = linux.get("memoryPolicy") else { return Ok(()) };
-    if policy.as_object().is_some_and(serde_json::Map::is_empty) {
-        linux.remove("memoryPolicy");
-        return Ok(());
-    }
+/// A memory policy in runc's words, before the types have theirs.
+fn check_memory_policy(config: &Value) -> Result<()> {
+    let Some(linux) = config.get("linux") else { return Ok(()) };
+    let Some(policy) = linux.get("memoryPolicy").filter(|policy| !policy.is_null()) else { return Ok(()) };
     let mode = &policy["mode"];
     if serde_json::from_value::<MemoryPolicyModeType>(mode.clone()).is_err() {
         return Err(Error::Bundle(format!("invalid memory policy mode: {mode}")));
@@ -192,8 +188,8 @@ mod tests {
             )
         };
         assert_eq!(load(&config("")).unwrap().ignored, ["CAP_NONE", "NONE"]);
-        assert!(load(&config(r#","linux":{"memoryPolicy":{}}"#)).is_ok());
         for (policy, expected) in [
+            ("{}", "invalid memory policy mode"),
             (r#"{"nodes":"0"}"#, "invalid memory policy mode"),
             (r#"{"mode":"INTERLEAVE"}"#, "invalid memory policy mode"),
             (r#"{"mode":"MPOL_BIND","flags":["bad"]}"#, "invalid memory policy flag"),

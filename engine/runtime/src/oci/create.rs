@@ -10,7 +10,7 @@ use oci_spec::runtime::{
     Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process, Spec,
 };
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,9 @@ impl Terminal {
                 let size = process.console_size();
                 let cells = |cells: u64| u16::try_from(cells).unwrap_or(u16::MAX);
                 let (columns, rows) = size.map_or((0, 0), |size| (cells(size.width()), cells(size.height())));
-                Ok(Stdio::Terminal { columns, rows })
+                // What is no terminal gets lines as they are written.
+                let carriage_returns = *self != Self::Ours || io::stdout().is_terminal();
+                Ok(Stdio::Terminal { columns, rows, carriage_returns })
             }
             (_, false) => inherited().map_err(Error::at("use", "our standard streams")),
         }

@@ -71,7 +71,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The process could not be made.
-    #[error(transparent)]
+    #[error("unable to start container process: {}", told(.0))]
     Sandbox(#[from] sandbox::Error),
     /// Its cgroup could not be made or changed.
     #[error(transparent)]
@@ -79,6 +79,14 @@ pub enum Error {
     /// A hook did not succeed.
     #[error(transparent)]
     Hook(#[from] hooks::Failed),
+}
+
+/// Whose failure it is: the init tells of its own.
+fn told(error: &sandbox::Error) -> String {
+    match error {
+        sandbox::Error::Reported { message, .. } => format!("error during container init: {message}"),
+        error => error.to_string(),
+    }
 }
 
 impl Error {

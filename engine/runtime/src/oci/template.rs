@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 /// It, for a bundle whose root file system is the directory `rootfs`. A `rootless` one is for a user who is not root, with
-/// these ids.
-pub fn template(rootless: Option<(u32, u32)>) -> Value {
+/// these ids. On v1, where other runtimes' containers see the paths of their cgroups, it has no cgroup namespace.
+pub fn template(rootless: Option<(u32, u32)>, is_v2: bool) -> Value {
     let mut spec = json!({
         "ociVersion": super::SPEC_VERSION,
         "process": {
@@ -22,7 +22,7 @@ pub fn template(rootless: Option<(u32, u32)>) -> Value {
         "mounts": mounts(rootless.is_some()),
         "linux": {
             "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
-            "namespaces": namespaces(rootless.is_some()),
+            "namespaces": namespaces(rootless.is_some(), is_v2),
             "maskedPaths": [
                 "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
                 "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
@@ -43,11 +43,11 @@ pub fn template(rootless: Option<(u32, u32)>) -> Value {
 
 const CAPABILITIES: [&str; 3] = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
-fn namespaces(rootless: bool) -> Value {
-    let kinds = ["pid", "network", "ipc", "uts", "mount", "cgroup"];
+fn namespaces(rootless: bool, is_v2: bool) -> Value {
     // Without a network namespace of its own, a user's container has the host's network.
-    let kinds = kinds.into_iter().filter(|kind| !rootless || *kind != "network");
-    kinds.chain(rootless.then_some("user")).map(|kind| json!({ "type": kind })).collect()
+    let kinds = ["pid", "ipc", "uts", "mount"].into_iter().chain((!rootless).then_some("network"));
+    let kinds = kinds.chain(is_v2.then_some("cgroup")).chain(rootless.then_some("user"));
+    kinds.map(|kind| json!({ "type": kind })).collect()
 }
 
 fn mounts(rootless: bool) -> Value {
@@ -84,9 +84,13 @@ mod tests {
 
     #[test]
     fn the_templates_are_specs() {
-        for rootless in [None, Some((1000, 1000))] {
-            let spec: Spec = serde_json::from_value(template(rootless)).unwrap();
-            assert_eq!(spec.linux().as_ref().unwrap().uid_mappings().is_some(), rootless.is_some());
+        for (rootless, is_v2) in [(None, true), (None, false), (Some((1000, 1000)), true), (Some((1000, 1000)), false)]
+        {
+            let spec: Spec = serde_json::from_value(template(rootless, is_v2)).unwrap();
+            let linux = spec.linux().as_ref().unwrap();
+            assert_eq!(linux.uid_mappings().is_some(), rootless.is_some());
+            let spaces: Vec<_> = linux.namespaces().iter().flatten().map(|space| space.typ().to_string()).collect();
+            assert_eq!(spaces.contains(&"cgroup".to_owned()), is_v2, "{spaces:?}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What can go wrong between a spec and a running process, and what a shell is told of it.
 
-use crate::{cgroup, seccomp};
+use crate::{cgroup, seccomp, words};
 use nix::errno::Errno;
 use std::io;
+use std::path::PathBuf;
 
 /// Why a process could not be started in a container.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,18 @@ pub enum Error {
     /// A system call failed.
     #[error("cannot {action}: {source}")]
     System {
+        /// What was tried.
+        action: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Something could not be mounted in a container.
+    #[error("error mounting {what:?} to rootfs at {destination:?}: cannot {action}: {}", words(source))]
+    Mount {
+        /// The source.
+        what: PathBuf,
+        /// Where it belongs in the container.
+        destination: PathBuf,
         /// What was tried.
         action: String,
         /// What the kernel said.

@@ -22,6 +22,8 @@ pub(super) struct HostMounts {
     pub root: Option<Mount>,
     /// Sources of bind mounts, by their place in the spec's list.
     binds: Vec<Option<Mount>>,
+    /// Whether attributes of the host's mounts are to stay, which is the rule of user namespaces.
+    pub locks: bool,
 }
 
 impl HostMounts {
@@ -38,7 +40,7 @@ impl HostMounts {
             }
         };
         let binds = spec.mounts().iter().flatten().map(|mount| bind_source(mount, spec, users));
-        Ok(Self { root, binds: binds.collect::<Result<_>>()? })
+        Ok(Self { root, binds: binds.collect::<Result<_>>()?, locks: !matches!(users, Users::Hosts) })
     }
 
     /// The source of the bind mount at this place of the spec's list.

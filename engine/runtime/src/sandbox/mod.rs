@@ -83,6 +83,8 @@ pub enum Stdio {
         columns: u16,
         /// Height in cells.
         rows: u16,
+        /// Whether lines end with carriage returns, which a screen needs.
+        carriage_returns: bool,
     },
 }
 

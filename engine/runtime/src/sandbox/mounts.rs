@@ -16,16 +16,19 @@ use std::path::{Path, PathBuf};
 /// Mounts all of them.
 pub(super) fn mount_all(root: &Root, spec: &Spec, cgroup: &Cgroup, made: &HostMounts) -> Result<()> {
     spec.mounts().iter().flatten().enumerate().try_for_each(|(place, mount)| {
-        mount_one(root, mount, cgroup, made.bind(place)).map_err(|error| match error {
-            Error::System { action, source } => {
-                Error::System { action: format!("mount {}: {action}", mount.destination().display()), source }
-            }
+        mount_one(root, mount, cgroup, made, place).map_err(|error| match error {
+            Error::System { action, source } => Error::Mount {
+                what: mount.source().clone().unwrap_or_default(),
+                destination: mount.destination().clone(),
+                action,
+                source,
+            },
             error => error,
         })
     })
 }
 
-fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: Option<&Mount>) -> Result<()> {
+fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: &HostMounts, place: usize) -> Result<()> {
     let destination = mount.destination().as_path();
     let mut options = options_of(mount)?;
     if makes_dev(mount, &options) {
@@ -34,7 +37,7 @@ fn mount_one(root: &Root, mount: &SpecMount, cgroup: &Cgroup, made: Option<&Moun
     }
     let kind = mount.typ().as_deref().unwrap_or("none");
     match kind {
-        _ if is_bind(mount, &options) => bind(root, mount, &options, made),
+        _ if is_bind(mount, &options) => bind(root, mount, &options, made.bind(place), made.locks),
         "cgroup" => cgroups(root, destination, &options, cgroup),
         kind => file_system(root, mount, kind, &options),
     }
@@ -74,7 +77,13 @@ pub(super) fn is_mapped(mount: &SpecMount, options: &Options) -> bool {
     options.mapped.is_some() || lists(mount.uid_mappings()) || lists(mount.gid_mappings())
 }
 
-pub(super) fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Option<&Mount>) -> Result<()> {
+pub(super) fn bind(
+    root: &Root,
+    mount: &SpecMount,
+    options: &Options,
+    made: Option<&Mount>,
+    locked: bool,
+) -> Result<()> {
     let destination = mount.destination().as_path();
     let Some(source) = mount.source() else {
         return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));
@@ -87,7 +96,7 @@ pub(super) fn bind(root: &Root, mount: &SpecMount, options: &Options, made: Opti
             &opened
         }
     };
-    copy.apply(options).during(|| "set its options".into())?;
+    copy.apply_bind(options, locked).during(|| "set its options".into())?;
     let target = root.target_like(copy, destination).during(|| "make the target".into())?;
     copy.attach(target).during(|| format!("place {}", source.display()))
 }

@@ -3,6 +3,7 @@
 use super::Stdio;
 use super::error::{Context, Error, Result};
 use crate::mount::Root;
+use crate::terminal::keep_line_ends;
 use nix::errno::Errno;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::Uid;
@@ -32,7 +33,13 @@ impl Streams {
     pub(super) fn open(stdio: Stdio, root: &Root) -> Result<Self> {
         match stdio {
             Stdio::Files { stdin, stdout, stderr } => Ok(Self::Files([stdin, stdout, stderr])),
-            Stdio::Terminal { columns, rows } => Terminal::open(root, columns, rows).map(Self::Terminal),
+            Stdio::Terminal { columns, rows, carriage_returns } => {
+                let terminal = Terminal::open(root, columns, rows)?;
+                if !carriage_returns {
+                    keep_line_ends(terminal.slave.as_fd()).during(|| "set up the terminal".into())?;
+                }
+                Ok(Self::Terminal(terminal))
+            }
         }
     }
 

@@ -82,7 +82,7 @@ impl View {
             let at = |error: Error| Error::Spec(format!("mount {}: {error}", mount.destination().display()));
             let options = options_of(mount)?;
             if is_bind(mount, &options) {
-                bind(&root, mount, &options, None).map_err(at)?;
+                bind(&root, mount, &options, None, false).map_err(at)?;
             }
         }
         if read_only {

@@ -64,7 +64,7 @@ impl ForeignRuntime {
         let bundle = Bundle::write(&self.directory, &self.id, spec, root)?;
         let (streams, console) = match stdio {
             Stdio::Files { stdin, stdout, stderr } => (Streams::Files([stdin, stdout, stderr]), None),
-            Stdio::Terminal { columns, rows } => {
+            Stdio::Terminal { columns, rows, .. } => {
                 (Streams::Files([null()?, null()?, null()?]), Some(Console::listen(&self.directory, columns, rows)?))
             }
         };
