@@ -58,8 +58,8 @@ impl From<std::io::Error> for Failure {
 #[derive(Debug, Parser)]
 #[command(name = NAME, disable_help_subcommand = true, disable_version_flag = true, subcommand_required = false)]
 struct RuntimeCli {
-    /// Where containers are remembered (it should be on a tmpfs)
-    #[arg(long, value_name = "DIRECTORY", default_value = "/run/porthole-runtime")]
+    /// Where containers are remembered (it should be on a tmpfs); by default in $XDG_RUNTIME_DIR for who is not root
+    #[arg(long, value_name = "DIRECTORY", default_value_os_t = default_root())]
     root: PathBuf,
     /// A file for errors and warnings, beside standard error
     #[arg(long, value_name = "FILE")]
@@ -76,7 +76,7 @@ struct RuntimeCli {
     /// Who makes cgroups, as crun has it: only cgroupfs
     #[arg(long, value_name = "MANAGER", default_value = "cgroupfs")]
     cgroup_manager: String,
-    /// Whether a user's own containers are meant; decided by the spec's user namespace, so that auto and false do nothing
+    /// Whether a user's own containers are meant, which is decided by who calls: false refuses who is not root
     #[arg(long, value_name = "BOOL", default_value = "auto", value_parser = ["auto", "true", "false"])]
     rootless: String,
     /// Print the version
@@ -194,6 +194,12 @@ fn execute(runtime: &Runtime, command: Command, log: &Log) -> Outcome {
     }
 }
 
+/// Of the system, or of the session of a user who is not root.
+fn default_root() -> PathBuf {
+    let session = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !nix::unistd::geteuid().is_root());
+    PathBuf::from(session.unwrap_or_else(|| "/run".into())).join(NAME)
+}
+
 fn check_globals(systemd_cgroup: bool, manager: &str, rootless: &str) -> Result<(), Failure> {
     if systemd_cgroup || manager == "systemd" {
         let message = "systemd cgroup flag passed, but cgroups are only made directly: use the cgroupfs driver";
@@ -202,10 +208,10 @@ fn check_globals(systemd_cgroup: bool, manager: &str, rootless: &str) -> Result<
     if manager != "cgroupfs" {
         return Err(Failure::new(format!("--cgroup-manager {manager:?} is not supported: use cgroupfs")));
     }
-    if rootless == "true" || !nix::unistd::geteuid().is_root() {
-        return Err(Failure::new("rootless containers are not supported: run as root"));
+    match (rootless, nix::unistd::geteuid().is_root()) {
+        ("false", false) => Err(Failure::new("--rootless false needs root")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn parse_id(id: &str) -> Result<Id, Failure> {

@@ -26,7 +26,7 @@ use zeros::without_zeros;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory of it refused.
-    #[error("cgroup: cannot {action} {}: {source}", path.display())]
+    #[error("cgroup: cannot {action} {}: {}", path.display(), words(source))]
     File {
         /// What was tried.
         action: &'static str,
@@ -95,6 +95,9 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A user who may make no cgroups cannot limit anything.
+    #[error("rootless needs no limits + no cgrouppath when no permission is granted for cgroups")]
+    LimitsOfUser,
     /// What would be started in it would stand still.
     #[error("container's cgroup unexpectedly frozen: {}", .0.display())]
     Frozen(PathBuf),
@@ -106,6 +109,12 @@ pub enum Error {
 impl Error {
     fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { action, path: path.into(), source }
+    }
+
+    /// Whether it is not for the caller to do.
+    pub(crate) fn is_denied(&self) -> bool {
+        let denies = |code| matches!(code, libc::EACCES | libc::EPERM | libc::EROFS);
+        matches!(self, Self::File { source, .. } if source.raw_os_error().is_some_and(denies))
     }
 
     /// Whether the cgroup, or the file in it, is not there: ENODEV is what an open file of a removed cgroup says.
@@ -234,14 +243,16 @@ impl Cgroup {
         Self { path: PathBuf::from(path), layout: self.layout }.entrance()
     }
 
-    /// Its directories on a v1 or hybrid host, by the names of their hierarchies; empty on v2.
+    /// Its directories on a v1 or hybrid host, by the names of their hierarchies; empty on v2. Where there is none, because a
+    /// user could not make it, it is the caller's.
     pub fn v1_directories(&self) -> Vec<(String, PathBuf)> {
-        match self.layout {
-            Layout::V2(_) => Vec::new(),
-            Layout::V1 { hierarchies, .. } => {
-                hierarchies.iter().map(|hierarchy| (hierarchy.name.clone(), hierarchy.directory(&self.path))).collect()
-            }
-        }
+        let Layout::V1 { hierarchies, .. } = self.layout else { return Vec::new() };
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let directory = |hierarchy: &Hierarchy| match hierarchy.directory(&self.path) {
+            directory if directory.exists() => directory,
+            _ => hierarchy.directory(&own_path(&own, hierarchy)),
+        };
+        hierarchies.iter().map(|hierarchy| (hierarchy.name.clone(), directory(hierarchy))).collect()
     }
 
     /// Whether the host has cgroup v2 only, which knows neither swappiness nor a container that is not killed for memory.
@@ -478,6 +489,17 @@ fn refuse_less_than_used(directory: &Path, memory: &LinuxMemory, used: impl Fn(&
         }
     }
     Ok(())
+}
+
+/// From the lines `number:controllers:path` (cgroups(7)); a hierarchy without controllers has its name there.
+fn own_path(text: &str, hierarchy: &Hierarchy) -> PathBuf {
+    let path = text.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        let mut names = controllers.split(',').map(|name| name.trim_start_matches("name="));
+        names.any(|name| hierarchy.has(name)).then_some(path)
+    });
+    path.unwrap_or("/").into()
 }
 
 /// A hierarchy that a limit needs.

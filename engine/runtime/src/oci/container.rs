@@ -166,7 +166,7 @@ impl Container {
         let status = self.status()?;
         // Without a PID namespace of its own, the other processes do not end with the init.
         let all = to == Signalled::All || signal == libc::SIGKILL && !self.has_own(LinuxNamespaceType::Pid);
-        if all {
+        if all && self.cgroup.exists() {
             return Ok(self.cgroup.kill_all(signal)?);
         }
         if status == Status::Stopped {

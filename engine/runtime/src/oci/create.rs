@@ -143,6 +143,7 @@ impl Create {
                 preserved: self.preserved,
                 no_pivot: self.no_pivot,
                 keyring: keyring.clone(),
+                cgroup_may_lack: !nix::unistd::geteuid().is_root() && !self.names_cgroup(),
             },
         })?;
         created.ready()?;
@@ -153,6 +154,11 @@ impl Create {
         let container = Container::new(directory.0.clone(), record)?;
         announce(created.init.pid, created.pidfd.as_fd(), self.pid_file.as_deref(), self.pidfd_socket.as_deref())?;
         Ok((created, container, terminal))
+    }
+
+    fn names_cgroup(&self) -> bool {
+        let path = self.bundle.spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+        path.is_some_and(|path| !path.as_os_str().is_empty())
     }
 
     /// The spec with what it leaves to the runtime: the place of its cgroup, what sd_listen_fds(3) needs.

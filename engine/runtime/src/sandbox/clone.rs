@@ -3,11 +3,10 @@
 
 use super::channel;
 use super::error::{Context, Error, Result};
-use super::namespaces::join;
 use crate::process;
 use nix::errno::Errno;
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,16 +33,21 @@ pub(super) fn clone(
     match clone3(namespaces, libc::SIGCHLD, cgroup).during(|| "make a process in new namespaces".into())? {
         None => {
             drop(parent);
+            // Nobody else is in a user namespace that is new, and its maker, who may be no more than a user, has yet to write
+            // its mappings to files that are this process's only as long as it is not hidden.
+            if namespaces & libc::CLONE_NEWUSER == 0 {
+                hide();
+            }
             run(child, body)
         }
         Some((pid, pidfd)) => Ok(Cloned { pid, pidfd, channel: parent }),
     }
 }
 
-/// The same, in a user namespace that exists: only a process in it can make others for it, so one is made that does, and
-/// whose child is ours.
+/// The same, in namespaces that exist and that only a process without a way back may `join`: one is made that does, and whose
+/// child is ours.
 pub(super) fn clone_into(
-    users: &File,
+    join: impl Fn() -> Result<()>,
     namespaces: libc::c_int,
     cgroup: Option<BorrowedFd>,
     body: impl FnOnce(&mut channel::Child) -> Result<Infallible>,
@@ -52,9 +56,11 @@ pub(super) fn clone_into(
     let (hearing, telling) = channel::pair()?;
     let helper = match clone3(0, libc::SIGCHLD, None).during(|| "make a process".into())? {
         None => {
-            let made = join(users, libc::CLONE_NEWUSER)
-                .and_then(|()| clone3(namespaces | libc::CLONE_PARENT, 0, cgroup))
-                .during(|| "make a process in a user namespace".into());
+            hide();
+            let made = join().and_then(|()| {
+                clone3(namespaces | libc::CLONE_PARENT, 0, cgroup)
+                    .during(|| "make a process in a user namespace".into())
+            });
             match made {
                 Ok(None) => {
                     // The parent must not wait for its end if the helper does not tell of it.
@@ -115,7 +121,6 @@ fn clone3(
 /// Runs the body of a child, which never returns into its copy of the parent's stack.
 fn run(mut channel: channel::Child, body: impl FnOnce(&mut channel::Child) -> Result<Infallible>) -> ! {
     let result = catch_unwind(AssertUnwindSafe(|| {
-        hide();
         reset_signals();
         body(&mut channel)
     }));
@@ -139,7 +144,7 @@ pub(super) fn end(exit_code: i32) -> ! {
 
 /// Processes of a container that is joined must not look into this one, which still holds files and memory of the host
 /// (CVE-2016-9962). execve makes it an ordinary process again.
-fn hide() {
+pub(super) fn hide() {
     // SAFETY: the option takes one integer.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
 }

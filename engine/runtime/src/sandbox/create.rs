@@ -1,14 +1,14 @@
 //! A container's first process, from clone3 to execve.
 
 use super::channel;
-use super::clone::{Cloned, clone, clone_into};
+use super::clone::{Cloned, clone, clone_into, hide};
 use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::host_mounts::{HostMounts, Users};
-use super::identity::Identity;
+use super::identity::{Identity, set_groups};
 use super::labels::Labels;
 use super::mounts::{finish_dev, mount_all};
-use super::namespaces::{Namespaces, id_mappings, map_ids, unshare};
+use super::namespaces::{Namespaces, Visit, id_mappings, map_ids, unshare};
 use super::rootfs::{Entering, RootFs};
 use super::streams::Streams;
 use super::{
@@ -16,10 +16,10 @@ use super::{
     support, workdir,
 };
 use crate::capabilities::raise_permitted;
-use crate::cgroup::{Cgroup, Entrance};
+use crate::cgroup::{self, Cgroup, Entrance};
 use crate::hooks::{ContainerState, Failed, Point};
 use crate::process::{self, ProcessId};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, geteuid, setresgid, setresuid};
 use oci_spec::runtime::{LinuxIdMapping, LinuxResources, Process, Spec, User};
 use std::convert::Infallible;
 use std::fs::File;
@@ -82,12 +82,15 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     net_devices::check(spec, &namespaces)?;
     // A cgroup that holds processes is refused before there is anything that would remove it.
     let cgroup = Cgroup::open(&cgroup_path(spec, id))?;
-    cgroup.create()?;
+    let is_made = make_cgroup(&cgroup, spec, options.cgroup_may_lack)?;
     let mut unstarted = Unstarted { cgroup: Some(cgroup.clone()), pidfd: None };
-    let entrance = enterable(&cgroup, spec)?;
+    let entrance = if is_made { enterable(&cgroup, spec)? } else { Entrance::default() };
 
+    let by_user = !geteuid().is_root();
     let users = namespaces.users()?;
     let kind = match (&users, namespaces.maps_ids()) {
+        (None, false) if by_user => return Err(Error::Spec("rootless container requires user namespaces".into())),
+        _ if by_user => Users::Callers,
         (Some(users), _) => Users::Joined(users),
         (None, true) => Users::New,
         (None, false) => Users::Hosts,
@@ -95,13 +98,15 @@ pub fn create(request: CreateRequest) -> Result<Created> {
     let made = HostMounts::prepare(root, spec, kind)?;
     let hooks =
         spec.hooks().as_ref().and(options.state.clone()).map(|state| Box::new(HostHooks { spec: spec.clone(), state }));
-    let setup = Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup, options };
+    let setup =
+        Setup { spec, process, root, namespaces: &namespaces, entrance: &entrance, cgroup: &cgroup, options, by_user };
     // Unshared by the init itself: a cgroup namespace once it is in its cgroup, a time namespace before its offsets are set.
     let at_clone = namespaces.new & !(libc::CLONE_NEWCGROUP | libc::CLONE_NEWTIME);
-    let visit = namespaces.visit()?;
+    // A user can only join them from within their user namespace.
+    let visit = if by_user { Visit::default() } else { namespaces.visit()? };
     let body = |channel: &mut channel::Child| setup.run(channel, stdio, made);
     let cloned = match &users {
-        Some(users) => clone_into(users, at_clone, entrance.directory(), body),
+        Some(users) => clone_into(|| namespaces.enter(users), at_clone, entrance.directory(), body),
         None => clone(at_clone, entrance.directory(), body),
     };
     drop(visit);
@@ -123,6 +128,30 @@ pub fn create(request: CreateRequest) -> Result<Created> {
         devices: spec.linux().as_ref().and_then(|linux| linux.net_devices().as_ref()).map(|_| Box::new(spec.clone())),
         unstarted,
     })
+}
+
+/// Makes the cgroup; whether it could be. It `may_lack` where its maker may make none and the spec does not ask for one.
+fn make_cgroup(cgroup: &Cgroup, spec: &Spec, may_lack: bool) -> Result<bool> {
+    match cgroup.create() {
+        Ok(()) => Ok(true),
+        Err(error) if may_lack && error.is_denied() => {
+            // Some of the hierarchies may be its maker's.
+            cgroup.remove_if_empty()?;
+            match spec.linux().as_ref().and_then(|linux| linux.resources().as_ref()).is_some_and(has_limits) {
+                true => Err(cgroup::Error::LimitsOfUser.into()),
+                false => Ok(false),
+            }
+        }
+        Err(error @ cgroup::Error::File { .. }) => Err(Error::NoCgroup(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Devices do not count: a user can make none that could be refused.
+fn has_limits(resources: &LinuxResources) -> bool {
+    let members = serde_json::to_value(resources).unwrap_or_default();
+    let is_said = |member: &serde_json::Value| member.as_object().is_none_or(|members| !members.is_empty());
+    members.as_object().into_iter().flatten().any(|(name, member)| name != "devices" && is_said(member))
 }
 
 /// Limits the cgroup before anything is in it.
@@ -218,6 +247,8 @@ struct Setup<'a> {
     entrance: &'a Entrance,
     cgroup: &'a Cgroup,
     options: CreateOptions<'a>,
+    /// Whether who makes it is not root.
+    by_user: bool,
 }
 
 impl Setup<'_> {
@@ -231,8 +262,11 @@ impl Setup<'_> {
         if self.namespaces.makes(libc::CLONE_NEWTIME) {
             kernel::set_clocks(self.spec)?;
         }
+        if self.namespaces.makes(libc::CLONE_NEWUSER) {
+            hide();
+        }
         if in_user_namespace {
-            become_mapped(self.spec, self.process.user())?;
+            become_mapped(self.spec, self.process.user(), self.by_user)?;
         }
         if let Some(name) = &self.options.keyring {
             keyring::join(name)?;
@@ -250,7 +284,7 @@ impl Setup<'_> {
         command.complete(self.process.user().uid())?;
         command.look_up()?;
         // Whoever leaves a container to wait wants to know first whether it can be started.
-        let early = self.options.gate.map(|_| Identity::prepare(self.spec, self.process)).transpose()?;
+        let early = self.options.gate.map(|_| Identity::prepare(self.spec, self.process, self.by_user)).transpose()?;
         if self.options.gate.is_some() {
             // Before anybody knows of it.
             end_by_signals();
@@ -262,7 +296,7 @@ impl Setup<'_> {
         let identity = match early {
             Some(identity) => identity,
             // While the caller may still be busy with the network.
-            None => Identity::prepare(self.spec, self.process)?,
+            None => Identity::prepare(self.spec, self.process, self.by_user)?,
         };
         match self.options.gate {
             Some(gate) => channel.wait_at(gate.as_fd())?,
@@ -315,11 +349,11 @@ impl Setup<'_> {
 }
 
 /// Becomes root of the user namespace, or where that has none the command's user: whoever is nobody there can make no files.
-fn become_mapped(spec: &Spec, user: &User) -> Result<()> {
+fn become_mapped(spec: &Spec, user: &User, by_user: bool) -> Result<()> {
     let [users, groups] = id_mappings(spec);
     let (uid, gid) = (Uid::from_raw(mapped_or(users, user.uid())), Gid::from_raw(mapped_or(groups, user.gid())));
     nix::sys::prctl::set_keepcaps(true)
-        .and_then(|()| setgroups(&[]))
+        .and_then(|()| set_groups(&[], by_user))
         .and_then(|()| setresgid(gid, gid, gid))
         .and_then(|()| setresuid(uid, uid, uid))
         .during(|| format!("become user {uid} and group {gid} of the user namespace (does the spec map them?)"))?;

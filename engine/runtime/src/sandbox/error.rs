@@ -34,6 +34,9 @@ pub enum Error {
     /// The container's cgroup could not be made or limited.
     #[error(transparent)]
     Cgroup(#[from] cgroup::Error),
+    /// The container's cgroup could not be made.
+    #[error("unable to apply cgroup configuration: {0}")]
+    NoCgroup(#[source] cgroup::Error),
     /// A hook did not succeed.
     #[error(transparent)]
     Hook(#[from] crate::hooks::Failed),

@@ -1,7 +1,7 @@
 //! Another process in a container that runs.
 
 use super::channel;
-use super::clone::{Cloned, clone};
+use super::clone::{Cloned, clone, clone_into};
 use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::identity::Identity;
@@ -12,7 +12,7 @@ use super::{ExecOptions, ExecRequest, cgroup_path, keyring, scheduling, workdir}
 use crate::cgroup::{Cgroup, Entrance, SubCgroup};
 use crate::mount::Root;
 use crate::process::{self, ProcessId};
-use nix::unistd::Uid;
+use nix::unistd::{Uid, geteuid};
 use oci_spec::runtime::{Process, Spec};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::convert::Infallible;
@@ -72,17 +72,25 @@ pub fn spawn(request: ExecRequest) -> Result<Starting> {
     let init = init.open().during(|| "find the container's init, which has ended".into())?;
     let namespaces = Namespaces::of_spec(spec)?.all();
     let entrance = enterable(spec, process, options.cgroups, pid)?;
-    // A process changes its PID namespace only by being born into another.
-    let mut visit = Visit::default();
-    if namespaces & libc::CLONE_NEWPID != 0 {
-        visit
-            .enter(libc::CLONE_NEWPID, |flag| join_process(init.as_fd(), flag))
-            .during(|| "join the container's PID namespace".into())?;
-    }
-    let joined =
-        Joining { spec, process, namespaces: namespaces & !libc::CLONE_NEWPID, init: init.as_fd(), pid, options };
-    let cloned = clone(0, entrance.directory(), |channel| joined.run(channel, &entrance, stdio));
-    drop(visit);
+    let by_user = !geteuid().is_root();
+    // A process changes its PID namespace only by being born into another, and a user reaches that only by way of the user
+    // namespace.
+    let first = libc::CLONE_NEWPID | if by_user { libc::CLONE_NEWUSER } else { 0 };
+    let (first, rest) = (namespaces & first, namespaces & !first);
+    let joined = Joining { spec, process, namespaces: rest, init: init.as_fd(), pid, options, by_user };
+    let body = |channel: &mut channel::Child| joined.run(channel, &entrance, stdio);
+    let cloned = if by_user {
+        let join = || join_process(init.as_fd(), first).during(|| "join the container's namespaces".into());
+        clone_into(join, 0, entrance.directory(), body)
+    } else {
+        let mut visit = Visit::default();
+        if first != 0 {
+            visit
+                .enter(first, |flag| join_process(init.as_fd(), flag))
+                .during(|| "join the container's PID namespace".into())?;
+        }
+        clone(0, entrance.directory(), body)
+    };
     let Cloned { pid, pidfd, channel } = cloned.map_err(|error| match error {
         // Who asks for a cgroup by name gets that or none.
         Error::System { source, .. } if source.raw_os_error() == Some(libc::EBUSY) => entrance.refused(&source).into(),
@@ -104,6 +112,10 @@ fn enterable(spec: &Spec, process: &Process, below: &[SubCgroup], init: i32) -> 
     let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
     path.ok_or_else(|| Error::Spec("linux.cgroupsPath is missing".into()))?;
     let cgroup = Cgroup::open(&cgroup_path(spec, ""))?;
+    if below.is_empty() && !geteuid().is_root() && !cgroup.exists() {
+        // A user's container that could not have one.
+        return Ok(Entrance::default());
+    }
     Ok(if below.is_empty() { cgroup.entrance_beside(init)? } else { cgroup.entrance_below(below)? })
 }
 
@@ -115,6 +127,7 @@ struct Joining<'a> {
     init: BorrowedFd<'a>,
     pid: i32,
     options: ExecOptions<'a>,
+    by_user: bool,
 }
 
 /// Where the init has its root, for a container in the host's mount namespace.
@@ -127,7 +140,7 @@ fn root_of(init: i32) -> Result<OwnedFd> {
 impl Joining<'_> {
     /// The child's whole life before it becomes its command.
     fn run(&self, channel: &mut channel::Child, entrance: &Entrance, stdio: super::Stdio) -> Result<Infallible> {
-        let identity = Identity::prepare(self.spec, self.process)?;
+        let identity = Identity::prepare(self.spec, self.process, self.by_user)?;
         let labels = Labels::open(self.process)?;
         let mut command = Command::of_process(self.process)?;
         let affinity = self.process.exec_cpu_affinity().as_ref();

@@ -31,7 +31,7 @@ impl HostMounts {
     /// one like that which is made for it; for another the bind mounts with mapped ids.
     pub(super) fn prepare(root: &RootSource, spec: &Spec, users: Users) -> Result<Self> {
         let root = match (root, users) {
-            (RootSource::Directory(_), _) | (_, Users::Hosts) => None,
+            (RootSource::Directory(_), _) | (_, Users::Hosts | Users::Callers) => None,
             (RootSource::Overlay { lower, upper, work }, Users::Joined(users)) => {
                 Some(mapped_overlay(users, lower, upper, work)?)
             }
@@ -58,13 +58,15 @@ pub(super) enum Users<'a> {
     Joined(&'a File),
     /// One that will be made with the spec's mappings.
     New,
+    /// Any that a caller has who is not root: only its own init may mount anything.
+    Callers,
 }
 
 fn bind_source(mount: &SpecMount, spec: &Spec, users: Users) -> Result<Option<Mount>> {
     let options = options_of(mount)?;
     let (true, Some(source)) = (is_bind(mount, &options), mount.source()) else { return Ok(None) };
     let is_mapped = is_mapped(mount, &options);
-    if matches!(users, Users::Hosts) && !is_mapped {
+    if matches!(users, Users::Hosts | Users::Callers) && !is_mapped {
         return Ok(None);
     }
     let opened = source_of(source, &options).during(|| format!("open source {}", source.display()))?;

@@ -4,6 +4,7 @@ use super::channel;
 use super::error::{Context, Error, Result};
 use crate::capabilities::{ThreadCapabilities, raise_permitted};
 use crate::seccomp::Filter;
+use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
@@ -15,13 +16,14 @@ pub(super) struct Identity<'a> {
     process: &'a Process,
     capabilities: ThreadCapabilities,
     filter: Option<Filter>,
+    by_user: bool,
 }
 
 impl<'a> Identity<'a> {
-    /// Prepares what takes time: the filter.
-    pub(super) fn prepare(spec: &Spec, process: &'a Process) -> Result<Self> {
+    /// Prepares what takes time: the filter. `by_user` is a container whose maker is not root.
+    pub(super) fn prepare(spec: &Spec, process: &'a Process, by_user: bool) -> Result<Self> {
         let capabilities = ThreadCapabilities::from(process.capabilities());
-        Ok(Self { process, capabilities, filter: Filter::of_spec(spec, capabilities.bounding)? })
+        Ok(Self { process, capabilities, filter: Filter::of_spec(spec, capabilities.bounding)?, by_user })
     }
 
     /// Takes it on. Without no-new-privileges a filter needs CAP_SYS_ADMIN, so it comes before the capabilities go; with
@@ -32,7 +34,7 @@ impl<'a> Identity<'a> {
             set_limit(limit)?;
         }
         self.capabilities.limit_bounding().during(|| "limit the capability bounding set".into())?;
-        become_user(self.process.user())?;
+        become_user(self.process.user(), self.by_user)?;
         if no_new_privileges {
             nix::sys::prctl::set_no_new_privs().during(|| "set no-new-privileges".into())?;
         } else {
@@ -53,7 +55,7 @@ impl<'a> Identity<'a> {
 }
 
 /// Changes to exactly this user, group and supplementary groups, and keeps the capabilities for the next steps.
-fn become_user(user: &User) -> Result<()> {
+fn become_user(user: &User, by_user: bool) -> Result<()> {
     let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
     // -1 means "leave as it is" to these calls, which for a container's user would be root.
     let ids = [user.uid(), user.gid()];
@@ -61,7 +63,7 @@ fn become_user(user: &User) -> Result<()> {
         return Err(Error::Spec(format!("{} is not a user or group id", u32::MAX)));
     }
     let (uid, gid) = (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()));
-    setgroups(&groups).during(|| format!("set supplementary groups {groups:?}"))?;
+    set_groups(&groups, by_user).during(|| format!("set supplementary groups {groups:?}"))?;
     setresgid(gid, gid, gid).during(|| format!("change to group {gid}"))?;
     if !uid.is_root() {
         nix::sys::prctl::set_keepcaps(true).during(|| "keep capabilities over the change of user".into())?;
@@ -73,6 +75,15 @@ fn become_user(user: &User) -> Result<()> {
     }
     umask(Mode::from_bits_truncate(user.umask().unwrap_or(0o022)));
     Ok(())
+}
+
+/// Sets exactly these supplementary groups. A user who maps nobody else has given up setting any (user_namespaces(7)), and keeps
+/// groups that are nobody's in the container.
+pub(super) fn set_groups(groups: &[Gid], by_user: bool) -> nix::Result<()> {
+    match setgroups(groups) {
+        Err(Errno::EPERM) if by_user && groups.is_empty() => Ok(()),
+        result => result,
+    }
 }
 
 /// Sets a limit; without CAP_SYS_RESOURCE no higher than the hard limit that there is.

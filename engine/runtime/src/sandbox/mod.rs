@@ -115,6 +115,8 @@ pub struct CreateOptions<'a> {
     pub no_pivot: bool,
     /// The name of a session keyring of its own (keyrings(7)).
     pub keyring: Option<String>,
+    /// Whether it does without a cgroup where its maker may make none.
+    pub cgroup_may_lack: bool,
 }
 
 /// What to run in a container that runs already.

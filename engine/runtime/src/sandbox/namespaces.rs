@@ -2,6 +2,7 @@
 
 use super::error::{Context, Error, Result};
 use nix::errno::Errno;
+use nix::unistd::{getegid, geteuid};
 use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespaceType, Spec};
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -63,6 +64,20 @@ impl Namespaces {
     /// Whether the container has a new one of this kind.
     pub(super) fn makes(&self, flag: libc::c_int) -> bool {
         self.new & flag != 0
+    }
+
+    /// Joins a user namespace, and where that is the only way, because the caller is not root, after it the others that the
+    /// spec names by path, for good.
+    pub(super) fn enter(&self, users: &File) -> Result<()> {
+        let by_root = geteuid().is_root();
+        join(users, libc::CLONE_NEWUSER).during(|| "join a user namespace".into())?;
+        if by_root {
+            return Ok(());
+        }
+        self.joined.iter().try_for_each(|(flag, path)| {
+            let namespace = File::open(path).during(|| format!("open namespace {}", path.display()))?;
+            join(&namespace, *flag).during(|| format!("join namespace {}", path.display()))
+        })
     }
 
     /// Joins those that the spec names by path, so that a child is born into them, until the guard is dropped.
@@ -130,13 +145,46 @@ pub(super) fn id_mappings(spec: &Spec) -> [&[LinuxIdMapping]; 2] {
     [of(Linux::uid_mappings), of(Linux::gid_mappings)]
 }
 
-/// Writes the mappings of users and of groups for a child that has a new user namespace.
+/// Writes the mappings of users and of groups for a child that has a new user namespace. A caller who is not root may map
+/// itself alone; others are mapped by programs that know which are its own (newuidmap(1), user_namespaces(7)).
 pub(super) fn map_ids([users, groups]: [&[LinuxIdMapping]; 2], pid: i32) -> Result<()> {
-    for (file, mappings) in [("uid_map", users), ("gid_map", groups)] {
-        let path = format!("/proc/{pid}/{file}");
-        fs::write(&path, lines(mappings)).during(|| format!("write {path}"))?;
+    let by_root = geteuid().is_root();
+    if by_root || maps_only(users, geteuid().as_raw()) {
+        write_about(pid, "uid_map", &lines(users))?;
+    } else {
+        map_by_program("newuidmap", pid, users)?;
     }
-    Ok(())
+    if by_root {
+        write_about(pid, "gid_map", &lines(groups))
+    } else if maps_only(groups, getegid().as_raw()) {
+        // Else a group that takes rights away could be left.
+        write_about(pid, "setgroups", "deny")?;
+        write_about(pid, "gid_map", &lines(groups))
+    } else {
+        map_by_program("newgidmap", pid, groups)
+    }
+}
+
+fn maps_only(mappings: &[LinuxIdMapping], id: u32) -> bool {
+    matches!(mappings, [mapping] if mapping.host_id() == id && mapping.size() == 1)
+}
+
+fn write_about(pid: i32, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::write(&path, text).during(|| format!("write {path}"))
+}
+
+fn map_by_program(program: &'static str, pid: i32, mappings: &[LinuxIdMapping]) -> Result<()> {
+    let text = lines(mappings);
+    let output = std::process::Command::new(program).arg(pid.to_string()).args(text.split_whitespace()).output();
+    let output = output.during(|| format!("execute {program} (package uidmap), which maps the ids of others"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(Error::Spec(format!("its id mappings are not yours: {told}")))
+        }
+    }
 }
 
 fn lines(mappings: &[LinuxIdMapping]) -> String {
@@ -175,7 +223,7 @@ fn file_name(flag: libc::c_int) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oci_spec::runtime::{LinuxBuilder, LinuxNamespaceBuilder, SpecBuilder};
+    use oci_spec::runtime::{LinuxBuilder, LinuxIdMappingBuilder, LinuxNamespaceBuilder, SpecBuilder};
 
     fn spec(kinds: &[(LinuxNamespaceType, Option<&str>)]) -> Spec {
         let namespace = |(typ, path): &(LinuxNamespaceType, Option<&str>)| {
@@ -197,6 +245,17 @@ mod tests {
         let namespaces = Namespaces::of_spec(&spec).unwrap();
         assert_eq!(namespaces.new, libc::CLONE_NEWNS);
         assert_eq!(namespaces.all(), libc::CLONE_NEWNS | libc::CLONE_NEWNET);
+    }
+
+    #[test]
+    fn who_maps_nobody_else_is_known() {
+        let mapping = |host: u32, size: u32| {
+            LinuxIdMappingBuilder::default().container_id(0_u32).host_id(host).size(size).build().unwrap()
+        };
+        assert!(maps_only(&[mapping(1000, 1)], 1000));
+        for others in [vec![], vec![mapping(1000, 2)], vec![mapping(1001, 1)], vec![mapping(1000, 1), mapping(5, 1)]] {
+            assert!(!maps_only(&others, 1000));
+        }
     }
 
     #[test]
