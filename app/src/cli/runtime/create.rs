@@ -4,8 +4,9 @@ use super::log::{Level, Log};
 use super::new_container::NewContainerArgs;
 use super::{Outcome, delete};
 use clap::Args;
-use porthole_engine::runtime::oci::{Create, Runtime, attend};
+use porthole_engine::runtime::oci::{Create, Foreground, Runtime, attend};
 use porthole_engine::runtime::seccomp::filter_flags;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 // `create`.
@@ -32,7 +33,7 @@ pub(super) struct RunArgs {
 }
 
 /// Where a container's process has been, in the names that runc's log has for it, which its readers look for.
-const CHILD: &str = "nsexec container setup: in its namespaces; child process in init(): in its root; init: closing the pipe to \
+const CHILD: &str = "nsexec started; nsexec container setup: in its namespaces; child process in init(): in its root; init: closing the pipe to \
     signal completion: about to be its command";
 
 fn tell_plan(log: &Log, what: &str, plan: &Create) {
@@ -64,6 +65,8 @@ pub(super) fn run(runtime: &Runtime, options: RunArgs, log: &Log) -> Outcome {
     let (container, process) = plan.run(runtime)?;
     log.write(Level::Debug, CHILD);
     if options.detach {
+        let Foreground { notifier, pidfd, pid, .. } = process;
+        notifier.map_or(Ok(()), |notifier| notifier.wait(pidfd.as_fd(), pid))?;
         return Ok(ExitCode::SUCCESS);
     }
     let code = attend(process);

@@ -4,6 +4,7 @@ use super::{Failure, parse_id};
 use clap::Args;
 use porthole_engine::runtime::oci::{Bundle, Create, Terminal, check_preserved};
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 // A container to be made.
@@ -65,6 +66,7 @@ impl NewContainerArgs {
             new_keyring: !self.no_new_keyring,
             pid_file: self.handover.pid_file.map(absolute).transpose()?,
             pidfd_socket: self.handover.pidfd_socket.map(absolute).transpose()?,
+            notify: notify_socket(),
             adopts,
             bundle,
         };
@@ -94,6 +96,11 @@ fn listening() -> u32 {
     let for_us = env::var("LISTEN_PID").map_or(true, |pid| pid == std::process::id().to_string());
     let count = env::var("LISTEN_FDS").ok().filter(|_| for_us).and_then(|count| count.parse().ok());
     count.unwrap_or(0)
+}
+
+/// Where systemd, if it has started us, hears whether what it started is ready (sd_notify(3)).
+pub(super) fn notify_socket() -> Option<OsString> {
+    env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
 }
 
 /// Tells the container's process of the descriptors that systemd has opened: it is the first process there.

@@ -1,5 +1,6 @@
 //! `start`, `state`, `pause`, `resume`: commands that take a container and nothing else.
 
+use super::new_container::notify_socket;
 use super::{Outcome, parse_id, print_json};
 use clap::Args;
 use porthole_engine::runtime::oci::Runtime;
@@ -13,7 +14,7 @@ pub(super) struct ContainerArgs {
 }
 
 pub(super) fn start(runtime: &Runtime, options: &ContainerArgs) -> Outcome {
-    runtime.container(&parse_id(&options.id)?)?.start()?;
+    runtime.container(&parse_id(&options.id)?)?.start(notify_socket().as_deref())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,7 @@
 //! A container that was made, and what is done with it.
 
 use super::error::{Error, Result};
-use super::{Id, Record, listener};
+use super::{Id, Notifier, Record, listener};
 use crate::cgroup::Cgroup;
 use crate::hooks::{Failed, Point};
 use crate::process::{self, ProcessId};
@@ -9,6 +9,7 @@ use crate::sandbox::{self, Gate, cgroup_path};
 use oci_spec::runtime::{Linux, LinuxNamespaceType, LinuxResources};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::os::fd::AsFd;
@@ -140,15 +141,19 @@ impl Container {
         })
     }
 
-    /// Lets the init go on to its command.
-    pub fn start(&self) -> Result<()> {
+    /// Lets the init go on to its command. With a socket of the host's for what it notifies of (sd_notify(3)), waits until it is
+    /// ready.
+    pub fn start(&self, notify: Option<&OsStr>) -> Result<()> {
         match self.status()? {
             Status::Created => {}
             status => return Err(Error::NotCreated { status }),
         }
+        let notifier = notify.map_or(Ok(None), |host| Notifier::bind(&self.directory, host))?;
+        let pidfd = self.record.init.open().map_err(Error::at("open", "the container's init"))?;
         let init = self.record.init.pid;
         Gate::open(&self.gate(), |file| listener::deliver(&self.record.spec, &self.record.state, init, init, file))?;
-        self.started()
+        self.started()?;
+        notifier.map_or(Ok(()), |notifier| notifier.wait(pidfd.as_fd(), init))
     }
 
     /// Runs the hooks for a container that has started. When one fails the container is ended.

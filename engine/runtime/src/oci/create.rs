@@ -2,13 +2,14 @@
 
 use super::descriptors::send_descriptor;
 use super::error::{Error, Result};
-use super::{Bundle, Container, Foreground, Id, Record, Runtime};
+use super::{Bundle, Container, Foreground, Id, Notifier, Record, Runtime, notify};
 use crate::hooks::ContainerState;
 use crate::sandbox::{self, CreateOptions, CreateRequest, Created, Gate, RootSource, Stdio};
 use crate::state::now;
 use oci_spec::runtime::{
     Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process, Spec,
 };
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -88,6 +89,8 @@ pub struct Create {
     pub pid_file: Option<PathBuf>,
     /// Where to send its init as a file.
     pub pidfd_socket: Option<PathBuf>,
+    /// The host's socket for what the container notifies of (sd_notify(3)).
+    pub notify: Option<OsString>,
     /// Whether what is started in the foreground adopts what its processes leave behind.
     pub adopts: bool,
 }
@@ -108,6 +111,8 @@ impl Create {
     pub fn run(self, runtime: &Runtime) -> Result<(Container, Foreground)> {
         let directory = Directory::make(runtime, &self.id)?;
         let (created, container, terminal) = self.make(&directory, None)?;
+        let host = self.notify.as_deref();
+        let notifier = host.map_or(Ok(None), |host| Notifier::bind(&directory.0, host))?;
         let running = created.start_with(container.hear(container.init().pid))?;
         directory.keep();
         if let Err(error) = container.started() {
@@ -116,11 +121,14 @@ impl Create {
             return Err(error);
         }
         let (pid, pidfd) = (running.init.pid, running.pidfd);
-        Ok((container, Foreground { pid, pidfd, terminal, adopts: self.adopts }))
+        Ok((container, Foreground { pid, pidfd, terminal, adopts: self.adopts, notifier }))
     }
 
     fn make(&self, directory: &Directory, gate: Option<&Gate>) -> Result<(Created, Container, Option<OwnedFd>)> {
-        let spec = self.spec();
+        let mut spec = self.spec();
+        if self.notify.is_some() {
+            notify::offer(&mut spec, &directory.0)?;
+        }
         let process =
             spec.process().as_ref().ok_or_else(|| Error::Bundle("process property must not be empty".into()))?;
         let state = ContainerState {

@@ -52,6 +52,6 @@ impl ExecIn {
         let terminal = self.terminal.hand_over(exec.terminal)?;
         use std::os::fd::AsFd;
         announce(pid, exec.pidfd.as_fd(), self.pid_file.as_deref(), self.pidfd_socket.as_deref())?;
-        Ok(Foreground { pid, pidfd: exec.pidfd, terminal, adopts: self.adopts })
+        Ok(Foreground { pid, pidfd: exec.pidfd, terminal, adopts: self.adopts, notifier: None })
     }
 }

@@ -1,5 +1,6 @@
 //! Staying with a process until it ends: signals are passed on to it, and what its terminal shows is shown on ours.
 
+use super::Notifier;
 use super::error::{Error, Result};
 use crate::process;
 use crate::signals::Signals;
@@ -12,7 +13,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{read, write};
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// A process to stay with, a child of ours.
@@ -26,6 +27,8 @@ pub struct Foreground {
     pub terminal: Option<OwnedFd>,
     /// Whether what it leaves behind becomes ours, to be reaped (prctl(2), `PR_SET_CHILD_SUBREAPER`).
     pub adopts: bool,
+    /// Hears what it notifies of.
+    pub notifier: Option<Notifier>,
 }
 
 /// Passed on to the process: all that do not mean this one itself.
@@ -56,7 +59,7 @@ pub fn attend(process: Foreground) -> Result<i32> {
     run(process).map_err(|source| Error::at("attend to", "the container's process")(source))
 }
 
-fn run(Foreground { pid, pidfd, terminal, adopts }: Foreground) -> io::Result<i32> {
+fn run(Foreground { pid, pidfd, terminal, adopts, mut notifier }: Foreground) -> io::Result<i32> {
     // Before there is anything to be missed.
     let signals = Signals::catch(&[&FORWARDED[..], &OWN].concat(), &[])?;
     set_child_subreaper(adopts)?;
@@ -69,7 +72,13 @@ fn run(Foreground { pid, pidfd, terminal, adopts }: Foreground) -> io::Result<i3
     pass_size(&streams);
     let mut input = streams.is_terminal();
     while !process::wait_ended(pidfd.as_fd(), Some(Duration::ZERO))? {
-        let readable = wait(&signals, pidfd.as_fd(), &streams, input)?;
+        let readable = wait(&signals, pidfd.as_fd(), &streams, notifier.as_ref(), input)?;
+        // Whoever started us watches us, and hears once that we are ready.
+        if let Some(hearing) = &notifier
+            && hearing.pass(None)?
+        {
+            notifier = None;
+        }
         while let Some(signal) = signals.next() {
             match signal {
                 libc::SIGCHLD => reap_others(pid),
@@ -92,10 +101,17 @@ fn run(Foreground { pid, pidfd, terminal, adopts }: Foreground) -> io::Result<i3
 }
 
 /// Waits for anything to do; whether there is input.
-fn wait(signals: &Signals, pidfd: std::os::fd::BorrowedFd, streams: &Streams, input: bool) -> io::Result<bool> {
+fn wait(
+    signals: &Signals,
+    pidfd: BorrowedFd,
+    streams: &Streams,
+    notifier: Option<&Notifier>,
+    input: bool,
+) -> io::Result<bool> {
     let stdin = io::stdin();
     let takes_input = input && !streams.input_waits();
     let mut fds = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(pidfd, PollFlags::POLLIN)];
+    fds.extend(notifier.map(|notifier| PollFd::new(notifier.as_fd(), PollFlags::POLLIN)));
     fds.extend(streams.outputs.iter().map(|output| PollFd::new(output.fd.as_fd(), PollFlags::POLLIN)));
     let waiting = streams.stdin.as_ref().filter(|_| streams.input_waits());
     fds.extend(waiting.map(|stdin| PollFd::new(stdin.fd.as_fd(), PollFlags::POLLOUT)));

@@ -149,6 +149,12 @@ pub(super) fn hide() {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
 }
 
+/// Takes [`hide`] back, for a process that holds nothing of the host any more but what is its user's.
+pub(super) fn show() {
+    // SAFETY: the option takes one integer.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}
+
 /// execve keeps ignored signals and the mask: a container starts without either.
 fn reset_signals() {
     for signal in 1..=libc::SIGRTMAX() {

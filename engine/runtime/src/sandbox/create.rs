@@ -1,7 +1,7 @@
 //! A container's first process, from clone3 to execve.
 
 use super::channel;
-use super::clone::{Cloned, clone, clone_into, hide};
+use super::clone::{Cloned, clone, clone_into, hide, show};
 use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::host_mounts::{HostMounts, Users};
@@ -288,6 +288,10 @@ impl Setup<'_> {
         if self.options.gate.is_some() {
             // Before anybody knows of it.
             end_by_signals();
+            if self.by_user {
+                // A user joins the namespaces of none but their own, which what is hidden is not.
+                show();
+            }
         }
         // Whoever reads what our caller writes is not kept waiting by an init that waits.
         streams.install(Uid::from_raw(self.process.user().uid()), self.options.preserved)?;

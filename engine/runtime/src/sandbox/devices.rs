@@ -40,7 +40,9 @@ pub(super) fn populate(root: &Root, spec: &Spec, in_user_namespace: bool) -> Res
         return Ok(());
     }
     let mut nodes: Vec<Node> = DEFAULT.into_iter().map(default_node).collect();
-    for device in spec.linux().iter().flat_map(|linux| linux.devices()).flatten() {
+    let devices = spec.linux().iter().flat_map(|linux| linux.devices()).flatten();
+    // That of the container's own terminals is a link.
+    for device in devices.filter(|device| device.path() != Path::new("/dev/ptmx")) {
         let node = node(device)?;
         nodes.retain(|other| other.path != node.path);
         nodes.push(node);

@@ -92,7 +92,7 @@ fn map_owners(opened: &Mount, mount: &SpecMount, options: &Options, spec: &Spec,
         _ => {
             let destination = mount.destination().display();
             let message = "mapped ids need uidMappings and gidMappings, of the mount or of the container";
-            return Err(Error::Spec(format!("mount {destination}: {message}")));
+            return Err(Error::Spec(format!("invalid mount {destination}: {message}")));
         }
     };
     opened.map_ids(namespace.as_fd(), options.mapped.unwrap_or(Depth::One)).during(|| {

@@ -127,7 +127,7 @@ fn file_system(root: &Root, mount: &SpecMount, kind: &str, options: &Options) ->
     let destination = mount.destination().as_path();
     let source = mount.source().as_deref().and_then(Path::to_str).unwrap_or(kind);
     if is_mapped(mount, options) {
-        return Err(Error::Spec(format!("mount {}: only bind mounts can be ID-mapped", destination.display())));
+        return Err(Error::Spec(format!("invalid mount {}: only bind mounts can be ID-mapped", destination.display())));
     }
     // It has the permissions of the directory that it covers, unless the spec, whose word comes later, has others.
     let covered = root.open(destination, OFlags::PATH | OFlags::DIRECTORY).ok().filter(|_| kind == "tmpfs");

@@ -1,141 +1,21 @@
 //! `porthole runtime`: the OCI runtime's own command line, as other engines and the public suites use it.
 
+mod bundle;
+mod mounts;
+mod notify;
+mod users;
+
+use bundle::Bundle;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
-use porthole_tests::{Host, Output, eventually};
+use porthole_tests::eventually;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{IoSliceMut, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-const APPLETS: [&str; 24] = [
-    "sh", "cat", "echo", "true", "sleep", "id", "env", "hostname", "ls", "stat", "grep", "mkdir", "touch", "readlink",
-    "kill", "pwd", "nproc", "chmod", "stty", "mount", "uname", "printenv", "date", "head",
-];
-
-/// A host with a bundle, whose containers are remembered in a directory of its own.
-struct Bundle {
-    host: Host,
-    config: Value,
-}
-
-impl Bundle {
-    fn new(command: &[&str]) -> Bundle {
-        let host = Host::empty();
-        let root = host.path("bundle/rootfs");
-        for name in ["bin", "etc", "proc", "sys", "dev", "tmp"] {
-            fs::create_dir_all(root.join(name)).expect("made");
-        }
-        fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox-static is installed");
-        for applet in APPLETS {
-            symlink("busybox", root.join("bin").join(applet)).expect("linked");
-        }
-        let mut bundle = Bundle { host, config: Value::Null };
-        bundle.run("spec -b BUNDLE").ok();
-        bundle.config = serde_json::from_slice(&fs::read(bundle.path("config.json")).expect("written")).expect("JSON");
-        bundle.config["process"]["terminal"] = json!(false);
-        bundle.config["root"]["readonly"] = json!(false);
-        bundle.config["linux"]["cgroupsPath"] = json!(format!("/{}/box", bundle.cgroup()));
-        bundle.command(command);
-        bundle
-    }
-
-    /// A cgroup for this test alone.
-    fn cgroup(&self) -> String {
-        format!("oci-{}", self.host.root().file_name().expect("a name").to_string_lossy())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.host.path("bundle").join(name)
-    }
-
-    /// Changes the configuration.
-    fn set(&mut self, pointer: &str, value: Value) {
-        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
-        self.config.pointer_mut(parent).expect("there")[name] = value;
-        self.save();
-    }
-
-    fn push(&mut self, pointer: &str, value: Value) {
-        self.config.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list").push(value);
-        self.save();
-    }
-
-    fn save(&self) {
-        fs::write(self.path("config.json"), self.config.to_string()).expect("written");
-    }
-
-    fn command(&mut self, command: &[&str]) {
-        self.set("/process/args", json!(command));
-    }
-
-    fn line(&self, line: &str) -> String {
-        let bundle = self.host.path("bundle").display().to_string();
-        format!("runtime --root {} {}", self.host.path("oci").display(), line.replace("BUNDLE", &bundle))
-    }
-
-    fn run(&self, line: &str) -> Output {
-        self.host.porthole(&self.line(line))
-    }
-
-    fn ok(&self, line: &str) -> String {
-        self.run(line).ok().to_owned()
-    }
-
-    /// Runs a command that leaves a container, which must not have our pipes.
-    #[track_caller]
-    fn detached(&self, line: &str) -> String {
-        let told = self.host.path("told");
-        let file = fs::File::create(&told).expect("made");
-        let null = || std::process::Stdio::null();
-        let status = self.host.command(&self.line(line)).stdin(null()).stdout(null()).stderr(file).status();
-        let told = fs::read_to_string(&told).expect("written");
-        assert!(status.expect("executed").success(), "{line}: {told}");
-        told
-    }
-
-    /// The one line that a command which must fail has told.
-    #[track_caller]
-    fn fails(&self, code: i32, line: &str) -> String {
-        let output = self.run(line);
-        assert_eq!(output.code, code, "{line}: {}{}", output.stdout, output.stderr);
-        let told = output.stderr.trim_end().strip_prefix("porthole-runtime: ").unwrap_or_default().to_owned();
-        assert!(!told.is_empty() && !told.contains('\n'), "{line}: {}", output.stderr);
-        told
-    }
-
-    /// What a container's command prints, which must succeed.
-    #[track_caller]
-    fn output(&self) -> String {
-        self.ok("run -b BUNDLE box")
-    }
-
-    #[track_caller]
-    fn shell(&mut self, script: &str) -> String {
-        self.command(&["sh", "-c", script]);
-        self.output()
-    }
-
-    fn state(&self) -> Value {
-        serde_json::from_str(&self.ok("state box")).expect("JSON")
-    }
-}
-
-impl Drop for Bundle {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.ok("delete -f box");
-        }
-        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            // Not there on every hierarchy.
-            let _ = fs::remove_dir(hierarchy.path().join(self.cgroup()));
-        }
-        let _ = fs::remove_dir(Path::new("/sys/fs/cgroup").join(self.cgroup()));
-    }
-}
 
 #[test]
 fn a_container_lives_from_create_to_delete() {
@@ -512,7 +392,7 @@ fn help_version_and_debugging_are_as_users_of_runc_know_them() {
     let begins: Vec<_> = version.lines().filter_map(|line| line.split([':', '0']).next()).collect();
     assert_eq!(begins, ["runc version ", "commit", "spec"]);
     let output = bundle.run("--debug run -b BUNDLE box");
-    for words in ["level=debug", "nsexec started", "child process in init()"] {
+    for words in ["level=debug", "nsexec started", "nsexec container setup", "child process in init()"] {
         assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
     }
     assert!(bundle.fails(1, "--log invalid:/path list").starts_with("cannot open the log"));
@@ -847,4 +727,26 @@ fn podman_runs_containers_with_it() {
     assert_eq!(podman(&["exec", "named", "sh", "-c", "exit 3"]).status.code(), Some(3));
     assert!(podman(&["pause", "named"]).status.success() && podman(&["unpause", "named"]).status.success());
     assert!(podman(&["rm", "-f", "-t", "0", "named"]).status.success());
+}
+
+#[test]
+fn lines_that_no_terminal_shows_end_as_they_were_written() {
+    let mut bundle = Bundle::new(&["echo", "one"]);
+    bundle.set("/process/terminal", json!(true));
+    assert_eq!(bundle.run("run -b BUNDLE box").stdout, "one\n");
+}
+
+#[test]
+fn processor_time_is_a_share_that_is_changed_as_a_whole() {
+    let bundle = Bundle::new(&["sleep", "100"]);
+    let parent = Path::new("/sys/fs/cgroup/cpu").join(bundle.cgroup());
+    if !Path::new("/sys/fs/cgroup/cpu/cpu.shares").exists() {
+        return;
+    }
+    fs::create_dir(&parent).expect("made");
+    fs::write(parent.join("cpu.cfs_quota_us"), "50000").expect("limited");
+    bundle.detached("run -d -b BUNDLE box");
+    bundle.fails(1, "update --cpu-quota 60000 box");
+    bundle.ok("update --cpu-period 10000 --cpu-quota 3000 box");
+    assert_eq!(fs::read_to_string(parent.join("box/cpu.cfs_quota_us")).expect("there").trim(), "3000");
 }
