@@ -107,6 +107,11 @@ impl Node {
         }
     }
 
+    /// Whether it begins a stage.
+    pub fn is_from(&self) -> bool {
+        self.keyword.eq_ignore_ascii_case("from")
+    }
+
     /// Whether the arguments are a JSON array.
     pub fn is_json(&self) -> bool {
         matches!(self.arguments, Arguments::Json(_))

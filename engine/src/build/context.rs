@@ -1,11 +1,13 @@
 //! The files that a build is given: its context, its Dockerfile, and contexts with names.
 
 use super::options::{BuildOptions, ContextSource, DockerfileSource, NamedContext};
+use super::trouble::Trouble;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::identity;
 use porthole_build::{Known, Scan, Tree};
 use porthole_dockerfile::ignore::Ignore;
+use porthole_dockerfile::parse;
 use porthole_images::{Workshop, unpack_tree};
 use porthole_runtime::mount::Root;
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -59,6 +61,11 @@ impl Contexts {
                 let content = root_file(name)?.ok_or_else(missing)?;
                 (name.clone(), content, root_file(&format!("{name}.dockerignore"))?)
             }
+        };
+        let dockerfile = match options.before {
+            Some(line) => parse::before(&dockerfile, line)
+                .map_err(|error| Trouble::new(&dockerfile_name, &dockerfile).of_dockerfile(&error))?,
+            None => dockerfile,
         };
         let (ignore_name, ignore) = match own_ignore {
             Some(own) => (format!("{dockerfile_name}.dockerignore"), Some(own)),

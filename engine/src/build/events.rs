@@ -12,9 +12,33 @@ pub struct Event {
     pub kind: Kind,
 }
 
+/// A stage that is going to be built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlannedStage {
+    /// Its name, or `stage-N`.
+    pub name: String,
+    /// The stage that it builds on, by its place among those planned.
+    pub base: Option<usize>,
+    /// The stages that it copies from or mounts.
+    pub copies: Vec<usize>,
+    /// Its steps, in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// A step of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// Its name, by which it will be said to have begun.
+    pub name: String,
+    /// The line of the Dockerfile that its instruction begins at.
+    pub line: usize,
+}
+
 /// What happened to a step.
 #[derive(Clone, Debug)]
 pub enum Kind {
+    /// These stages are going to be built; no step in particular.
+    Planned(Vec<PlannedStage>),
     /// It began. Its name: `[stage 2/5] RUN make`.
     Begun(String),
     /// The cache has it: nothing is to be done.
@@ -43,6 +67,11 @@ pub(super) struct Begun<'a> {
 impl<'a> Steps<'a> {
     pub(super) fn new(progress: &'a (dyn Fn(Event) + Sync)) -> Self {
         Self { progress, count: AtomicUsize::new(1) }
+    }
+
+    /// Tells what is going to be done.
+    pub(super) fn planned(&self, stages: Vec<PlannedStage>) {
+        (self.progress)(Event { step: 0, kind: Kind::Planned(stages) });
     }
 
     pub(super) fn begin(&'a self, name: &str) -> Begun<'a> {

@@ -17,7 +17,7 @@ mod run;
 mod solve;
 mod trouble;
 
-pub use events::{Event, Kind as EventKind};
+pub use events::{Event, Kind as EventKind, PlannedStage, PlannedStep};
 pub(crate) use options::this_machine;
 pub use options::{
     Attachment as BuildOutput, BuildNetwork, BuildOptions, ContextSource, DockerfileSource, NamedContext, NoCache,

@@ -19,6 +19,8 @@ pub struct BuildOptions {
     pub build_args: BTreeMap<String, String>,
     /// `--target`.
     pub target: Option<String>,
+    /// The line of the instruction before which the build ends, in place of a target.
+    pub before: Option<usize>,
     /// `--platform`.
     pub platform: Option<Platform>,
     /// Which steps are done although the cache has them.

@@ -95,6 +95,7 @@ impl Job<'_> {
         let history = progress.configuration.apply(&step.instruction.command).unwrap_or_default();
         let path = progress.configuration.working_dir().to_owned();
         if path == "/" {
+            self.begin(progress).cached();
             progress.configuration.record(&history, None, true);
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! The stages of a build, each in a thread of its own, and their steps, each done once.
 
 use super::base::Found;
-use super::events::Begun;
+use super::events::{Begun, PlannedStage, PlannedStep};
 use super::{Job, NoCache, trouble};
 use crate::container::stop::parse_signal;
 use crate::error::{Error, Result};
@@ -66,9 +66,8 @@ pub(super) struct Progress<'a> {
     pub(super) key: Key,
     pub(super) configuration: Configuration,
     leases: Vec<CacheLease>,
-    name: String,
-    number: usize,
-    total: usize,
+    /// The names of the steps to come.
+    names: std::vec::IntoIter<String>,
     uses_cache: bool,
 }
 
@@ -107,6 +106,7 @@ impl Board {
 impl Job<'_> {
     /// Builds all stages that there are; the target.
     pub(super) fn solve(&self, plan: &Plan, stages: &[Option<Stage>]) -> Result<Arc<Made>> {
+        self.steps.planned(planned(plan, stages));
         let board = Board::default();
         let build = |index: usize, stage: &Stage| {
             let made = self.stage(&board, plan, index, stage);
@@ -165,30 +165,20 @@ impl Job<'_> {
             }
             (_, None) => return Err(Error::Cancelled),
         };
-        let does_files = |step: &&Step| {
-            matches!(
-                step.instruction.command,
-                Command::Run(_) | Command::Copy(_) | Command::Add(_) | Command::Workdir(_)
-            )
-        };
-        let has_name = plan.needed().len() > 1 || planned.from.name.is_some();
         let mut progress = Progress {
             board,
             layers,
             key,
             configuration,
             leases: Vec::new(),
-            name: if has_name { format!("{} ", planned.name) } else { String::new() },
-            number: 1,
-            total: 1 + stage.steps.iter().filter(does_files).count(),
+            names: steps(plan, index, stage).into_iter().map(|step| step.name).collect::<Vec<_>>().into_iter(),
             uses_cache: match &self.options.no_cache {
                 NoCache::Nothing => true,
                 NoCache::Everything => false,
                 NoCache::Stages(names) => !names.contains(&planned.name),
             },
         };
-        let begun = self.steps.begin(&format!("[{}1/{}] {}", progress.name, progress.total, planned.from.source));
-        begun.cached();
+        self.begin(&mut progress).cached();
         for step in &stage.steps {
             self.instruction(&mut progress, step)?;
         }
@@ -197,6 +187,11 @@ impl Job<'_> {
             configuration.label(self.options.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         }
         Ok(Made { layers, inherited, key, configuration, _leases: leases })
+    }
+
+    /// Begins the next step of a stage.
+    pub(super) fn begin(&self, progress: &mut Progress<'_>) -> Begun<'_> {
+        self.steps.begin(&progress.names.next().unwrap_or_default())
     }
 
     fn instruction(&self, progress: &mut Progress<'_>, step: &Step) -> Result<()> {
@@ -233,9 +228,8 @@ impl Job<'_> {
         history: &str,
         work: impl FnOnce(&Bench, &Begun<'_>) -> Result<()>,
     ) -> Result<()> {
-        progress.number += 1;
         let shown = trouble::shortened(&instruction.source);
-        let begun = self.steps.begin(&format!("[{}{}/{}] {shown}", progress.name, progress.number, progress.total));
+        let begun = self.begin(progress);
         let digest = digest(&key);
         if let Some(found) = self.find(progress, &digest)? {
             begun.cached();
@@ -298,6 +292,43 @@ impl Job<'_> {
             }
         }
     }
+}
+
+/// What is going to be done, as it is told.
+fn planned(plan: &Plan, stages: &[Option<Stage>]) -> Vec<PlannedStage> {
+    let needed: Vec<(usize, &Stage)> =
+        stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?))).collect();
+    let place = |stage: usize| needed.iter().position(|(index, _)| *index == stage);
+    let told = |(index, stage): &(usize, &Stage)| {
+        let planned = &plan.stages()[*index];
+        let base = match planned.base {
+            Base::Stage(base) => Some(base),
+            _ => None,
+        };
+        let copies = plan.needs(*index).into_iter().filter(|stage| Some(*stage) != base);
+        PlannedStage {
+            name: planned.name.clone(),
+            base: base.and_then(place),
+            copies: copies.filter_map(place).collect(),
+            steps: steps(plan, *index, stage),
+        }
+    };
+    needed.iter().map(told).collect()
+}
+
+/// The steps of a stage: where it begins, and what it does with files.
+fn steps(plan: &Plan, index: usize, stage: &Stage) -> Vec<PlannedStep> {
+    let planned = &plan.stages()[index];
+    let does_files = |step: &&Step| {
+        matches!(step.instruction.command, Command::Run(_) | Command::Copy(_) | Command::Add(_) | Command::Workdir(_))
+    };
+    let does = stage.steps.iter().filter(does_files).map(|step| &step.instruction);
+    let does = does.map(|instruction| (trouble::shortened(&instruction.source), instruction.lines.start));
+    let all: Vec<_> = std::iter::once((planned.from.source.clone(), planned.from.lines.start)).chain(does).collect();
+    let has_name = plan.needed().len() > 1 || planned.from.name.is_some();
+    let (stage, total) = (if has_name { format!("{} ", planned.name) } else { String::new() }, all.len());
+    let name = |(at, (shown, line))| PlannedStep { name: format!("[{stage}{}/{total}] {shown}", at + 1), line };
+    all.into_iter().enumerate().map(name).collect()
 }
 
 /// The right to do a step.

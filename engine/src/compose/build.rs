@@ -161,6 +161,7 @@ fn build_options(project: &Project, service: &Service, build: &Build, asked: &Pr
         tags: [&service.image].into_iter().chain(&build.tags).map(tag).collect::<Result<_>>()?,
         build_args,
         target: build.target.clone(),
+        before: None,
         platform: platform(service, build)?,
         no_cache: if build.no_cache || asked.no_cache { NoCache::Everything } else { NoCache::Nothing },
         pull: build.pull || asked.pull,

@@ -127,6 +127,7 @@ impl BuildArgs {
             tags,
             build_args,
             target: self.target,
+            before: None,
             platform,
             no_cache,
             pull: self.pull,

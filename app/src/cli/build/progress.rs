@@ -4,7 +4,7 @@ use super::arguments::ProgressStyle;
 use crossterm::cursor::{MoveToColumn, MoveUp};
 use crossterm::queue;
 use crossterm::terminal::{Clear, ClearType};
-use porthole_engine::build::{Event, EventKind};
+use porthole_engine::build::{Event, EventKind, PlannedStage, PlannedStep};
 use porthole_engine::dockerfile::lint::Warning;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -86,6 +86,14 @@ impl Progress {
 fn as_json(event: &Event) -> serde_json::Value {
     let step = event.step;
     match &event.kind {
+        EventKind::Planned(stages) => {
+            let step = |step: &PlannedStep| json!({ "name": step.name, "line": step.line });
+            let stage = |stage: &PlannedStage| {
+                let steps: Vec<_> = stage.steps.iter().map(step).collect();
+                json!({ "name": stage.name, "base": stage.base, "copies": stage.copies, "steps": steps })
+            };
+            json!({ "status": "planned", "stages": stages.iter().map(stage).collect::<Vec<_>>() })
+        }
         EventKind::Begun(name) => json!({ "step": step, "status": "begun", "name": name }),
         EventKind::Cached => json!({ "step": step, "status": "cached" }),
         EventKind::Output(time, bytes) => {
@@ -115,7 +123,7 @@ impl Steps {
             text.push(format!("#{number} {}", line(&step.name)));
         }
         match &event.kind {
-            EventKind::Begun(_) => {}
+            EventKind::Planned(_) | EventKind::Begun(_) => {}
             EventKind::Cached => text.push(format!("#{number} CACHED")),
             EventKind::Output(time, bytes) => {
                 let time = time.as_secs_f64();
@@ -138,6 +146,7 @@ impl Steps {
     fn draw(&mut self, out: &mut impl Write, event: &Event) -> io::Result<()> {
         let mut done = Vec::new();
         match &event.kind {
+            EventKind::Planned(_) => {}
             EventKind::Begun(name) => self.begin(event.step, name),
             EventKind::Output(_, bytes) => {
                 if let Some(step) = self.steps.get_mut(&event.step) {

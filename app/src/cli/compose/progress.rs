@@ -93,6 +93,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Builds {
     /// What is to be printed of an event: `#3 [web 2/4] RUN make`.
     fn text(&mut self, service: &str, event: Event) -> Vec<u8> {
+        if let EventKind::Planned(_) = event.kind {
+            return Vec::new();
+        }
         let next = self.numbers.len() + 1;
         let step = *self.numbers.entry((service.to_owned(), event.step)).or_insert(next);
         let kind = match event.kind {

@@ -20,6 +20,20 @@ pub fn parse(dockerfile: &[u8]) -> Result<Ast> {
     Parser::new(dockerfile).parse()
 }
 
+/// What of a Dockerfile stands before the instruction at a line, counted from one.
+pub fn before(dockerfile: &[u8], line: usize) -> Result<Vec<u8>> {
+    let ast = parse(dockerfile)?;
+    let is_meant = |node: &&Node| node.lines.end >= line;
+    let start = ast.nodes.iter().find(is_meant).map(|node| node.lines.start);
+    let begun = |start: &usize| ast.nodes.iter().any(|node| node.is_from() && node.lines.end < *start);
+    let Some(start) = start.filter(begun) else {
+        return Err(
+            Error::new("there is no stage before this line that an instruction belongs to").at(Lines::single(line))
+        );
+    };
+    Ok(dockerfile.split_inclusive(|byte| *byte == b'\n').take(start - 1).flatten().copied().collect())
+}
+
 struct Parser<'a> {
     lines: LineReader<'a>,
     directives: DirectiveReader,
@@ -224,6 +238,20 @@ mod tests {
     fn failure(text: &str) -> (String, Option<Lines>) {
         let error = parse(text.as_bytes()).unwrap_err();
         (error.to_string(), error.lines())
+    }
+
+    #[test]
+    fn what_stands_before_a_line_ends_at_its_instruction() {
+        let text = "# syntax=x\nFROM a\nRUN <<E\nb\nE\n# why\nRUN c \\\n d\n";
+        let first = |lines: usize| text.split_inclusive('\n').take(lines).collect::<String>();
+        let before = |line| before(text.as_bytes(), line).map(|text| String::from_utf8(text).unwrap());
+        assert_eq!(before(3), Ok(first(2)));
+        assert_eq!(before(4), Ok(first(2)), "within a document");
+        assert_eq!(before(6), Ok(first(6)), "a comment");
+        assert_eq!(before(8), Ok(first(6)), "a continuation");
+        for line in [1, 2, 9] {
+            assert!(before(line).is_err(), "{line}");
+        }
     }
 
     #[test]
