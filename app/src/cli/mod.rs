@@ -56,6 +56,7 @@ pub mod workstation;
 
 use arguments::Cli;
 pub use arguments::{Command, command};
+pub use build::{BuildRequest, INTERRUPTED};
 use clap::Parser;
 pub use porthole_engine::parse_restart;
 use porthole_engine::{Engine, Error, Paths};

@@ -26,6 +26,8 @@ pub enum Layer {
     Trace,
     /// The events.
     Events,
+    /// The builds.
+    Builds,
     /// Every text and tree.
     Find,
     /// Every pane of text.
@@ -38,6 +40,10 @@ pub enum Layer {
     Processes,
     /// A container's log.
     Log,
+    /// What a step of a build prints.
+    Output,
+    /// A Dockerfile that is being edited: all other keys are typed into it.
+    Editor,
     /// A terminal pane that has the keyboard: only these keys do not go to its program.
     Shell,
     /// A question that waits for yes or no.
@@ -52,7 +58,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 21] = [
+    pub const ALL: [Layer; 24] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
@@ -63,12 +69,15 @@ impl Layer {
         Layer::Networks,
         Layer::Trace,
         Layer::Events,
+        Layer::Builds,
         Layer::Find,
         Layer::Text,
         Layer::Log,
+        Layer::Output,
         Layer::Tree,
         Layer::Files,
         Layer::Processes,
+        Layer::Editor,
         Layer::Shell,
         Layer::Prompt,
         Layer::Form,
@@ -89,12 +98,15 @@ impl Layer {
             Layer::Networks => "networks",
             Layer::Trace => "trace",
             Layer::Events => "events",
+            Layer::Builds => "builds",
             Layer::Find => "find",
             Layer::Text => "text",
             Layer::Tree => "tree",
             Layer::Files => "files",
             Layer::Processes => "processes",
             Layer::Log => "log",
+            Layer::Output => "output",
+            Layer::Editor => "editor",
             Layer::Shell => "shell",
             Layer::Confirm => "confirm",
             Layer::Prompt => "prompt",
@@ -116,12 +128,15 @@ impl Layer {
             Layer::Networks => "Networks",
             Layer::Trace => "Trace",
             Layer::Events => "Events",
+            Layer::Builds => "Builds",
             Layer::Find => "In text and trees",
             Layer::Text => "In text",
             Layer::Tree => "In a tree",
             Layer::Files => "Layers and files",
             Layer::Processes => "Processes",
             Layer::Log => "Log",
+            Layer::Output => "The output of a step",
+            Layer::Editor => "A Dockerfile",
             Layer::Shell => "Terminal",
             Layer::Confirm => "A question",
             Layer::Prompt => "A line being typed",
@@ -204,6 +219,7 @@ registry! {
         ShowVolumes "volumes" _ "Shows the volumes" = "porthole volume ls";
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
         ShowEvents "show-events" _ "Shows what happens to containers and images" = "porthole events";
+        ShowBuilds "builds" _ "Shows the builds of this session";
         FocusNext "next-pane" _ "To the next pane";
         FocusPrevious "previous-pane" _ "To the previous pane";
         PreviousView "previous-view" "view" "Shows the previous view of the selection: log, processes, stats, files, inspect";
@@ -276,6 +292,7 @@ registry! {
         PullImage "pull" "pull" "Types the command line that fetches an image from a registry" = "porthole pull NAME";
         PushImage "push" _ "Types the command line that sends it to a registry" = "porthole push NAME";
         BrowseRegistry "registry" "registry" "Looks through the repositories and tags of a registry" = "porthole search HOST/";
+        BuildImage "build" "build" "Builds an image: a form to fill in" = "porthole build -t NAME FOLDER";
         RemoveImage "remove" "remove" "Removes the name, and the image with its last name" = "porthole rmi NAME" [asks];
         CopyImageId "copy" _ "Copies its id to the clipboard";
     }
@@ -314,6 +331,18 @@ registry! {
         OpenSubject "open" "open" "Shows the container or image in its list";
         FollowEvents "follow" "follow" "Stays at the newest event, or stays where it is";
     }
+    Builds {
+        EditDockerfile "edit" "edit" "Opens the Dockerfile at the selected step";
+        BuildShell "shell" "shell" "Opens a shell where the selected step is about to begin, on the last good layer" = "porthole builder shell --line LINE FOLDER";
+        NewBuild "new" "new" "Builds an image: a form to fill in" = "porthole build -t NAME FOLDER";
+        CancelBuild "stop" "stop" "Ends what the build is running; steps that are done stay in the cache";
+        BuildAgain "again" "rebuild" "Builds it once more";
+        BuildWithoutCache "no-cache" "without cache" "Builds it once more, and does all steps again" = "porthole build --no-cache FOLDER";
+        OlderBuild "older" "build" "Looks at the build before";
+        NewerBuild "newer" _ "Looks at the next build";
+        ShowOutput "output" _ "Shows what the selected step prints";
+        CopyBuild "copy" _ "Copies the build's command line to the clipboard (OSC 52)";
+    }
     Find {
         Search "search" "search" "Searches for a text";
         SearchNext "next-match" _ "To the next match";
@@ -338,6 +367,9 @@ registry! {
         Since5 "since-30m" _ "The last 30 minutes" = "porthole logs --since 30m NAME";
         Since6 "since-1h" _ "The last hour" = "porthole logs --since 1h NAME";
     }
+    Output {
+        FollowOutput "follow" "follow" "Stays at the newest line, or stays where it is";
+    }
     Tree {
         ToggleFold "toggle" "fold" "Unfolds what is selected, or folds it; shows a text whole";
         FoldAll "toggle-all" "fold all" "Unfolds everything, or folds everything";
@@ -357,6 +389,13 @@ registry! {
     }
     Processes {
         CopyProcess "copy" "copy" "Copies its command line to the clipboard (OSC 52)";
+    }
+    Editor {
+        LeaveEditor "leave" "to the steps" "Gives the keys back to the steps; what was typed stays";
+        SaveSource "save" "save" "Saves the Dockerfile";
+        BuildSource "build" "save and build" "Saves the Dockerfile, and builds it";
+        NextProblem "next-mark" "next problem" "To the next line that the checks say something of";
+        EditorHelp "help" "help" "Shows the keys";
     }
     Shell {
         LeaveShell "leave" "to leave" "Gives the keyboard back to the lists; the program goes on";

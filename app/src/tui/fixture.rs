@@ -1,5 +1,7 @@
 //! A workstation with something on it, for tests.
 
+pub mod builds;
+
 use super::complete::Grammar;
 use super::keymap::Keymap;
 use super::message::{Effect, Msg};

@@ -91,6 +91,28 @@ fn images() {
 }
 
 #[test]
+fn builds() {
+    golden("no_builds", |columns, rows| {
+        let mut model = fixture::workstation(columns, rows);
+        press(&mut model, "8");
+        model
+    });
+    golden("building", fixture::builds::building);
+    golden("build_failed", fixture::builds::failed);
+    golden("build_form", |columns, rows| {
+        let mut model = fixture::builds::failed(columns, rows);
+        press(&mut model, "nshop<tab><tab>shop:2<tab><tab>VERSION=2");
+        model
+    });
+    golden("dockerfile", |columns, rows| {
+        let mut model = fixture::builds::editing(columns, rows);
+        press(&mut model, "<home><enter><up>RNU true");
+        update(&mut model, Msg::Clock(fixture::NOW + 1_000_000_000));
+        model
+    });
+}
+
+#[test]
 fn volumes() {
     golden("volumes", |columns, rows| {
         let mut model = fixture::workstation(columns, rows);

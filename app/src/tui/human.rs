@@ -12,6 +12,15 @@ pub fn duration(span: Duration) -> String {
     }
 }
 
+/// How long something took: `0.3 s`, `12 s`, `2:05 min`.
+pub fn span(span: Duration) -> String {
+    match span.as_secs() {
+        0..10 => format!("{:.1} s", span.as_secs_f64()),
+        seconds @ 10..60 => format!("{seconds} s"),
+        seconds => format!("{}:{:02} min", seconds / 60, seconds % 60),
+    }
+}
+
 /// How long what [`duration`] says of `span` stays true.
 pub fn until_change(span: Duration) -> Duration {
     let unit = match span.as_secs() {

@@ -58,7 +58,7 @@ impl Areas {
             shell: !model.shells.is_empty(),
             focus: model.focus,
             rows: u16::try_from(rows(model)).unwrap_or(u16::MAX),
-            picture: model.screen == Screen::Networks,
+            picture: matches!(model.screen, Screen::Networks | Screen::Builds),
         };
         let pane = |focus, area| (shown.focus == focus).then_some(area);
         if model.zoomed || self.body.height < LOW {
@@ -67,16 +67,19 @@ impl Areas {
         }
         match model.screen {
             Screen::Trace | Screen::Events => self.over_shell(shown),
-            _ if self.body.width >= WIDE => self.beside(shown),
+            _ if self.body.width >= WIDE => self.beside(model, shown),
             _ => self.stacked(shown),
         }
     }
 
-    fn beside(self, shown: Shown) -> Self {
+    fn beside(self, model: &Model, shown: Shown) -> Self {
         if !shown.detail && !shown.shell {
             return Self { list: Some(self.body), ..self };
         }
-        let width = if shown.picture { (self.body.width * 5 / 8).min(104) } else { (self.body.width / 2).min(84) };
+        let width = match model.screen {
+            Screen::Networks => (self.body.width * 5 / 8).min(104),
+            _ => (self.body.width / 2).min(84),
+        };
         let columns = frame::row(self.body, [Constraint::Length(width), Constraint::Fill(1)]);
         let (list, right) = (columns[0], columns[1]);
         if !(shown.detail && shown.shell) {
@@ -138,6 +141,7 @@ fn rows(model: &Model) -> usize {
         Screen::Volumes => model.volumes.rows(),
         // The way from outside stands above.
         Screen::Networks => model.networks.rows().len() + 2,
+        Screen::Builds => model.builds.shown().map_or(0, |build| build.rows().len()),
         Screen::Trace | Screen::Events => 0,
     }
 }

@@ -1,5 +1,7 @@
 //! What reaches [`super::update`], and what it asks for in return. Both are plain data.
 
+use super::model::builds::BuildId;
+use super::model::builds::news::News;
 use super::model::trace::{TraceUpdate, TraceWanted};
 use super::source::{Container, Event, Image, LogLine, Networks, Process, Sample, Since, Volume};
 use porthole_engine::inside::{Source, Stack};
@@ -76,6 +78,14 @@ pub enum Msg {
     ShellFailed(ShellId, String),
     /// News of the trace.
     Trace(TraceUpdate),
+    /// News of a build.
+    Build(BuildId, Vec<News>),
+    /// A build ended, with this exit code and complaint.
+    BuildEnded { build: BuildId, code: i32, complaint: String },
+    /// What is in a Dockerfile.
+    SourceRead(PathBuf, Result<String, String>),
+    /// This text was written to a Dockerfile, or not.
+    SourceWritten { path: PathBuf, text: String, result: Result<(), SaveProblem> },
 }
 
 /// A file to be read by somebody.
@@ -85,6 +95,15 @@ pub struct FileText {
     pub title: String,
     /// What is in it.
     pub text: String,
+}
+
+/// Why a text was not saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SaveProblem {
+    /// The file is another one than was read.
+    IsAnother,
+    /// It cannot be written.
+    Failed(String),
 }
 
 /// How a command line ended.
@@ -178,6 +197,14 @@ pub enum Effect {
     CloseShell(ShellId),
     /// Begin, change or end the trace.
     Trace(TraceWanted),
+    /// Build by `porthole` with these arguments, and tell what happens.
+    Build { build: BuildId, argv: Vec<String> },
+    /// Cancel a build.
+    CancelBuild(BuildId),
+    /// Read a Dockerfile.
+    ReadSource(PathBuf),
+    /// Write a Dockerfile, in place of what was read if that is still there.
+    WriteSource { path: PathBuf, text: String, in_place_of: Option<String> },
     /// Put a text into the clipboard.
     Copy(String),
     /// Take the mouse, or leave it to the terminal.

@@ -91,9 +91,9 @@ impl Source {
         self.lines() != self.saved
     }
 
-    /// The text is saved as it is.
-    pub fn set_saved(&mut self) {
-        self.saved = self.lines().to_vec();
+    /// This text was saved.
+    pub fn set_saved(&mut self, text: &str) {
+        self.saved = text.split(self.line_end).map(str::to_owned).collect();
     }
 
     /// What is told of the text, in place of what was.

@@ -36,7 +36,7 @@ fn typing_indents_and_is_undone() {
     source.key(KeyCode::Tab.into());
     assert_eq!(source.text(), "a:\n  b: 1\n  c ");
     assert!(source.is_changed());
-    source.set_saved();
+    source.set_saved(&source.text());
     assert!(!source.is_changed());
     for _ in 0..3 {
         source.key(Key::ctrl('z'));

@@ -142,6 +142,35 @@ impl BuildArgs {
         })
     }
 
+    /// The network that commands have unless they say otherwise.
+    pub(super) fn network(&self) -> &str {
+        if self.network == "default" { "bridge" } else { &self.network }
+    }
+
+    /// `--add-host`.
+    pub(super) fn hosts(&self) -> &[String] {
+        &self.add_host
+    }
+
+    /// The Dockerfile, if it and the context are files of this host.
+    pub(super) fn dockerfile(&self) -> Option<PathBuf> {
+        match (self.context.as_str(), self.file.as_deref()) {
+            ("-", _) | (_, Some("-")) => None,
+            (_, Some(file)) => Some(file.into()),
+            (context, None) => Some(Path::new(context).join("Dockerfile")),
+        }
+    }
+
+    /// Whether its steps are told, in a way that is left open.
+    pub(super) fn is_told_of(&self) -> bool {
+        !self.check && !self.quiet && self.progress == ProgressStyle::Auto
+    }
+
+    /// What it is called: the first tag, or the context.
+    pub(super) fn name(&self) -> &str {
+        self.tag.first().unwrap_or(&self.context)
+    }
+
     /// Where context and Dockerfile come from.
     fn sources(&self) -> Result<(ContextSource, DockerfileSource), String> {
         let file = self.file.as_deref();

@@ -1,8 +1,9 @@
-//! `builder prune` and `builder du`: what builds leave in the cache.
+//! `builder`: what builds leave in the cache, and a look into the middle of one.
 
 use super::super::filters::Filters;
 use super::super::prune::{PruneArgs, confirm};
 use super::super::{Outcome, output};
+use super::shell::{ShellArgs, shell};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use porthole_engine::build::CacheFilter;
@@ -25,6 +26,8 @@ enum BuilderCommand {
     Du(DuArgs),
     /// Remove the cache of builds
     Prune(CachePruneArgs),
+    /// Open a shell where an instruction of a Dockerfile is about to be carried out
+    Shell(Box<ShellArgs>),
 }
 
 // `builder du`.
@@ -50,6 +53,7 @@ pub fn builder(engine: &Engine, arguments: BuilderArgs) -> Outcome {
     match arguments.command {
         BuilderCommand::Du(options) => usage(engine, &options),
         BuilderCommand::Prune(options) => prune(engine, &options),
+        BuilderCommand::Shell(options) => shell(engine, *options),
     }
 }
 

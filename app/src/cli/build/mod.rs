@@ -5,13 +5,17 @@ mod builder;
 mod check;
 pub mod interrupt;
 mod progress;
+mod request;
+mod shell;
 
 pub use arguments::{BuildArgs, build_arg};
 pub use builder::{BuilderArgs, builder};
 pub use progress::Steps;
+pub use request::BuildRequest;
 
 use super::{Failure, Outcome, output};
 use arguments::ProgressStyle;
+use porthole_engine::build::{BuildOptions, Built};
 use porthole_engine::{Cancel, Engine, Error};
 use progress::Progress;
 use std::fs;
@@ -30,18 +34,7 @@ pub fn build(engine: &Engine, arguments: BuildArgs) -> Outcome {
     if checks {
         return check::check(engine, &options);
     }
-    let cancel = Arc::new(Cancel::default());
-    interrupt::watch(&cancel)?;
-    let progress = Progress::new(if quiet { ProgressStyle::Quiet } else { style });
-    let built = engine.build(&options, &cancel, &|event| progress.show(&event));
-    progress.end();
-    let built = built.map_err(|error| match error {
-        Error::Cancelled => Failure::new("the build was cancelled", INTERRUPTED),
-        error => Failure::from(error),
-    })?;
-    if !quiet {
-        progress.warnings(&built.warnings);
-    }
+    let built = solve(engine, &options, if quiet { ProgressStyle::Quiet } else { style })?;
     if let Some(id) = built.id {
         if let Some(path) = id_file {
             fs::write(&path, id.to_string())
@@ -52,6 +45,23 @@ pub fn build(engine: &Engine, arguments: BuildArgs) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds, and tells what happens meanwhile. Signals are waited for from then on.
+fn solve(engine: &Engine, options: &BuildOptions, style: ProgressStyle) -> Result<Built, Failure> {
+    let cancel = Arc::new(Cancel::default());
+    interrupt::watch(&cancel)?;
+    let progress = Progress::new(style);
+    let built = engine.build(options, &cancel, &|event| progress.show(&event));
+    progress.end();
+    let built = built.map_err(|error| match error {
+        Error::Cancelled => Failure::new("the build was cancelled", INTERRUPTED),
+        error => Failure::from(error),
+    })?;
+    if style != ProgressStyle::Quiet {
+        progress.warnings(&built.warnings);
+    }
+    Ok(built)
 }
 
 #[cfg(test)]

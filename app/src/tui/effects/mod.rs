@@ -1,6 +1,7 @@
 //! Carries effects out. Everything that may wait runs on a thread of its own and answers by a message; the channel is
 //! bounded, so whoever produces faster than the workstation takes in has to wait.
 
+mod builds;
 mod cancel;
 mod commands;
 mod details;
@@ -36,6 +37,7 @@ pub struct Effects {
     /// Dropped with all the rest, which ends the reader of events.
     events: Option<Guard>,
     terminals: Terminals,
+    builds: builds::Running,
     tracer: Tracer,
     sampling: Arc<AtomicBool>,
 }
@@ -85,6 +87,7 @@ impl Effects {
             lists: Default::default(),
             details: None,
             events: None,
+            builds: builds::Running::default(),
             terminals: Terminals::new(messages.clone()),
             tracer: Tracer::new(engine.clone(), messages.clone()),
             sampling: Arc::default(),
@@ -131,6 +134,19 @@ impl Effects {
             Effect::ResizeShell(shell, size) => self.terminals.resize(shell, size),
             Effect::CloseShell(shell) => self.terminals.close(shell),
             Effect::Trace(wanted) => self.tracer.want(wanted),
+            Effect::Build { build, argv } => {
+                let running = self.builds.clone();
+                self.spawn("build", move |_, messages| running.run(build, &argv, messages));
+            }
+            Effect::CancelBuild(build) => self.builds.cancel(build),
+            Effect::ReadSource(path) => self.spawn("source", move |_, messages| {
+                let text = builds::read(&path);
+                let _ = messages.blocking_send(Msg::SourceRead(path, text));
+            }),
+            Effect::WriteSource { path, text, in_place_of } => self.spawn("source", move |_, messages| {
+                let result = builds::write(&path, &text, in_place_of.as_deref());
+                let _ = messages.blocking_send(Msg::SourceWritten { path, text, result });
+            }),
             // The terminal's own effects are the loop's business.
             Effect::Copy(_) | Effect::CaptureMouse(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
@@ -193,6 +209,12 @@ impl Effects {
     fn spawn(&self, name: &str, work: impl FnOnce(&Engine, &Sender<Msg>) + Send + 'static) {
         let (engine, messages) = (self.engine.clone(), self.messages.clone());
         spawn(name, &self.messages, move || work(&engine, &messages));
+    }
+}
+
+impl Drop for Effects {
+    fn drop(&mut self) {
+        self.builds.cancel_all();
     }
 }
 

@@ -30,6 +30,10 @@ pub enum View {
     Rules,
     /// The whole network as the kernel has it.
     Map,
+    /// What a step of a build prints.
+    Output,
+    /// The Dockerfile of a build, to be edited.
+    Dockerfile,
 }
 
 impl View {
@@ -44,6 +48,8 @@ impl View {
             View::Links => "links",
             View::Rules => "rules",
             View::Map => "map",
+            View::Output => "output",
+            View::Dockerfile => "Dockerfile",
         }
     }
 

@@ -1,6 +1,7 @@
 //! All that the workstation knows and shows. Only [`super::update`] changes it; drawing writes back nothing but where
 //! things lie on the screen.
 
+pub mod builds;
 pub mod commands;
 pub mod detail;
 pub mod events;
@@ -28,6 +29,7 @@ use super::keymap::Keymap;
 use super::layout::Areas;
 use super::message::Effect;
 use super::source::{Container, Image, Phase, Volume};
+use builds::Builds;
 use commands::CommandLog;
 use detail::{Detail, View};
 use events::EventPane;
@@ -62,17 +64,20 @@ pub enum Screen {
     Trace,
     /// What happens to containers and images.
     Events,
+    /// Images being built.
+    Builds,
 }
 
 impl Screen {
     /// Every page with the digit that opens it.
-    pub const ALL: [(Screen, &'static str); 6] = [
+    pub const ALL: [(Screen, &'static str); 7] = [
         (Screen::Containers, "Containers"),
         (Screen::Images, "Images"),
         (Screen::Networks, "Networks"),
         (Screen::Volumes, "Volumes"),
         (Screen::Trace, "Trace"),
         (Screen::Events, "Events"),
+        (Screen::Builds, "Builds"),
     ];
 }
 
@@ -156,6 +161,8 @@ pub struct Model {
     pub trace: TracePane,
     /// What has happened.
     pub events: EventPane,
+    /// The builds of this session, and their Dockerfiles.
+    pub builds: Builds,
     /// What lies above the panes and takes all keys.
     pub modal: Option<Modal>,
     /// The message in the corner.
@@ -183,6 +190,8 @@ pub struct Model {
 }
 
 const SECOND: i64 = 1_000_000_000;
+/// Between two looks at how long a build has taken.
+const BUILD_PERIOD: i64 = SECOND / 2;
 /// Between two looks at what containers use.
 pub const SAMPLE_PERIOD: i64 = SECOND;
 
@@ -207,6 +216,7 @@ impl Model {
             shells: Shells::default(),
             trace: TracePane::default(),
             events: EventPane::default(),
+            builds: Builds::default(),
             modal: None,
             toast: None,
             commands: CommandLog::default(),
@@ -240,6 +250,8 @@ impl Model {
                 Some(View::Inspect | View::Links | View::Rules | View::Map) => &[Tree, Find, Move, Global],
                 Some(View::Files) => &[Files, Find, Move, Global],
                 Some(View::Top) => &[Processes, List, Find, Move, Global],
+                Some(View::Output) => &[Output, Find, Text, Builds, Move, Global],
+                Some(View::Dockerfile) => &[Editor],
                 None => &[Move, Global],
             },
             (None, Focus::List, _) if self.welcomes() => &[Global],
@@ -250,6 +262,7 @@ impl Model {
             (None, Focus::List, Screen::Networks) => &[Networks, Move, Global],
             (None, Focus::List, Screen::Trace) => &[Trace, Move, Global],
             (None, Focus::List, Screen::Events) => &[Events, List, Move, Global],
+            (None, Focus::List, Screen::Builds) => &[Builds, Move, Global],
         }
     }
 
@@ -263,6 +276,8 @@ impl Model {
                 Some(View::Inspect | View::Links | View::Rules | View::Map) => Layer::Tree,
                 Some(View::Files) => Layer::Files,
                 Some(View::Top) => Layer::Processes,
+                Some(View::Output) => Layer::Output,
+                Some(View::Dockerfile) => Layer::Editor,
                 None => Layer::Move,
             },
             (Focus::List, Screen::Containers) => Layer::Containers,
@@ -271,6 +286,7 @@ impl Model {
             (Focus::List, Screen::Networks) => Layer::Networks,
             (Focus::List, Screen::Trace) => Layer::Trace,
             (Focus::List, Screen::Events) => Layer::Events,
+            (Focus::List, Screen::Builds) => Layer::Builds,
         }
     }
 
@@ -303,6 +319,7 @@ impl Model {
             Screen::Images => self.images.selected().is_some(),
             Screen::Volumes => self.volumes.selected().is_some(),
             Screen::Networks => !self.welcomes(),
+            Screen::Builds => self.builds.shown().is_some(),
             Screen::Trace | Screen::Events => false,
         }
     }
@@ -320,6 +337,7 @@ impl Model {
                 Some(_) => &[View::Inspect, View::Map],
                 None => &[View::Map],
             },
+            Screen::Builds => &[View::Output, View::Dockerfile],
             Screen::Trace | Screen::Events => &[],
         }
     }
@@ -346,22 +364,26 @@ impl Model {
         match &self.modal {
             Some(Modal::Page(Page::Output { text, .. })) => Some(text),
             Some(Modal::Page(_)) => None,
-            _ => self.shows_text().then_some(&self.detail.text),
+            _ => match self.view()? {
+                View::Log => Some(&self.detail.text),
+                View::Output => Some(&self.builds.shown()?.selected()?.log),
+                _ => None,
+            },
         }
     }
 
     /// The same, to change how it is looked at.
     pub fn text_mut(&mut self) -> Option<&mut LogView> {
-        let shown = self.shows_text();
+        let view = self.view();
         match &mut self.modal {
             Some(Modal::Page(Page::Output { text, .. })) => Some(text),
             Some(Modal::Page(_)) => None,
-            _ => shown.then_some(&mut self.detail.text),
+            _ => match view? {
+                View::Log => Some(&mut self.detail.text),
+                View::Output => Some(&mut self.builds.shown_mut()?.selected_mut()?.log),
+                _ => None,
+            },
         }
-    }
-
-    fn shows_text(&self) -> bool {
-        self.view() == Some(View::Log)
     }
 
     /// All that is known of the selection, when that is what is shown.
@@ -403,7 +425,9 @@ impl Model {
     pub fn wake_at(&self) -> Option<i64> {
         let toast = self.toast.as_ref().map(|toast| toast.until);
         let sample = self.samples().then_some(self.next_sample);
-        toast.into_iter().chain(sample).chain(self.next_age()).min()
+        let check = self.builds.editors.iter().filter_map(|editor| editor.check_at);
+        let build = (self.screen == Screen::Builds && self.builds.running() > 0).then_some(self.now + BUILD_PERIOD);
+        toast.into_iter().chain(sample).chain(self.next_age()).chain(check).chain(build).min()
     }
 
     /// Whether usage is of interest now: somebody sees it, and something runs.

@@ -9,6 +9,7 @@ use porthole_widgets::confirm;
 use porthole_widgets::help::HelpState;
 use porthole_widgets::log_view::LogView;
 use porthole_widgets::palette::Palette;
+use std::path::PathBuf;
 
 /// What lies above the panes.
 pub enum Modal {
@@ -56,6 +57,10 @@ pub enum Then {
     Quit,
     /// Hangs up a terminal.
     CloseShell(ShellId),
+    /// Saves the Dockerfile that is open, and builds.
+    SaveAndBuild(Vec<String>),
+    /// Saves a Dockerfile over what somebody else wrote.
+    SaveOver(PathBuf),
 }
 
 /// A page to read.

@@ -1,6 +1,6 @@
 //! Which actions make sense now: the key bar shows no others.
 
-use super::{image_shell, inspect};
+use super::{builds, image_shell, inspect};
 use crate::tui::actions::{Action, Layer};
 use crate::tui::model::modal::Modal;
 use crate::tui::model::{Focus, Model, Screen};
@@ -28,6 +28,16 @@ pub fn available(model: &Model, action: Action) -> bool {
         Trace | TraceContainer => model.current().is_some_and(|container| container.address.is_some()),
         ImageShell => image_shell::argv(model).is_some(),
         NewContainer | ToggleExited | NewVolume | PullImage | BrowseRegistry => true,
+        BuildImage | NewBuild => true,
+        BuildShell => builds::shell_argv(model).is_some(),
+        CancelBuild => model.builds.shown().is_some_and(|build| build.ended.is_none()),
+        OlderBuild | NewerBuild => model.builds.all().len() > 1,
+        NextProblem => model
+            .builds
+            .editor()
+            .and_then(|editor| editor.source.as_ref())
+            .is_some_and(|source| !source.marks().is_empty()),
+        SaveText => model.screen != Screen::Builds || model.modal.is_some(),
         PruneVolumes => !model.volumes.all().is_empty(),
         LoadArchive => model.screen == Screen::Images || model.welcomes(),
         Mark if model.focus == Focus::Detail => false,
@@ -62,6 +72,7 @@ pub fn available(model: &Model, action: Action) -> bool {
             Layer::Containers | Layer::Networks => model.current().is_some(),
             Layer::Files => model.files().is_some_and(|files| files.stack().is_some()),
             Layer::Volumes => model.volumes.selected().is_some(),
+            Layer::Builds => model.builds.shown().is_some(),
             Layer::Images => model.images.selected().is_some(),
             _ => true,
         },

@@ -69,6 +69,7 @@ fn wanted(model: &Model) -> Option<Details> {
             };
             return wanted.filter(|_| areas(model).detail.is_some());
         }
+        Screen::Builds => return None,
         _ => {}
     }
     let container = model.containers.selected()?;
@@ -81,7 +82,7 @@ fn wanted(model: &Model) -> Option<Details> {
         View::Files => files(Subject::Container(id)),
         View::Inspect => inspect(Subject::Container(id)),
         // These are of the page of networks.
-        View::Links | View::Rules | View::Map => None,
+        View::Links | View::Rules | View::Map | View::Output | View::Dockerfile => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Forms that make up a command line: filled in, and run.
 
+use super::builds;
 use crate::tui::message::Effect;
 use crate::tui::model::Model;
 use crate::tui::model::form::{CommandForm, Fields};
@@ -69,6 +70,10 @@ pub fn submit(model: &mut Model) -> Vec<Effect> {
         model.modal = None;
         return Vec::new();
     };
+    if let Some(effects) = builds::start(model, &argv) {
+        model.modal = None;
+        return effects;
+    }
     let effect = model.run(argv);
     if let (Some(Modal::Form(form)), Effect::Run { job, .. }) = (&mut model.modal, &effect) {
         form.job = Some(*job);

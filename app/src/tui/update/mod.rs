@@ -2,6 +2,9 @@
 
 mod arrivals;
 mod available;
+mod builds;
+#[cfg(test)]
+mod builds_tests;
 mod confirm;
 mod containers;
 mod details;
@@ -29,6 +32,7 @@ mod trace;
 mod volumes;
 
 pub use available::available;
+pub use builds::shell_argv;
 pub use moves::Motion;
 
 use super::layout::Areas;
@@ -81,11 +85,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::ShellEnded(shell, code) => shells::ended(model, shell, code),
         Msg::ShellFailed(shell, problem) => shells::failed(model, shell, problem),
         Msg::Trace(update) => trace::arrived(model, update),
+        Msg::Build(build, news) => builds::news(model, build, news),
+        Msg::BuildEnded { build, code, complaint } => builds::ended(model, build, code, &complaint),
+        Msg::SourceRead(path, text) => builds::read(model, &path, text),
+        Msg::SourceWritten { path, text, result } => builds::written(model, path, text, result),
     };
     settle_focus(model);
     effects.extend(details::follow(model));
     effects.extend(image_shell::follow(model));
     effects.extend(events::follow(model));
+    effects.extend(builds::follow(model));
     effects.extend(shells::fit(model));
     effects
 }
@@ -106,6 +115,7 @@ fn settle_focus(model: &mut Model) {
 fn clock(model: &mut Model, now: i64) -> Vec<Effect> {
     model.now = now;
     model.toast.take_if(|toast| toast.until <= now);
+    builds::check(model);
     if !model.samples() || now < model.next_sample {
         return Vec::new();
     }

@@ -1,7 +1,7 @@
 //! The mouse: a click focuses and selects, the wheel moves what is under it.
 
 use super::moves::{self, Motion};
-use super::{areas, shells};
+use super::{areas, builds, shells};
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
 use crate::tui::model::{Focus, Model, Screen};
@@ -45,7 +45,7 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
             let lines = if event.kind == MouseKind::ScrollUp { -NOTCH } else { NOTCH };
             let pane = if inside(areas.detail) { Focus::Detail } else { Focus::List };
             // Where the selection moves with the wheel, a notch is one row.
-            let scrolls = pane == Focus::Detail && model.text().is_some();
+            let scrolls = pane == Focus::Detail && (model.text().is_some() || model.view() == Some(View::Dockerfile));
             let lines = if scrolls { lines } else { lines.signum() };
             moves::in_pane(model, pane, Motion::Lines(lines));
         }
@@ -55,7 +55,11 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
 }
 
 fn select_in_detail(model: &mut Model, at: Position) {
-    if let Some(inspect) = model.inspect_mut() {
+    if model.view() == Some(View::Dockerfile) {
+        if let Some(source) = builds::source(model) {
+            source.click(at);
+        }
+    } else if let Some(inspect) = model.inspect_mut() {
         inspect.tree.click(at);
     } else if model.view() == Some(View::Files) {
         let files = &mut model.detail.files;
@@ -94,6 +98,15 @@ fn select(model: &mut Model, at: Position) {
         Screen::Events => {
             if let Some(TableHit::Row(row)) = model.events.table.hit(at) {
                 model.events.select(row);
+            }
+        }
+        Screen::Builds => {
+            if let Some(TableHit::Row(row)) = model.builds.table.hit(at) {
+                model.builds.show(model.builds.all().len() - 1 - row);
+            } else if let Some(build) = model.builds.shown_mut()
+                && let Some(TableHit::Row(row)) = build.table.hit(at)
+            {
+                build.select(|window, _| window.select(Some(row)));
             }
         }
         Screen::Trace => model.trace.click(at, &model.places),

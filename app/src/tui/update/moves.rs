@@ -1,6 +1,6 @@
 //! Moving: within a list or text, between panes, back.
 
-use super::{areas, inspect, lists};
+use super::{areas, builds, inspect, lists};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -77,6 +77,11 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
         }
         (Focus::List, Screen::Trace) => model.trace.go(motion),
         (Focus::List, Screen::Events) => model.events.go(motion),
+        (Focus::List, Screen::Builds) => {
+            if let Some(build) = model.builds.shown_mut() {
+                build.select(|window, rows| motion.apply(window, rows));
+            }
+        }
         (Focus::List, Screen::Networks) => {
             let rows = model.networks.rows().len();
             motion.apply(&mut model.networks.state.window, rows);
@@ -106,7 +111,16 @@ fn in_detail(model: &mut Model, motion: Motion) {
             let rows = list.rows();
             motion.apply(&mut list.table.window, rows);
         }
-        Some(View::Log) => in_text(&mut model.detail.text, motion),
+        Some(View::Log | View::Output) => {
+            if let Some(text) = model.text_mut() {
+                in_text(text, motion);
+            }
+        }
+        Some(View::Dockerfile) => {
+            if let (Some(source), Motion::Lines(lines)) = (builds::source(model), motion) {
+                source.scroll(lines);
+            }
+        }
         Some(View::Stats) | None => {}
     }
 }
@@ -161,7 +175,9 @@ pub fn back(model: &mut Model) -> Vec<Effect> {
     } else if model.focus == Focus::Detail && inspect::search_text(model).is_some() {
         inspect::search(model, "");
     } else if model.focus == Focus::Detail && model.text().is_some_and(|text| text.filter_text().is_some()) {
-        model.detail.text.filter("");
+        if let Some(text) = model.text_mut() {
+            text.filter("");
+        }
     } else if model.view() == Some(View::Top) && model.focus == Focus::Detail && !lists::filter(model).is_empty() {
         lists::set_filter(model, "");
     } else if model.zoomed {
@@ -173,7 +189,7 @@ pub fn back(model: &mut Model) -> Vec<Effect> {
             Screen::Images => clear(&mut model.images),
             Screen::Containers => clear(&mut model.containers),
             Screen::Volumes => clear(&mut model.volumes),
-            Screen::Networks => {}
+            Screen::Networks | Screen::Builds => {}
             Screen::Trace => model.trace.back(),
             Screen::Events => model.events.set_filter(""),
         }

@@ -1,8 +1,8 @@
 //! What each action does.
 
 use super::{
-    confirm, containers, details, events, files, forms, image_shell, images, inspect, lab, lists, moves, networks,
-    prompts, registry, shells, texts, trace, volumes,
+    builds, confirm, containers, details, events, files, forms, image_shell, images, inspect, lab, lists, moves,
+    networks, prompts, registry, shells, texts, trace, volumes,
 };
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
@@ -11,7 +11,7 @@ use crate::tui::model::files::Files;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::network_form::NetworkForm;
 use crate::tui::model::prompt::Purpose;
-use crate::tui::model::{Model, Screen};
+use crate::tui::model::{Focus, Model, Screen};
 use crate::tui::source::Since;
 use porthole_themes::Theme;
 use porthole_widgets::help::HelpState;
@@ -26,6 +26,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ShowVolumes => screen(model, Screen::Volumes),
         ShowTrace => screen(model, Screen::Trace),
         ShowEvents => screen(model, Screen::Events),
+        ShowBuilds => screen(model, Screen::Builds),
         MoveUp | MoveDown | PageUp | PageDown | HalfUp | HalfDown | MoveFirst | MoveLast => moves::go(model, action),
         FocusNext => moves::cycle(model, true),
         FocusPrevious => moves::cycle(model, false),
@@ -46,7 +47,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ToggleMouse => toggle_mouse(model),
         Redraw => vec![Effect::Redraw],
         Suspend => vec![Effect::Suspend],
-        Help => quiet(model, |model| model.modal = Some(Modal::Page(Page::Help(HelpState::default())))),
+        Help | EditorHelp => quiet(model, |model| model.modal = Some(Modal::Page(Page::Help(HelpState::default())))),
         Quit => confirm::quit(model),
 
         Filter => prompts::open_filter(model),
@@ -83,6 +84,25 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         RemoveImage => images::remove(model),
         CopyImageId => images::copy_id(model),
 
+        BuildImage | NewBuild => builds::ask(model),
+        EditDockerfile => builds::edit(model),
+        BuildShell => builds::shell(model),
+        CancelBuild => builds::cancel(model),
+        BuildAgain => builds::again(model, true),
+        BuildWithoutCache => builds::again(model, false),
+        OlderBuild => builds::step(model, false),
+        NewerBuild => builds::step(model, true),
+        ShowOutput => builds::output(model),
+        CopyBuild => builds::copy(model),
+        LeaveEditor => quiet(model, |model| (model.focus, model.zoomed) = (Focus::List, false)),
+        SaveSource => builds::save(model),
+        BuildSource => builds::save_and_build(model, None),
+        NextProblem => quiet(model, |model| {
+            if let Some(source) = builds::source(model) {
+                source.next_mark();
+            }
+        }),
+
         NewVolume => prompts::open(model, Purpose::Command, "volume create "),
         RemoveVolume => volumes::remove(model),
         PruneVolumes => volumes::prune(model),
@@ -117,7 +137,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         TextFilter => prompts::open_grep(model),
         SearchNext => inspect::search_on(model, true),
         SearchPrevious => inspect::search_on(model, false),
-        Wrap | ScrollLeft | ScrollRight | Follow | Timestamps => texts::perform(model, action),
+        Wrap | ScrollLeft | ScrollRight | Follow | FollowOutput | Timestamps => texts::perform(model, action),
         CopyText => texts::copy(model),
         SaveText => texts::ask_save(model),
         Since0 => texts::since(model, Since::Tail),

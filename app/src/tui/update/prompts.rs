@@ -1,6 +1,7 @@
 //! Lines being typed: opened, edited, taken.
 
-use super::{available, inspect, lists, perform, registry, shells, texts};
+use super::{available, builds, inspect, lists, perform, registry, shells, texts};
+use crate::cli::BuildRequest;
 use crate::tui::actions::{Action, REGISTRY, Spec};
 use crate::tui::complete::{self, Grammar};
 use crate::tui::message::Effect;
@@ -113,7 +114,11 @@ fn apply(model: &mut Model, purpose: Purpose, line: &str) {
     match purpose {
         Purpose::Filter => lists::set_filter(model, line),
         Purpose::Search => inspect::search(model, line),
-        Purpose::Grep => model.detail.text.filter(line),
+        Purpose::Grep => {
+            if let Some(text) = model.text_mut() {
+                text.filter(line);
+            }
+        }
         Purpose::Command | Purpose::Registry | Purpose::SaveText | Purpose::SavePackets => {}
     }
 }
@@ -198,6 +203,7 @@ fn command(model: &mut Model, line: &str) -> Vec<Effect> {
             perform::set_theme(model, &name);
             Vec::new()
         }
+        ["build", ..] if BuildRequest::of(&argv).is_some() => builds::start(model, &argv).unwrap_or_default(),
         _ if Grammar::needs_terminal(&argv) => {
             let title = argv[0].clone();
             shells::open(model, &title, argv, true)

@@ -27,7 +27,7 @@ fn look(text: &mut LogView, action: Action) {
         Action::Wrap => text.set_wrap(!text.wrap()),
         Action::ScrollLeft => text.scroll_columns(-STEP),
         Action::ScrollRight => text.scroll_columns(STEP),
-        Action::Follow => text.set_follow(!text.following()),
+        Action::Follow | Action::FollowOutput => text.set_follow(!text.following()),
         _ => text.set_timestamps(!text.timestamps()),
     }
 }
@@ -52,7 +52,10 @@ pub fn copy(model: &mut Model) -> Vec<Effect> {
 pub fn ask_save(model: &mut Model) -> Vec<Effect> {
     match source(model) {
         Some((_, name)) => prompts::open(model, Purpose::SaveText, &name),
-        None => Vec::new(),
+        None => {
+            model.say("no command prints this: copy it");
+            Vec::new()
+        }
     }
 }
 
@@ -95,6 +98,6 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
         View::Inspect => (argv(&["inspect", name]), format!("{file}.json")),
         View::Top => (argv(&["top", name]), format!("{file}.top")),
         View::Links => (argv(&["network", "rules", name]), format!("{file}.rules")),
-        View::Stats | View::Rules | View::Map => return None,
+        View::Stats | View::Rules | View::Map | View::Output | View::Dockerfile => return None,
     })
 }

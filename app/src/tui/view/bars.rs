@@ -34,6 +34,7 @@ fn open(screen: Screen) -> Action {
         Screen::Volumes => Action::ShowVolumes,
         Screen::Trace => Action::ShowTrace,
         Screen::Events => Action::ShowEvents,
+        Screen::Builds => Action::ShowBuilds,
     }
 }
 
@@ -84,6 +85,7 @@ pub fn hints(model: &Model) -> Vec<KeyHint> {
             let Some(chord) = model.keymap.chords(spec.action).find(reaches) else { continue };
             let key = match spec.action {
                 Action::HopLeft => format!("{chord} {}", key(model, Action::HopRight)),
+                Action::OlderBuild => format!("{chord} {}", key(model, Action::NewerBuild)),
                 Action::PreviousLayer => format!("{chord} {}", key(model, Action::NextLayer)),
                 Action::PreviousView => format!("{chord} {}", key(model, Action::NextView)),
                 _ => chord.to_string(),

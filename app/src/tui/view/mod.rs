@@ -1,6 +1,7 @@
 //! Draws the model. Nothing is decided here but how things look; where panes lie says [`super::layout`].
 
 mod bars;
+mod builds;
 mod containers;
 mod details;
 mod events;
@@ -48,6 +49,7 @@ fn panes(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
             Screen::Networks => networks::draw(model, area, buf),
             Screen::Trace => trace::draw(model, area, buf),
             Screen::Events => events::draw(model, area, buf),
+            Screen::Builds => builds::draw(model, area, buf),
         }
     }
     if let Some(area) = areas.detail {
