@@ -3,6 +3,7 @@
 use crate::bundle::Bundle;
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 #[track_caller]
@@ -83,4 +84,25 @@ fn a_user_namespace_keeps_the_attributes_of_the_hosts_mounts() {
         told.starts_with("error mounting ") && told.ends_with("cannot set its options: operation not permitted"),
         "{told}"
     );
+}
+
+#[test]
+fn links_at_the_ends_of_a_bind_mount_are_followed_unless_it_is_said() {
+    let mut bundle = Bundle::new(&["true"]);
+    let (file, link) = (bundle.host.path("file"), bundle.host.path("link"));
+    fs::write(&file, "content").expect("written");
+    symlink(&file, &link).expect("linked");
+    symlink("made/here", bundle.path("rootfs/to-be")).expect("linked");
+    symlink("nowhere", bundle.path("rootfs/covered")).expect("linked");
+    for (destination, options) in [
+        ("/to-be", json!(["bind"])),
+        ("/covered", json!(["bind", "src-nofollow", "dest-nofollow"])),
+        ("/copy", json!(["bind", "copy-symlink"])),
+    ] {
+        bundle.push("/mounts", json!({ "destination": destination, "source": link, "options": options }));
+    }
+    let told =
+        bundle.shell("cat /made/here; echo; readlink /covered; readlink /copy; grep -c ' /copy ' /proc/mounts || true");
+    let link = file.display();
+    assert_eq!(told, format!("content\n{link}\n{link}\n0"));
 }

@@ -26,6 +26,17 @@ pub struct Propagation {
     pub depth: Depth,
 }
 
+/// Symbolic links at the end of the paths of a bind mount, as crun has them; by default both are followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// A source that is a link is bound itself.
+    pub binds_source: bool,
+    /// A target that is a link is covered itself.
+    pub covers_target: bool,
+    /// A source that is a link is made again at the target, in place of a mount.
+    pub copies: bool,
+}
+
 /// A parsed list of options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -49,6 +60,8 @@ pub struct Options {
     pub mapped: Option<Depth>,
     /// Whether a new tmpfs begins with what it covers.
     pub copies_up: bool,
+    /// What is done with symbolic links at the end of the paths of a bind mount.
+    pub links: Links,
     /// The file system's own options.
     pub data: Vec<String>,
 }
@@ -85,6 +98,9 @@ impl Options {
                 "idmap" => self.mapped = Some(Depth::One),
                 "ridmap" => self.mapped = Some(Depth::Recursive),
                 "tmpcopyup" => self.copies_up = true,
+                "src-nofollow" => self.links.binds_source = true,
+                "dest-nofollow" => self.links.covers_target = true,
+                "copy-symlink" => self.links.copies = true,
                 "remount" => return Err(UnknownOption(option.to_owned())),
                 _ => self.data.push(option.to_owned()),
             }
@@ -176,6 +192,9 @@ pub fn option_names() -> Vec<String> {
         "idmap",
         "ridmap",
         "tmpcopyup",
+        "src-nofollow",
+        "dest-nofollow",
+        "copy-symlink",
         "silent",
         "loud",
         "iversion",

@@ -1,9 +1,11 @@
 //! A directory that paths cannot leave, whatever symbolic links lie on them.
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, readlinkat, statat, symlinkat};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A container's root directory.
@@ -12,6 +14,8 @@ pub struct Root(OwnedFd);
 
 /// How often a lookup is tried again that the kernel could not confine because something was renamed meanwhile.
 const ATTEMPTS: usize = 128;
+/// How many links may lead from one to the next (path_resolution(7)).
+const LINKS: usize = 40;
 
 impl Root {
     /// The root that an open directory is.
@@ -58,6 +62,10 @@ impl Root {
 
     /// A file to mount on, made empty with its parents when missing.
     pub fn file(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.file_behind(path, LINKS)
+    }
+
+    fn file_behind(&self, path: &Path, links: usize) -> io::Result<OwnedFd> {
         match self.resolve(path, OFlags::PATH, ResolveFlags::empty()) {
             Err(Errno::NOENT) => {}
             result => return Ok(result?),
@@ -65,8 +73,40 @@ impl Root {
         let (directory, name) = self.parent(path)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
         match openat(&directory, &name, flags, Mode::from_raw_mode(0o644)) {
-            Ok(_) | Err(Errno::EXIST) => Ok(self.resolve(path, OFlags::PATH, ResolveFlags::empty())?),
-            Err(errno) => Err(errno.into()),
+            Ok(_) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        match self.resolve(path, OFlags::PATH, ResolveFlags::empty()) {
+            // A link to what is not there yet: it is made where that leads to, in the root.
+            Err(Errno::NOENT) if links > 0 => {
+                let to = readlinkat(&directory, &name, Vec::new())?;
+                let to = Path::new(OsStr::from_bytes(to.as_bytes()));
+                self.file_behind(&path.parent().unwrap_or(Path::new("/")).join(to), links - 1)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// The same, but a link at the end of the path is not followed.
+    pub fn file_or_link(&self, path: &Path) -> io::Result<OwnedFd> {
+        let (directory, name) = self.parent(path)?;
+        match openat(&directory, &name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+            Err(Errno::NOENT) => self.file(path),
+            result => Ok(result?),
+        }
+    }
+
+    /// Makes a symbolic link, unless there is this one.
+    pub fn link(&self, to: &Path, path: &Path) -> io::Result<()> {
+        let (directory, name) = self.parent(path)?;
+        match symlinkat(to, &directory, &name) {
+            Err(Errno::EXIST) => {
+                match readlinkat(&directory, &name, Vec::new())?.as_bytes() == to.as_os_str().as_bytes() {
+                    true => Ok(()),
+                    false => Err(Errno::EXIST.into()),
+                }
+            }
+            result => Ok(result?),
         }
     }
 

@@ -69,6 +69,9 @@ fn bind_source(mount: &SpecMount, spec: &Spec, users: Users) -> Result<Option<Mo
     if matches!(users, Users::Hosts | Users::Callers) && !is_mapped {
         return Ok(None);
     }
+    if options.links.copies && source.is_symlink() {
+        return Ok(None);
+    }
     let opened = source_of(source, &options).during(|| format!("open source {}", source.display()))?;
     if is_mapped {
         map_owners(&opened, mount, &options, spec, users)?;

@@ -7,8 +7,8 @@ use super::namespaces::{Visit, join};
 use crate::cgroup::Cgroup;
 use crate::mount::{Bind, Depth, Mount, Options, Root, open_beneath};
 use oci_spec::runtime::{LinuxIdMapping, Mount as SpecMount, Spec};
-use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
-use std::fs::File;
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -88,6 +88,11 @@ pub(super) fn bind(
     let Some(source) = mount.source() else {
         return Err(Error::Spec(format!("mount {}: a bind mount needs a source", destination.display())));
     };
+    if options.links.copies
+        && let Ok(to) = fs::read_link(source)
+    {
+        return root.link(&to, destination).during(|| "make the link".into());
+    }
     let opened;
     let copy = match made {
         Some(made) => made,
@@ -97,7 +102,11 @@ pub(super) fn bind(
         }
     };
     copy.apply_bind(options, locked).during(|| "set its options".into())?;
-    let target = root.target_like(copy, destination).during(|| "make the target".into())?;
+    let target = match options.links.covers_target {
+        true => root.file_or_link(destination),
+        false => root.target_like(copy, destination),
+    };
+    let target = target.during(|| "make the target".into())?;
     copy.attach(target).during(|| format!("place {}", source.display()))
 }
 
@@ -108,6 +117,10 @@ pub(super) fn source_of(source: &Path, options: &Options) -> io::Result<Mount> {
     if let Some(directory) = &options.beneath {
         let part = source.strip_prefix(directory).map_err(io::Error::other)?;
         return Mount::of_fd(open_beneath(directory, part)?, depth);
+    }
+    if options.links.binds_source {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        return Mount::of_fd(openat(CWD, source, flags, Mode::empty())?, depth);
     }
     let Some((process, inside)) = root_of_process(source) else { return Mount::of_path(source, depth) };
     let namespace = File::open(process.join("ns/mnt"))?;
