@@ -77,10 +77,14 @@ impl Iterator for Events<'_> {
             }
             let result = match self.wait() {
                 Ok(true) => self.memory(),
-                Ok(false) if Instant::now() >= self.next => {
-                    self.next = Instant::now() + self.interval;
-                    self.container.usage().map(Some)
-                }
+                // v1 tells that memory runs out before it has killed anybody for it, and not again.
+                Ok(false) if Instant::now() >= self.next => match self.memory() {
+                    Ok(None) => {
+                        self.next = Instant::now() + self.interval;
+                        self.container.usage().map(Some)
+                    }
+                    result => result,
+                },
                 Ok(false) => Ok(None),
                 Err(errno) => Err(Error::at("watch", "the container's init")(errno.into())),
             };
