@@ -61,7 +61,7 @@ pub use paths::Paths;
 pub use registry::PullPolicy;
 pub use storage::{PruneFilter, Pruned, StorageUsage, Totals, Verified};
 pub use volume::{NewVolume, Volume, VolumeMount, VolumeSummary};
-pub use watch::Watcher;
+pub use watch::{FileWatcher, Watcher};
 
 pub use porthole_capture as capture;
 pub use porthole_dockerfile as dockerfile;

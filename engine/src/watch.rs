@@ -3,8 +3,13 @@
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -83,6 +88,80 @@ fn add(inotify: &Inotify, directory: &Path) -> Result<()> {
     inotify.add_watch(directory, changes).map(drop).map_err(|source| Error::file(directory, source))
 }
 
+/// Watches files, of which some need not be there yet.
+pub struct FileWatcher {
+    inotify: Inotify,
+    /// The names that matter, by their directory.
+    names: HashMap<WatchDescriptor, BTreeSet<OsString>>,
+}
+
+impl FileWatcher {
+    /// Begins to watch. A file is often replaced by another, so it is its directory that tells; where that is not there, the
+    /// one above in which it would appear.
+    pub fn new<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<FileWatcher> {
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        let inotify = Inotify::init(flags).map_err(|source| Error::file("inotify", source))?;
+        let mut watched: BTreeMap<PathBuf, BTreeSet<OsString>> = BTreeMap::new();
+        for path in paths {
+            let steps = path.ancestors().zip(path.ancestors().skip(1));
+            let place = steps.map(|(below, directory)| (directory, below)).find(|(directory, _)| directory.is_dir());
+            if let Some((directory, name)) = place.and_then(|(directory, below)| Some((directory, below.file_name()?)))
+            {
+                watched.entry(directory.to_owned()).or_default().insert(name.to_owned());
+            }
+        }
+        let changes = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_MOVED_FROM
+            | AddWatchFlags::IN_ONLYDIR;
+        let mut names: HashMap<WatchDescriptor, BTreeSet<OsString>> = HashMap::new();
+        for (directory, here) in watched {
+            match inotify.add_watch(&directory, changes) {
+                // Two names of one directory have one descriptor.
+                Ok(descriptor) => names.entry(descriptor).or_default().extend(here),
+                // Gone meanwhile, or not ours to look into: it does not tell.
+                Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
+                Err(source) => return Err(Error::file(&directory, source)),
+            }
+        }
+        Ok(FileWatcher { inotify, names })
+    }
+
+    /// Blocks until one of the files may have changed, or until `stop` can be read; whether one may have.
+    pub fn wait(&self, stop: BorrowedFd<'_>) -> Result<bool> {
+        let failed = |source: Errno| Error::file("inotify", source);
+        loop {
+            let mut waits =
+                [PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN), PollFd::new(stop, PollFlags::POLLIN)];
+            match poll(&mut waits, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                result => result.map_err(failed)?,
+            };
+            if waits[1].any().unwrap_or(true) {
+                return Ok(false);
+            }
+            if self.matters()? {
+                std::thread::sleep(GATHER);
+                return Ok(true);
+            }
+        }
+    }
+
+    fn matters(&self) -> Result<bool> {
+        match self.inotify.read_events() {
+            Ok(events) => Ok(events.iter().any(|event| match (&event.name, self.names.get(&event.wd)) {
+                (Some(name), Some(names)) => names.contains(name),
+                // The directory itself went, or too much happened to be told.
+                _ => true,
+            })),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(source) => Err(Error::file("inotify", source)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +221,30 @@ mod tests {
         let watcher = notices(watcher).expect("a directory");
         files::write_json(&network.join("config.json"), &1, files::Durability::Volatile).unwrap();
         notices(watcher).expect("a record");
+    }
+
+    #[test]
+    fn files_tell_when_they_change_appear_or_are_replaced_and_others_do_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("compose.yaml");
+        let later = directory.path().join("sub/deep/.env");
+        std::fs::write(&file, "a").unwrap();
+        let changed = |change: &dyn Fn()| {
+            let (stop, open) = std::io::pipe().unwrap();
+            let watcher = FileWatcher::new([&file, &later]).unwrap();
+            change();
+            let waiting = std::thread::spawn(move || watcher.wait(stop.as_fd()).unwrap());
+            std::thread::sleep(Duration::from_millis(100));
+            drop(open);
+            waiting.join().unwrap()
+        };
+        assert!(changed(&|| std::fs::write(&file, "b").unwrap()));
+        assert!(!changed(&|| std::fs::write(directory.path().join("other"), "b").unwrap()));
+        let new = directory.path().join("new");
+        std::fs::write(&new, "c").unwrap();
+        assert!(changed(&|| std::fs::rename(&new, &file).unwrap()));
+        assert!(changed(&|| std::fs::create_dir_all(later.parent().unwrap()).unwrap()));
+        assert!(changed(&|| std::fs::write(&later, "A=1").unwrap()));
+        assert!(changed(&|| std::fs::remove_file(&file).unwrap()));
     }
 }

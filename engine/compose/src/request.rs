@@ -69,6 +69,11 @@ impl Request {
         self.read(files)?.project(files, &self.services)
     }
 
+    /// The files that it is made of, whether they can be read or not, and where its relative paths begin.
+    pub fn places(&self, files: &dyn Files) -> Result<(Vec<PathBuf>, PathBuf)> {
+        self.find(files).map(|(paths, directory, _)| (paths, directory))
+    }
+
     /// Reads the files, and lays one over the other.
     pub fn read(&self, files: &dyn Files) -> Result<Loaded> {
         let (paths, directory, mut variables) = self.find(files)?;
@@ -213,7 +218,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// A directory's name as that of a project.
-fn normal_name(name: &str) -> String {
+pub fn normal_name(name: &str) -> String {
     let is_letter = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_';
     let name: String = name.to_lowercase().chars().filter(is_letter).collect();
     name.trim_start_matches(['-', '_']).to_owned()

@@ -1,6 +1,6 @@
 //! The labels by which Docker Compose knows what belongs to a project.
 
-use porthole_compose::project::{Project, Service};
+use porthole_compose::project::{Condition, Project, Service};
 use std::collections::BTreeMap;
 
 /// The project.
@@ -30,6 +30,27 @@ pub const VERSION: &str = "com.docker.compose.version";
 
 /// This version.
 pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a container's label says of a service that its own depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dependency<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// What must be so of it; `None` where the label does not say.
+    pub condition: Option<Condition>,
+    /// Whether this one is restarted with it.
+    pub restart: bool,
+}
+
+/// What [`DEPENDS_ON`] says.
+pub fn dependencies(text: &str) -> impl Iterator<Item = Dependency<'_>> {
+    text.split(',').filter_map(|word| {
+        let mut parts = word.split(':');
+        let service = parts.next().filter(|service| !service.is_empty())?;
+        let condition = parts.next().and_then(Condition::of);
+        Some(Dependency { service, condition, restart: parts.next() == Some("true") })
+    })
+}
 
 /// The labels of a container of a service, the service's own among them.
 pub fn of_container(
@@ -67,4 +88,20 @@ pub fn of_resource(project: &str, kind: &str, name: &str, own: &BTreeMap<String,
     let ours = [(PROJECT, project), (kind, name), (VERSION, OWN_VERSION)];
     labels.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
     labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_read_as_they_are_written() {
+        let read = |text| dependencies(text).collect::<Vec<_>>();
+        let one = |service, condition, restart| Dependency { service, condition, restart };
+        assert_eq!(read("db:service_healthy:true,x:service_started:false").len(), 2);
+        assert_eq!(read("db:service_healthy:true"), [one("db", Some(Condition::Healthy), true)]);
+        assert_eq!(read("db"), [one("db", None, false)]);
+        assert_eq!(read("db:never:false,"), [one("db", None, false)]);
+        assert_eq!(read(""), []);
+    }
 }

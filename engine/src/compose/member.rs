@@ -46,12 +46,7 @@ impl Member {
     /// What it depends on, by its own label: the service, and whether it is restarted with it.
     pub fn depends_on(&self) -> Vec<(String, bool)> {
         let text = self.container.labels.get(label::DEPENDS_ON).map(String::as_str).unwrap_or_default();
-        let word = |word: &str| {
-            let mut parts = word.split(':');
-            let service = parts.next().filter(|service| !service.is_empty())?;
-            Some((service.to_owned(), parts.nth(1) == Some("true")))
-        };
-        text.split(',').filter_map(word).collect()
+        label::dependencies(text).map(|dependency| (dependency.service.to_owned(), dependency.restart)).collect()
     }
 
     /// Whether it has processes.

@@ -229,6 +229,12 @@ impl Condition {
             Condition::CompletedSuccessfully => "service_completed_successfully",
         }
     }
+
+    /// The condition of such a word.
+    pub fn of(word: &str) -> Option<Condition> {
+        let all = [Condition::Started, Condition::Healthy, Condition::CompletedSuccessfully];
+        all.into_iter().find(|condition| condition.word() == word)
+    }
 }
 
 /// How it is checked whether a container is well.
