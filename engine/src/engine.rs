@@ -10,6 +10,7 @@ use porthole_images::{Digest, Removal, Store};
 use porthole_network::Network;
 use porthole_runtime::cgroup::Cgroup;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -135,6 +136,8 @@ impl Engine {
         let mut command = Command::new("/proc/self/exe");
         command.arg("sweep").envs(self.environment());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A terminal that closes right after the command hangs up the group of the command only.
+        command.process_group(0);
         command.spawn().map(drop).map_err(|source| Error::file("/proc/self/exe", source))
     }
 
