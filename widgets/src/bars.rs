@@ -84,13 +84,30 @@ pub struct Tab {
     pub key: String,
     /// Its name.
     pub title: String,
+    /// A shorter name, for where there is little room.
+    pub short: String,
 }
 
 impl Tab {
     /// A view.
     pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
-        Self { key: key.into(), title: title.into() }
+        let title = title.into();
+        Self { key: key.into(), short: title.clone(), title }
     }
+
+    /// What it is called where there is little room.
+    pub fn short(mut self, name: impl Into<String>) -> Self {
+        self.short = name.into();
+        self
+    }
+}
+
+/// How much is said of the views that are not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    Long,
+    Short,
+    KeyOnly,
 }
 
 /// The first line: the program's name, the views, and a summary at the right.
@@ -122,18 +139,24 @@ impl<'a> StatusBar<'a> {
         places.iter().position(|(start, width, _)| (*start..start + width).contains(&x))
     }
 
-    /// Start, width and text of each view. When all names do not fit, only the open view is named.
+    /// Start, width and text of each view. When all names do not fit, those of the others are shorter, or left out.
     fn places(&self, width: u16) -> Vec<(u16, u16, String)> {
         let brand = self.brand_width(width);
-        let long = self.named(brand, |_| true);
-        let fits = long.last().is_none_or(|(start, cells, _)| start + cells < width);
-        if fits { long } else { self.named(brand, |index| index == self.active) }
+        let fits =
+            |places: &Vec<(u16, u16, String)>| places.last().is_none_or(|(start, cells, _)| start + cells < width);
+        let named = [Naming::Long, Naming::Short].map(|naming| self.named(brand, naming)).into_iter().find(fits);
+        named.unwrap_or_else(|| self.named(brand, Naming::KeyOnly))
     }
 
-    fn named(&self, start: u16, named: impl Fn(usize) -> bool) -> Vec<(u16, u16, String)> {
+    fn named(&self, start: u16, others: Naming) -> Vec<(u16, u16, String)> {
         let mut x = start;
         let place = |(index, tab): (usize, &Tab)| {
-            let text = if named(index) { format!("{} {}", tab.key, tab.title) } else { tab.key.clone() };
+            let text = match others {
+                _ if index == self.active => format!("{} {}", tab.key, tab.title),
+                Naming::Long => format!("{} {}", tab.key, tab.title),
+                Naming::Short => format!("{} {}", tab.key, tab.short),
+                Naming::KeyOnly => tab.key.clone(),
+            };
             let width = cells(&text);
             let place = (x, width, text);
             x = x.saturating_add(width + 2);
@@ -144,7 +167,7 @@ impl<'a> StatusBar<'a> {
 
     fn brand_width(&self, width: u16) -> u16 {
         let brand = cells(self.brand) + 1 + GAP;
-        let views = self.named(brand, |_| true).last().map_or(brand, |(start, cells, _)| start + cells);
+        let views = self.named(brand, Naming::Long).last().map_or(brand, |(start, cells, _)| start + cells);
         let summary = if self.summary.is_empty() { 0 } else { cells(self.summary) + GAP + 1 };
         if views.saturating_add(summary) <= width { brand } else { 1 }
     }
@@ -196,6 +219,21 @@ mod tests {
         assert_eq!(row(52), " porthole   1 Containers  2 Images   docker0 · 2 up ");
         assert_eq!(row(51), " 1 Containers  2 Images             docker0 · 2 up ");
         assert_eq!(row(34), " 1 Containers  2 Images      2 up ");
+    }
+
+    #[test]
+    fn names_of_views_give_way_to_each_other() {
+        let theme = Theme::default();
+        let tabs =
+            [Tab::new("1", "Containers").short("Cont"), Tab::new("2", "Images").short("Img"), Tab::new("3", "Events")];
+        let row = |width: u16, active| {
+            let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+            StatusBar::new(&theme, "porthole", &tabs, active).render(buf.area, &mut buf);
+            (0..width).map(|x| buf[(x, 0)].symbol()).collect::<String>()
+        };
+        assert_eq!(row(34, 1), " 1 Containers  2 Images  3 Events ");
+        assert_eq!(row(33, 1), " 1 Cont  2 Images  3 Events      ");
+        assert_eq!(row(30, 0), " 1 Containers  2  3           ");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod text;
 pub mod toast;
 pub mod topology;
 pub mod tree;
+pub mod waves;
 pub mod welcome;
 
 pub use list::Window;

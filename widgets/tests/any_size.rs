@@ -23,6 +23,7 @@ use porthole_widgets::terminal::{Alacritty, TermEmulator, TermOptions, TermPane}
 use porthole_widgets::toast::{Toast, ToastKind, Toasts};
 use porthole_widgets::topology::{TopologyState, TopologyView};
 use porthole_widgets::tree::{Tree, TreeView, Value};
+use porthole_widgets::waves::{WavesState, WavesView};
 use porthole_widgets::{Window, welcome::Welcome};
 use proptest::prelude::*;
 use ratatui_core::buffer::{Buffer, Cell};
@@ -81,6 +82,9 @@ proptest! {
         let mut topology = TopologyState::default();
         topology.window.select(Some(row));
         check(area, |area, buf| TopologyView::new(&theme, &samples::topology(row)).render(area, buf, &mut topology))?;
+        let mut waves = WavesState::default();
+        waves.window.select(Some(row));
+        check(area, |area, buf| WavesView::new(&theme, &samples::waves()).render(area, buf, &mut waves))?;
         let (taps, links) = (samples::taps(), samples::links());
         let way = Way { taps: &taps[..row.min(5)], links: &links, seen: &[], selected: Some(row) };
         check(area, |area, buf| WayPicture::new(&theme, way).render(area, buf))?;

@@ -25,6 +25,7 @@ use porthole_widgets::text::width;
 use porthole_widgets::toast::{Toast, ToastKind, Toasts};
 use porthole_widgets::topology::{TopologyState, TopologyView};
 use porthole_widgets::tree::{Tree, TreeView};
+use porthole_widgets::waves::{WavesState, WavesView};
 use porthole_widgets::welcome::Welcome;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Constraint, Rect};
@@ -166,6 +167,17 @@ fn joined_panes_of_the_trace() {
         DetailCard::new(&theme, &samples::hop_details()).render(frame::inner(cards[0]), buf);
         Panel::new(&theme).title("Rules that saw this packet").render(cards[1], buf);
         DetailCard::new(&theme, &samples::rules()).render(frame::inner(cards[1]), buf);
+    }));
+}
+
+#[test]
+fn waves() {
+    let theme = Theme::default();
+    let groups = samples::waves();
+    insta::assert_snapshot!(pictures(&[WIDE, USUAL, NARROW, TINY], |area, buf| {
+        let mut state = WavesState::default();
+        state.window.select(Some(6));
+        WavesView::new(&theme, &groups).focused(true).render(area, buf, &mut state);
     }));
 }
 

@@ -20,6 +20,8 @@ use ratatui_core::layout::{Position, Rect};
 use syntax::Inks;
 use tui_textarea::{CursorMove, TextArea};
 
+/// Lines that stay seen above one that is opened.
+const ABOVE: usize = 2;
 /// Changes that can be undone.
 const MAX_UNDONE: usize = 1000;
 
@@ -116,6 +118,15 @@ impl Source {
     pub fn go_to(&mut self, line: usize, character: usize) {
         self.goal = None;
         self.jump(line, character);
+    }
+
+    /// The same, and shows what stands below it where it was not in sight.
+    pub fn open_at(&mut self, line: usize, character: usize) {
+        self.go_to(line, character);
+        let row = self.cursor().0;
+        if !(self.top..self.top + usize::from(self.area.height)).contains(&row) {
+            self.top = row.saturating_sub(ABOVE);
+        }
     }
 
     /// Moves the cursor by lines and stops at the ends.

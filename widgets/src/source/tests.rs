@@ -120,6 +120,17 @@ fn the_mouse_finds_characters_in_what_is_scrolled() {
 }
 
 #[test]
+fn what_is_opened_shows_what_stands_below_it() {
+    let text: String = (0..100).map(|line| format!("{line}\n")).collect();
+    let mut source = Source::new(&text, Language::Plain);
+    rows(&mut source, 40, 10);
+    source.open_at(50, 0);
+    assert!(rows(&mut source, 40, 10)[2].ends_with(" 50"));
+    source.open_at(54, 0);
+    assert!(rows(&mut source, 40, 10)[2].ends_with(" 50"), "what is in sight does not move");
+}
+
+#[test]
 fn a_line_of_90_000_characters_stays_cheap() {
     for text in [format!("RUN {}", "echo $x \"y\" ".repeat(7_500)), format!("RUN {}", "é\t漢 ".repeat(22_500))] {
         let mut source = Source::new(&format!("FROM a\n{text}\nRUN b\n"), Language::Dockerfile);

@@ -16,6 +16,7 @@ use porthole_widgets::source::{Language, Mark, Severity, Source};
 use porthole_widgets::table::{CellText, Column, Rows};
 use porthole_widgets::topology::{Topology, TopologyNetwork, TopologyNode, TopologyPort, TopologyWay};
 use porthole_widgets::tree::Value;
+use porthole_widgets::waves::{WavesGroup, WavesNode, WavesTone};
 
 /// A container of the list.
 pub struct Container {
@@ -259,6 +260,54 @@ pub fn topology(count: usize) -> Topology {
             quiet,
         ],
     }
+}
+
+pub fn waves() -> Vec<WavesGroup> {
+    let node = |name: &str, state: &str, tone, texts: [&str; 5], needs: &[usize]| WavesNode {
+        name: name.into(),
+        state: state.into(),
+        tone,
+        texts: texts.map(str::to_owned),
+        needs: needs.to_vec(),
+        waits: state.starts_with("waits"),
+    };
+    use WavesTone::{Good, Quiet, Warn};
+    let shop = vec![
+        node("db", "healthy", Good, ["mariadb:11", "", "1.2 %", "88 M", ""], &[]),
+        node("cache", "running", Good, ["redis:7", "", "0.1 %", "4 M", ""], &[]),
+        node("migrate", "exited 0", Quiet, ["shop-migrate", "", "", "", "after db healthy"], &[0]),
+        node("web ×2", "starting", Warn, ["shop-web", "8080→80", "0.4 %", "12 M", "after cache, db"], &[0, 1, 2]),
+        node(
+            "mail",
+            "waits for web",
+            Warn,
+            ["registry.example.com/team/mail:2", "", "", "", "after web healthy"],
+            &[3],
+        ),
+    ];
+    let group = |name: &str, state: &str, tone, note: &str, nodes| WavesGroup {
+        name: name.into(),
+        state: state.into(),
+        tone,
+        note: note.into(),
+        nodes,
+        ..WavesGroup::default()
+    };
+    vec![
+        group(
+            "blog",
+            "not created",
+            Quiet,
+            "/srv/blog/compose.yaml",
+            vec![node("site", "not created", Quiet, ["nginx", "", "", "", ""], &[])],
+        ),
+        group("shop", "running(4), exited(1)", Warn, "/srv/shop/compose.yaml", shop),
+        WavesGroup {
+            folded: true,
+            wrong: true,
+            ..group("wiki", "running(1)", Good, "compose.yaml:4:5: unknown key", vec![WavesNode::default()])
+        },
+    ]
 }
 
 pub fn tabs() -> Vec<Tab> {
