@@ -122,8 +122,13 @@ impl Host {
 
     /// Opens the workstation on a terminal.
     pub fn workstation(&self, columns: u16, rows: u16) -> Terminal {
+        self.workstation_in(Path::new("."), columns, rows)
+    }
+
+    /// Opens the workstation on a terminal, in a directory.
+    pub fn workstation_in(&self, directory: &Path, columns: u16, rows: u16) -> Terminal {
         let mut command = self.command("");
-        command.env("TERM", "xterm-256color");
+        command.env("TERM", "xterm-256color").current_dir(directory);
         Terminal::start(command, columns, rows)
     }
 

@@ -5,7 +5,7 @@ mod attach;
 mod build;
 mod change;
 mod changes;
-mod compose;
+pub mod compose;
 mod confinement;
 mod containers;
 mod cp;

@@ -26,6 +26,10 @@ pub enum Layer {
     Trace,
     /// The events.
     Events,
+    /// The projects.
+    Projects,
+    /// A project's file, or what it means.
+    Sheet,
     /// The builds.
     Builds,
     /// Every text and tree.
@@ -58,7 +62,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of the help page.
-    pub const ALL: [Layer; 24] = [
+    pub const ALL: [Layer; 26] = [
         Layer::Global,
         Layer::Move,
         Layer::List,
@@ -69,6 +73,8 @@ impl Layer {
         Layer::Networks,
         Layer::Trace,
         Layer::Events,
+        Layer::Projects,
+        Layer::Sheet,
         Layer::Builds,
         Layer::Find,
         Layer::Text,
@@ -98,6 +104,8 @@ impl Layer {
             Layer::Networks => "networks",
             Layer::Trace => "trace",
             Layer::Events => "events",
+            Layer::Projects => "projects",
+            Layer::Sheet => "sheet",
             Layer::Builds => "builds",
             Layer::Find => "find",
             Layer::Text => "text",
@@ -128,6 +136,8 @@ impl Layer {
             Layer::Networks => "Networks",
             Layer::Trace => "Trace",
             Layer::Events => "Events",
+            Layer::Projects => "Projects",
+            Layer::Sheet => "A project's file",
             Layer::Builds => "Builds",
             Layer::Find => "In text and trees",
             Layer::Text => "In text",
@@ -219,6 +229,7 @@ registry! {
         ShowVolumes "volumes" _ "Shows the volumes" = "porthole volume ls";
         ShowTrace "show-trace" _ "Shows the packets of the running trace";
         ShowEvents "show-events" _ "Shows what happens to containers and images" = "porthole events";
+        ShowProjects "projects" _ "Shows projects, and how their services wait for each other" = "porthole compose ls -a";
         ShowBuilds "builds" _ "Shows the builds of this session";
         FocusNext "next-pane" _ "To the next pane";
         FocusPrevious "previous-pane" _ "To the previous pane";
@@ -330,6 +341,29 @@ registry! {
     Events {
         OpenSubject "open" "open" "Shows the container or image in its list";
         FollowEvents "follow" "follow" "Stays at the newest event, or stays where it is";
+    }
+    Projects {
+        UpProject "up" "up" "Makes and starts the project, or the service and what it waits for" = "porthole compose up -d SERVICE";
+        DownProject "down" "down" "Removes its containers and networks" = "porthole compose down SERVICE" [asks];
+        ProjectLogs "logs" "logs" "Shows its log, that of all services in the order of time" = "porthole compose logs -f SERVICE";
+        ProjectFile "file" "file" "Shows its file, opened at the service" = "porthole compose config -q";
+        ProjectConfig "config" "config" "Shows what its files mean: merged, variables replaced, long forms" = "porthole compose config";
+        RebuildProject "rebuild" "rebuild" "Builds its images and makes its containers anew where they changed" = "porthole compose up -d --build SERVICE";
+        RestartProject "restart" "restart" "Stops and starts its containers" = "porthole compose restart SERVICE";
+        StopProject "stop" "stop" "Stops its containers" = "porthole compose stop SERVICE";
+        StartProject "start" "start" "Starts its containers" = "porthole compose start SERVICE";
+        PullProject "pull" _ "Fetches its images from their registries" = "porthole compose pull SERVICE";
+        ScaleService "scale" _ "Types the command line that gives the service another number of containers" = "porthole compose scale SERVICE=NUM";
+        ServiceShell "shell" "shell" "Opens a shell in a container of the service" = "porthole compose exec SERVICE sh";
+        OpenService "open" "open" "Shows the service's container in the list; folds a project" = "porthole compose ps SERVICE";
+        FoldProject "fold" _ "Hides the services of the project";
+        UnfoldProject "unfold" _ "Shows the services of the project";
+    }
+    Sheet {
+        NextMistake "next-mistake" "next error" "To the next place where something is wrong";
+        SheetLeft "left" _ "To the left in a long line";
+        SheetRight "right" _ "To the right in a long line";
+        CopySheet "copy" "copy" "Copies the whole text to the clipboard (OSC 52)";
     }
     Builds {
         EditDockerfile "edit" "edit" "Opens the Dockerfile at the selected step";

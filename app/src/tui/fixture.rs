@@ -1,6 +1,7 @@
 //! A workstation with something on it, for tests.
 
 pub mod builds;
+pub mod projects;
 
 use super::complete::Grammar;
 use super::keymap::Keymap;
@@ -401,6 +402,7 @@ pub fn containers() -> Vec<Container> {
         ports: Vec::new(),
         resources: Resources::default(),
         restart: RestartPolicy::No,
+        member: None,
         load: None,
     };
     let port = |host, container| Port { host, container, udp: false };

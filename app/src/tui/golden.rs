@@ -246,6 +246,35 @@ fn events() {
 }
 
 #[test]
+fn projects() {
+    golden("projects", |columns, rows| {
+        let mut model = fixture::projects::opened(columns, rows, false);
+        fixture::projects::said(&mut model);
+        model
+    });
+    golden("project_service", |columns, rows| {
+        let mut model = fixture::projects::opened(columns, rows, false);
+        press(&mut model, "jjjji");
+        model
+    });
+    golden("project_file", |columns, rows| {
+        let mut model = fixture::projects::opened(columns, rows, false);
+        press(&mut model, "jjjjf");
+        model
+    });
+    golden("project_broken", |columns, rows| {
+        let mut model = fixture::projects::opened(columns, rows, true);
+        press(&mut model, "]");
+        model
+    });
+    golden("project_down", |columns, rows| {
+        let mut model = fixture::projects::opened(columns, rows, false);
+        press(&mut model, "d");
+        model
+    });
+}
+
+#[test]
 fn the_trace() {
     golden("trace", traced);
 }

@@ -58,7 +58,7 @@ impl Areas {
             shell: !model.shells.is_empty(),
             focus: model.focus,
             rows: u16::try_from(rows(model)).unwrap_or(u16::MAX),
-            picture: matches!(model.screen, Screen::Networks | Screen::Builds),
+            picture: matches!(model.screen, Screen::Networks | Screen::Projects | Screen::Builds),
         };
         let pane = |focus, area| (shown.focus == focus).then_some(area);
         if model.zoomed || self.body.height < LOW {
@@ -78,6 +78,7 @@ impl Areas {
         }
         let width = match model.screen {
             Screen::Networks => (self.body.width * 5 / 8).min(104),
+            Screen::Projects => (self.body.width / 2).min(104),
             _ => (self.body.width / 2).min(84),
         };
         let columns = frame::row(self.body, [Constraint::Length(width), Constraint::Fill(1)]);
@@ -130,7 +131,7 @@ struct Shown {
     shell: bool,
     focus: Focus,
     rows: u16,
-    /// Whether the list is a picture, which needs more room.
+    /// Whether the list is a picture, which needs more rows.
     picture: bool,
 }
 
@@ -141,6 +142,8 @@ fn rows(model: &Model) -> usize {
         Screen::Volumes => model.volumes.rows(),
         // The way from outside stands above.
         Screen::Networks => model.networks.rows().len() + 2,
+        // What is selected has a line or two below.
+        Screen::Projects => model.projects.rows() + 3,
         Screen::Builds => model.builds.shown().map_or(0, |build| build.rows().len()),
         Screen::Trace | Screen::Events => 0,
     }

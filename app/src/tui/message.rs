@@ -3,6 +3,7 @@
 use super::model::builds::BuildId;
 use super::model::builds::news::News;
 use super::model::trace::{TraceUpdate, TraceWanted};
+use super::project::{Definition, Origin};
 use super::source::{Container, Event, Image, LogLine, Networks, Process, Sample, Since, Volume};
 use porthole_engine::inside::{Source, Stack};
 use porthole_widgets::key::{Key, Mouse};
@@ -48,6 +49,8 @@ pub enum Msg {
     Repositories(String, Result<Vec<String>, String>),
     /// The tags of a repository.
     Tags { host: String, repository: String, result: Result<Vec<String>, String> },
+    /// What the files of projects say.
+    Projects(Vec<Definition>),
     /// What running containers use.
     Usage(Result<Sample, String>),
     /// The command line of a shell in a container's image, by the container's id, or why there can be none.
@@ -137,6 +140,8 @@ pub enum Reload {
 pub enum Details {
     /// A container's log, from where, and which of its runs it is that is followed.
     Log { container: String, since: Since, run: i64 },
+    /// The logs of several containers, merged by time.
+    Logs { sources: Vec<LogSource>, since: Since },
     /// All that is known of something; `version` changes when it may be stale.
     Inspect { subject: Subject, version: u64 },
     /// The layers and files of a container or an image; another number has them read once more.
@@ -149,6 +154,17 @@ pub enum Details {
     Links { container: String },
     /// The whole network, whenever it changes.
     Map,
+}
+
+/// A container whose log is merged with those of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSource {
+    /// Its id.
+    pub container: String,
+    /// Which of its runs it is that is followed.
+    pub run: i64,
+    /// What stands before its lines, escape sequences and all.
+    pub prefix: String,
 }
 
 /// Something that there are details of.
@@ -179,6 +195,8 @@ pub enum Effect {
     ListTags { host: String, repository: String },
     /// Tell what has happened lately, and from now on what happens.
     WatchEvents,
+    /// Tell what the files of these projects say, and from now on how they change; of no others any more.
+    WatchProjects(Vec<Origin>),
     /// Show these details from now on, and no others; `None` for none at all.
     Details(Generation, Option<Details>),
     /// Read a file of a layer, at a path without links.

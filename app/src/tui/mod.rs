@@ -17,6 +17,7 @@ mod keymap;
 mod layout;
 mod message;
 mod model;
+mod project;
 mod screen;
 mod session;
 mod signals;

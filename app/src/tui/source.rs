@@ -1,5 +1,6 @@
 //! What the workstation shows, as plain data. `effects/engine.rs` fills it from the engine, tests fill it by hand.
 
+use super::project::Member;
 use porthole_engine::network::{Driver, Subnet};
 use porthole_engine::runtime::monitor::RestartPolicy;
 use porthole_engine::runtime::state::HealthStatus;
@@ -74,6 +75,8 @@ pub struct Container {
     pub resources: Resources,
     /// What happens when it ends.
     pub restart: RestartPolicy,
+    /// What it is in a project.
+    pub member: Option<Member>,
     /// What it uses, as of the last look; `None` before, and when it does not run.
     pub load: Option<Load>,
 }

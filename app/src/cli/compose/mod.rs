@@ -24,6 +24,8 @@ mod version;
 mod wait;
 mod watch;
 
+pub use output::{COLOURS, short_name};
+
 use super::{Failure, Outcome};
 use clap::{Args, Subcommand, ValueEnum};
 use porthole_engine::Engine;

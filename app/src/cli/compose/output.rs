@@ -5,8 +5,8 @@ use porthole_engine::{Engine, Error, LogOptions, Next};
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
-/// One colour a container, in Docker Compose's order: cyan, yellow, green, magenta, blue, then the bright ones.
-const COLOURS: [&str; 10] = ["36", "33", "32", "35", "34", "96", "93", "92", "95", "94"];
+/// One colour a container, as parameters of SGR (ECMA-48), in Docker Compose's order: cyan, yellow, green, magenta, blue, then the bright ones.
+pub const COLOURS: [&str; 10] = ["36", "33", "32", "35", "34", "96", "93", "92", "95", "94"];
 
 /// How lines are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

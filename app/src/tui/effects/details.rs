@@ -1,7 +1,7 @@
 //! Reads the details of the selection.
 
 use super::cancel::{self, Guard, Token};
-use super::{engine, log, network, spawn};
+use super::{engine, log, merged_log, network, spawn};
 use crate::tui::message::{Details, Generation, Msg};
 use porthole_engine::Engine;
 use serde_json::Value;
@@ -25,6 +25,10 @@ pub fn begin(engine: Engine, messages: Sender<Msg>, generation: Generation, want
             Details::Log { container, since, .. } => {
                 let problem = log::follow(&engine, &container, since, generation, &token, &messages).err();
                 Some(Msg::LogEnded(generation, problem.map(|error| error.to_string())))
+            }
+            Details::Logs { sources, since } => {
+                let problem = merged_log::follow(&engine, sources, since, generation, token, &messages).err();
+                Some(Msg::LogEnded(generation, problem))
             }
             Details::Inspect { subject, .. } => Some(Msg::Inspected(generation, engine::inspect(&engine, &subject))),
             Details::Files { subject, .. } => Some(Msg::Files(generation, engine::files(&engine, &subject))),

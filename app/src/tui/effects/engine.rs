@@ -1,5 +1,6 @@
 //! From the engine's types to what the workstation shows.
 
+use super::projects;
 use crate::tui::human;
 use crate::tui::message::{FileText, Msg, Reload, Subject};
 use crate::tui::source::{Container, Image, Link, Network, Networks, Phase, Place, Port, Process, Sample, Volume};
@@ -50,6 +51,7 @@ fn container(summary: ContainerSummary) -> Container {
         Phase::Created => None,
     };
     Container {
+        member: projects::member(&summary),
         phase,
         since: since.unwrap_or(summary.created),
         created: summary.created,

@@ -51,7 +51,7 @@ pub fn follow(
     }
 }
 
-fn options(since: Since) -> LogOptions {
+pub fn options(since: Since) -> LogOptions {
     let minutes = |minutes: u16| now() - i64::from(minutes) * 60 * 1_000_000_000;
     let all = LogOptions { follow: true, ..LogOptions::default() };
     match since {
@@ -64,7 +64,7 @@ fn options(since: Since) -> LogOptions {
 /// Sends the lines that are whole, at the end also one that is not; whether somebody still listens.
 fn send(lines: &mut Lines, ended: bool, generation: Generation, messages: &Sender<Msg>) -> bool {
     if ended {
-        lines.whole.extend(lines.begun.iter_mut().filter_map(Option::take));
+        lines.end();
     }
     let whole = std::mem::take(&mut lines.whole);
     whole.is_empty() || messages.blocking_send(Msg::Log(generation, whole)).is_ok()
@@ -72,8 +72,8 @@ fn send(lines: &mut Lines, ended: bool, generation: Generation, messages: &Sende
 
 /// Lines put together from records: a long line makes several, of which only the last ends in a line feed.
 #[derive(Default)]
-struct Lines {
-    whole: Vec<LogLine>,
+pub struct Lines {
+    pub whole: Vec<LogLine>,
     /// What has begun on standard output and standard error.
     begun: [Option<LogLine>; 2],
 }
@@ -82,7 +82,12 @@ struct Lines {
 const LONGEST: usize = 1 << 20;
 
 impl Lines {
-    fn add(&mut self, entry: Entry) {
+    /// Nothing follows: what has begun is a line, too.
+    pub fn end(&mut self) {
+        self.whole.extend(self.begun.iter_mut().filter_map(Option::take));
+    }
+
+    pub fn add(&mut self, entry: Entry) {
         let stderr = entry.stream == Stream::Stderr;
         let begun = &mut self.begun[usize::from(stderr)];
         let line = begun.get_or_insert_with(|| LogLine {

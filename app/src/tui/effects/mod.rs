@@ -10,11 +10,14 @@ mod events;
 mod image_shell;
 mod journeys;
 mod log;
+mod merged_log;
 mod network;
+mod projects;
 mod shells;
 mod trace;
 
 use super::message::{Effect, Msg, Reload};
+use super::project::Origin;
 use cancel::Guard;
 use porthole_engine::Engine;
 use shells::Terminals;
@@ -26,6 +29,8 @@ use trace::Tracer;
 
 /// Threads here do little and want little stack.
 const STACK: usize = 256 * 1024;
+/// What a main thread has; pages that are not touched cost nothing.
+const DEEP_STACK: usize = 8 * 1024 * 1024;
 
 /// What carries effects out.
 pub struct Effects {
@@ -34,6 +39,8 @@ pub struct Effects {
     lists: [Arc<Loader>; 4],
     /// Dropped when other details are wanted.
     details: Option<Guard>,
+    /// Dropped when other projects are of interest.
+    projects: Option<Guard>,
     /// Dropped with all the rest, which ends the reader of events.
     events: Option<Guard>,
     terminals: Terminals,
@@ -86,6 +93,7 @@ impl Effects {
         Self {
             lists: Default::default(),
             details: None,
+            projects: None,
             events: None,
             builds: builds::Running::default(),
             terminals: Terminals::new(messages.clone()),
@@ -114,6 +122,7 @@ impl Effects {
                 let _ = messages.blocking_send(Msg::Tags { host, repository, result });
             }),
             Effect::WatchEvents => self.watch_events(),
+            Effect::WatchProjects(origins) => self.watch_projects(origins),
             Effect::Details(generation, wanted) => {
                 // The reader of the details before ends as soon as its guard is gone.
                 self.details = None;
@@ -178,6 +187,26 @@ impl Effects {
         });
     }
 
+    /// Reads the files of projects on a thread of its own, which ends when others are of interest.
+    fn watch_projects(&mut self, origins: Vec<Origin>) {
+        let (guard, token) = match cancel::pair() {
+            Ok(pair) => pair,
+            Err(error) => {
+                let _ = self.messages.try_send(Msg::Complaint(error.to_string()));
+                return;
+            }
+        };
+        self.projects = Some(guard);
+        spawn_deep("projects", &self.messages, {
+            let messages = self.messages.clone();
+            move || {
+                if let Err(error) = projects::watch(&origins, &token, &messages) {
+                    let _ = messages.blocking_send(Msg::Complaint(error.to_string()));
+                }
+            }
+        });
+    }
+
     /// Reads a list. While it is being read, any number of further wishes mean that it is read just once more.
     fn reload(&self, list: Reload) {
         let loader = Arc::clone(&self.lists[list as usize]);
@@ -231,7 +260,16 @@ fn watch(engine: &Engine, messages: &Sender<Msg>) -> porthole_engine::Result<()>
 
 /// Starts a thread, or complains that there can be none; whether it was started.
 fn spawn(name: &str, messages: &Sender<Msg>, work: impl FnOnce() + Send + 'static) -> bool {
-    let started = thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(work);
+    spawn_with(STACK, name, messages, work)
+}
+
+/// The same, with as much stack as the main thread has: files of strangers may be nested deeply.
+fn spawn_deep(name: &str, messages: &Sender<Msg>, work: impl FnOnce() + Send + 'static) -> bool {
+    spawn_with(DEEP_STACK, name, messages, work)
+}
+
+fn spawn_with(stack: usize, name: &str, messages: &Sender<Msg>, work: impl FnOnce() + Send + 'static) -> bool {
+    let started = thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(work);
     if let Err(error) = &started {
         let _ = messages.try_send(Msg::Complaint(format!("cannot start a thread: {error}")));
     }

@@ -30,6 +30,10 @@ pub enum View {
     Rules,
     /// The whole network as the kernel has it.
     Map,
+    /// A project's file.
+    Yaml,
+    /// What a project's files mean.
+    Config,
     /// What a step of a build prints.
     Output,
     /// The Dockerfile of a build, to be edited.
@@ -48,6 +52,8 @@ impl View {
             View::Links => "links",
             View::Rules => "rules",
             View::Map => "map",
+            View::Yaml => "file",
+            View::Config => "config",
             View::Output => "output",
             View::Dockerfile => "Dockerfile",
         }
@@ -81,6 +87,8 @@ pub struct Detail {
     pub readings: u64,
     /// Whether nothing has come yet.
     pub loading: bool,
+    /// Whether what shows is of the request before, until the first answer to this one.
+    pub stale: bool,
     /// What went wrong, in place of what was asked for.
     pub problem: Option<String>,
     /// Counts the changes after which what is known may be stale.
@@ -102,6 +110,7 @@ impl Default for Detail {
             files: Files::default(),
             readings: 0,
             loading: false,
+            stale: false,
             problem: None,
             version: 0,
             times: true,
@@ -121,8 +130,19 @@ impl Detail {
         self.files.clear();
     }
 
-    /// Appends lines of a log.
-    pub fn push(&mut self, lines: &[LogLine]) {
+    /// Appends lines of a log; the first ones take the place of those of the request before.
+    pub fn take(&mut self, lines: &[LogLine], utc_offset: i32) {
+        if std::mem::take(&mut self.stale) {
+            let looked_for = [self.text.filter_text(), self.text.search_text()].map(|text| text.map(str::to_owned));
+            self.clear(utc_offset);
+            let [filter, search] = looked_for;
+            filter.iter().for_each(|text| self.text.filter(text));
+            search.iter().for_each(|text| self.text.search(text));
+        }
+        self.push(lines);
+    }
+
+    fn push(&mut self, lines: &[LogLine]) {
         for line in lines {
             let stream = if line.stderr { Stream::Stderr } else { Stream::Stdout };
             let time = Some(line.time.div_euclid(1_000_000));

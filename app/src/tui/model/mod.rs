@@ -16,6 +16,7 @@ pub mod modal;
 pub mod network_form;
 pub mod networks;
 pub mod processes;
+pub mod projects;
 pub mod prompt;
 pub mod registry;
 pub mod shells;
@@ -42,6 +43,7 @@ use networks::NetworkPane;
 use porthole_engine::network::Driver;
 use porthole_themes::Theme;
 use porthole_widgets::log_view::LogView;
+use projects::ProjectPane;
 use ratatui::layout::Rect;
 use shells::Shells;
 use std::collections::{HashMap, HashSet};
@@ -64,19 +66,22 @@ pub enum Screen {
     Trace,
     /// What happens to containers and images.
     Events,
+    /// Projects, and how their services wait for each other.
+    Projects,
     /// Images being built.
     Builds,
 }
 
 impl Screen {
     /// Every page with the digit that opens it.
-    pub const ALL: [(Screen, &'static str); 7] = [
+    pub const ALL: [(Screen, &'static str); 8] = [
         (Screen::Containers, "Containers"),
         (Screen::Images, "Images"),
         (Screen::Networks, "Networks"),
         (Screen::Volumes, "Volumes"),
         (Screen::Trace, "Trace"),
         (Screen::Events, "Events"),
+        (Screen::Projects, "Projects"),
         (Screen::Builds, "Builds"),
     ];
 }
@@ -161,6 +166,8 @@ pub struct Model {
     pub trace: TracePane,
     /// What has happened.
     pub events: EventPane,
+    /// The projects.
+    pub projects: ProjectPane,
     /// The builds of this session, and their Dockerfiles.
     pub builds: Builds,
     /// What lies above the panes and takes all keys.
@@ -216,6 +223,7 @@ impl Model {
             shells: Shells::default(),
             trace: TracePane::default(),
             events: EventPane::default(),
+            projects: ProjectPane::default(),
             builds: Builds::default(),
             modal: None,
             toast: None,
@@ -247,6 +255,7 @@ impl Model {
                 Some(View::Log) => &[Log, Find, Text, Move, Global],
                 Some(View::Stats) if self.shows_ended() => &[Ended, Containers, Move, Global],
                 Some(View::Stats) => &[Containers, Move, Global],
+                Some(View::Yaml | View::Config) => &[Sheet, Projects, Move, Global],
                 Some(View::Inspect | View::Links | View::Rules | View::Map) => &[Tree, Find, Move, Global],
                 Some(View::Files) => &[Files, Find, Move, Global],
                 Some(View::Top) => &[Processes, List, Find, Move, Global],
@@ -262,6 +271,7 @@ impl Model {
             (None, Focus::List, Screen::Networks) => &[Networks, Move, Global],
             (None, Focus::List, Screen::Trace) => &[Trace, Move, Global],
             (None, Focus::List, Screen::Events) => &[Events, List, Move, Global],
+            (None, Focus::List, Screen::Projects) => &[Projects, Move, Global],
             (None, Focus::List, Screen::Builds) => &[Builds, Move, Global],
         }
     }
@@ -273,6 +283,7 @@ impl Model {
             (Focus::Detail, _) => match self.view() {
                 Some(View::Log) => Layer::Log,
                 Some(View::Stats) => Layer::Containers,
+                Some(View::Yaml | View::Config) => Layer::Sheet,
                 Some(View::Inspect | View::Links | View::Rules | View::Map) => Layer::Tree,
                 Some(View::Files) => Layer::Files,
                 Some(View::Top) => Layer::Processes,
@@ -286,6 +297,7 @@ impl Model {
             (Focus::List, Screen::Networks) => Layer::Networks,
             (Focus::List, Screen::Trace) => Layer::Trace,
             (Focus::List, Screen::Events) => Layer::Events,
+            (Focus::List, Screen::Projects) => Layer::Projects,
             (Focus::List, Screen::Builds) => Layer::Builds,
         }
     }
@@ -308,6 +320,10 @@ impl Model {
                 let place = self.networks.selected_place()?;
                 self.containers.all().iter().find(|container| container.name == place.container)
             }
+            Screen::Projects => {
+                let id = self.projects.selected_service()?.containers.first()?;
+                self.containers.all().iter().find(|container| container.id == *id)
+            }
             _ => self.containers.selected(),
         }
     }
@@ -319,6 +335,7 @@ impl Model {
             Screen::Images => self.images.selected().is_some(),
             Screen::Volumes => self.volumes.selected().is_some(),
             Screen::Networks => !self.welcomes(),
+            Screen::Projects => self.projects.selected().is_some(),
             Screen::Builds => self.builds.shown().is_some(),
             Screen::Trace | Screen::Events => false,
         }
@@ -337,6 +354,7 @@ impl Model {
                 Some(_) => &[View::Inspect, View::Map],
                 None => &[View::Map],
             },
+            Screen::Projects => &[View::Log, View::Yaml, View::Config],
             Screen::Builds => &[View::Output, View::Dockerfile],
             Screen::Trace | Screen::Events => &[],
         }
@@ -356,7 +374,9 @@ impl Model {
 
     /// Whether the log stands below the reason why its container failed.
     pub fn shows_failure(&self) -> bool {
-        self.view() == Some(View::Log) && self.containers.selected().is_some_and(Container::has_failed)
+        self.view() == Some(View::Log)
+            && self.screen == Screen::Containers
+            && self.containers.selected().is_some_and(Container::has_failed)
     }
 
     /// The text that text actions work on: the page above the panes, or the details.
@@ -437,7 +457,7 @@ impl Model {
             let areas = Areas::of(self);
             areas.list.is_some() || (areas.detail.is_some() && self.view() == Some(View::Stats))
         };
-        self.screen == Screen::Containers && runs() && seen()
+        matches!(self.screen, Screen::Containers | Screen::Projects) && runs() && seen()
     }
 
     /// When the age of a container next reads differently.

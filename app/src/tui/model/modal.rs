@@ -53,6 +53,8 @@ pub struct Confirm {
 pub enum Then {
     /// Runs a command line.
     Run(Vec<String>),
+    /// Runs a command line in a terminal, which shows how it comes on.
+    Terminal(String, Vec<String>),
     /// Quits.
     Quit,
     /// Hangs up a terminal.

@@ -18,6 +18,7 @@ pub fn containers(model: &mut Model, result: Result<Vec<Container>, String>) -> 
             model.usages.retain(|id, _| containers.iter().any(|container| container.is_up() && container.id == *id));
             model.containers.set(containers);
             model.networks.arrange(model.containers.all());
+            model.projects.arrange(model.containers.all());
             fill_load(model);
             fill_used_by(model);
             newcomer::select(model);
@@ -93,7 +94,7 @@ fn fill_load(model: &mut Model) {
 pub fn log(model: &mut Model, generation: Generation, lines: Vec<LogLine>) -> Vec<Effect> {
     if generation == model.detail.generation {
         model.detail.loading = false;
-        model.detail.push(&lines);
+        model.detail.take(&lines, model.utc_offset);
     }
     Vec::new()
 }

@@ -1,6 +1,6 @@
 //! Which actions make sense now: the key bar shows no others.
 
-use super::{builds, image_shell, inspect};
+use super::{builds, image_shell, inspect, projects};
 use crate::tui::actions::{Action, Layer};
 use crate::tui::model::modal::Modal;
 use crate::tui::model::{Focus, Model, Screen};
@@ -61,6 +61,15 @@ pub fn available(model: &Model, action: Action) -> bool {
         ToggleFold | FoldAll | Unfold | Fold | CopyValue | CopyPath => {
             model.inspect().is_some_and(|inspect| !inspect.tree.is_empty())
         }
+        DownProject => projects::target(model).is_some_and(|(_, containers)| !containers.is_empty()),
+        StartProject => projects::any(model, |container| !container.is_up()),
+        StopProject | RestartProject => projects::any(model, Container::is_up),
+        ServiceShell => projects::running(model).is_some(),
+        ScaleService => model.projects.selected_service().is_some(),
+        OpenService | FoldProject | UnfoldProject => {
+            model.projects.selected().is_some_and(|project| !project.services.is_empty())
+        }
+        NextMistake => projects::sheet(model).is_some_and(|source| !source.marks().is_empty()),
         LabSend => model.screen == Screen::Trace || model.screen == Screen::Networks || model.welcomes(),
         LabDown => model.containers.all().iter().any(|container| container.name == "web"),
         Complete | Earlier | Later => {
@@ -71,6 +80,8 @@ pub fn available(model: &Model, action: Action) -> bool {
         _ => match action.spec().layer {
             Layer::Containers | Layer::Networks => model.current().is_some(),
             Layer::Files => model.files().is_some_and(|files| files.stack().is_some()),
+            Layer::Projects => model.projects.selected().is_some(),
+            Layer::Sheet => projects::sheet(model).is_some(),
             Layer::Volumes => model.volumes.selected().is_some(),
             Layer::Builds => model.builds.shown().is_some(),
             Layer::Images => model.images.selected().is_some(),

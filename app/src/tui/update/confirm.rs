@@ -11,7 +11,9 @@ use porthole_widgets::key::Key;
 /// Puts a question: what will be done, to what, what that brings with it. The answer leaned to is no.
 pub fn ask(model: &mut Model, title: &str, object: String, effects: Vec<String>, then: Then) -> Vec<Effect> {
     let command = match &then {
-        Then::Run(argv) | Then::SaveAndBuild(argv) => format!("porthole {}", words::join(argv)),
+        Then::Run(argv) | Then::Terminal(_, argv) | Then::SaveAndBuild(argv) => {
+            format!("porthole {}", words::join(argv))
+        }
         Then::Quit | Then::CloseShell(_) | Then::SaveOver(_) => String::new(),
     };
     let dialog = Dialog { title: title.to_owned(), object, depends: effects, command, yes: false };
@@ -42,6 +44,7 @@ pub fn yes(model: &mut Model) -> Vec<Effect> {
             model.volumes.clear_marks();
             vec![model.run(argv)]
         }
+        Then::Terminal(title, argv) => shells::open(model, &title, argv, false),
         Then::Quit => vec![Effect::Quit],
         Then::CloseShell(shell) => shells::hang_up(model, shell),
         Then::SaveAndBuild(argv) => builds::save_and_build(model, Some(argv)),

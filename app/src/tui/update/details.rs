@@ -1,7 +1,7 @@
 //! Which view of the selection shows, and keeping it in step: whatever changes the selection need not think of that.
 
-use super::areas;
-use crate::tui::message::{Details, Effect, Generation, Subject};
+use super::{areas, projects};
+use crate::tui::message::{Details, Effect, Generation, LogSource, Subject};
 use crate::tui::model::detail::View;
 use crate::tui::model::{Focus, Model, Screen};
 
@@ -16,6 +16,7 @@ pub fn follow(model: &mut Model) -> Option<Effect> {
     detail.wanted = wanted.clone();
     detail.generation = Generation(detail.generation.0 + 1);
     detail.problem = None;
+    detail.stale = same_page && (detail.stale || matches!(wanted, Some(Details::Logs { .. })));
     if !same_page {
         detail.clear(utc_offset);
         detail.loading = wanted.is_some();
@@ -58,6 +59,7 @@ fn wanted(model: &Model) -> Option<Details> {
             return if view == View::Files { files(image) } else { inspect(image) };
         }
         Screen::Volumes => return inspect(Subject::Volume(model.volumes.selected()?.name.clone())),
+        Screen::Projects => return projects::wanted_log(model, view),
         // Looking costs something each time: only for somebody who sees it.
         Screen::Networks => {
             let network = || Some(model.networks.selected_network()?.name.clone());
@@ -81,8 +83,8 @@ fn wanted(model: &Model) -> Option<Details> {
         View::Stats => None,
         View::Files => files(Subject::Container(id)),
         View::Inspect => inspect(Subject::Container(id)),
-        // These are of the page of networks.
-        View::Links | View::Rules | View::Map | View::Output | View::Dockerfile => None,
+        // These are of other pages.
+        View::Links | View::Rules | View::Map | View::Yaml | View::Config | View::Output | View::Dockerfile => None,
     }
 }
 
@@ -91,6 +93,11 @@ fn same_subject(one: Option<&Details>, other: Option<&Details>) -> bool {
     match (one, other) {
         (Some(Details::Inspect { subject: one, .. }), Some(Details::Inspect { subject: other, .. })) => one == other,
         (Some(Details::Files { subject: one, .. }), Some(Details::Files { subject: other, .. })) => one == other,
+        // Of a service that gets another container most is as before.
+        (Some(Details::Logs { sources: one, since }), Some(Details::Logs { sources: other, since: before })) => {
+            let is_known = |source: &LogSource| other.iter().any(|known| known.container == source.container);
+            since == before && (one.len() > 1) == (other.len() > 1) && one.iter().any(is_known)
+        }
         _ => false,
     }
 }

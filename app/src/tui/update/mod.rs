@@ -22,6 +22,7 @@ mod moves;
 mod networks;
 mod newcomer;
 mod perform;
+pub mod projects;
 mod prompts;
 mod registry;
 mod shells;
@@ -70,6 +71,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Networks(result) => arrivals::networks(model, result),
         Msg::Repositories(host, result) => registry::repositories(model, &host, result),
         Msg::Tags { host, repository, result } => registry::tags(model, &host, &repository, result),
+        Msg::Projects(definitions) => projects::defined(model, definitions),
         Msg::Usage(result) => arrivals::usage(model, result),
         Msg::ImageShell(container, answer) => image_shell::arrived(model, &container, answer),
         Msg::Events(events) => events::arrived(model, events),
@@ -91,6 +93,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::SourceWritten { path, text, result } => builds::written(model, path, text, result),
     };
     settle_focus(model);
+    effects.extend(projects::follow(model));
     effects.extend(details::follow(model));
     effects.extend(image_shell::follow(model));
     effects.extend(events::follow(model));

@@ -1,7 +1,7 @@
 //! The mouse: a click focuses and selects, the wheel moves what is under it.
 
 use super::moves::{self, Motion};
-use super::{areas, builds, shells};
+use super::{areas, builds, projects, shells};
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
 use crate::tui::model::{Focus, Model, Screen};
@@ -45,7 +45,8 @@ pub fn mouse(model: &mut Model, event: Mouse) -> Vec<Effect> {
             let lines = if event.kind == MouseKind::ScrollUp { -NOTCH } else { NOTCH };
             let pane = if inside(areas.detail) { Focus::Detail } else { Focus::List };
             // Where the selection moves with the wheel, a notch is one row.
-            let scrolls = pane == Focus::Detail && (model.text().is_some() || model.view() == Some(View::Dockerfile));
+            let is_source = model.view() == Some(View::Dockerfile) || projects::sheet(model).is_some();
+            let scrolls = pane == Focus::Detail && (model.text().is_some() || is_source);
             let lines = if scrolls { lines } else { lines.signum() };
             moves::in_pane(model, pane, Motion::Lines(lines));
         }
@@ -61,6 +62,8 @@ fn select_in_detail(model: &mut Model, at: Position) {
         }
     } else if let Some(inspect) = model.inspect_mut() {
         inspect.tree.click(at);
+    } else if let Some(source) = projects::sheet_mut(model).and_then(|sheet| sheet.source.as_mut()) {
+        source.click(at);
     } else if model.view() == Some(View::Files) {
         let files = &mut model.detail.files;
         if let Some(TableHit::Row(row)) = files.layers.hit(at) {
@@ -110,6 +113,11 @@ fn select(model: &mut Model, at: Position) {
             }
         }
         Screen::Trace => model.trace.click(at, &model.places),
+        Screen::Projects => {
+            if let Some(row) = model.projects.state.hit(at) {
+                model.projects.state.window.select(Some(row));
+            }
+        }
         Screen::Networks => {
             if let Some(row) = model.networks.state.hit(at) {
                 model.networks.state.window.select(Some(row));

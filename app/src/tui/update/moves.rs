@@ -1,6 +1,6 @@
 //! Moving: within a list or text, between panes, back.
 
-use super::{areas, builds, inspect, lists};
+use super::{areas, builds, inspect, lists, projects};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -86,6 +86,10 @@ pub fn in_pane(model: &mut Model, pane: Focus, motion: Motion) {
             let rows = model.networks.rows().len();
             motion.apply(&mut model.networks.state.window, rows);
         }
+        (Focus::List, Screen::Projects) => {
+            let rows = model.projects.rows();
+            motion.apply(&mut model.projects.state.window, rows);
+        }
         (Focus::List, Screen::Containers) => {
             let rows = model.containers.rows();
             motion.apply(&mut model.containers.table.window, rows);
@@ -121,6 +125,7 @@ fn in_detail(model: &mut Model, motion: Motion) {
                 source.scroll(lines);
             }
         }
+        Some(View::Yaml | View::Config) => projects::in_sheet(model, motion),
         Some(View::Stats) | None => {}
     }
 }
@@ -189,7 +194,7 @@ pub fn back(model: &mut Model) -> Vec<Effect> {
             Screen::Images => clear(&mut model.images),
             Screen::Containers => clear(&mut model.containers),
             Screen::Volumes => clear(&mut model.volumes),
-            Screen::Networks | Screen::Builds => {}
+            Screen::Networks | Screen::Projects | Screen::Builds => {}
             Screen::Trace => model.trace.back(),
             Screen::Events => model.events.set_filter(""),
         }

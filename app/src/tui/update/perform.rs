@@ -2,7 +2,7 @@
 
 use super::{
     builds, confirm, containers, details, events, files, forms, image_shell, images, inspect, lab, lists, moves,
-    networks, prompts, registry, shells, texts, trace, volumes,
+    networks, projects, prompts, registry, shells, texts, trace, volumes,
 };
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
@@ -15,6 +15,7 @@ use crate::tui::model::{Focus, Model, Screen};
 use crate::tui::source::Since;
 use porthole_themes::Theme;
 use porthole_widgets::help::HelpState;
+use porthole_widgets::source::Source;
 
 /// Performs an action in the present state; one that makes no sense now does nothing, or says why.
 pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -26,6 +27,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         ShowVolumes => screen(model, Screen::Volumes),
         ShowTrace => screen(model, Screen::Trace),
         ShowEvents => screen(model, Screen::Events),
+        ShowProjects => screen(model, Screen::Projects),
         ShowBuilds => screen(model, Screen::Builds),
         MoveUp | MoveDown | PageUp | PageDown | HalfUp | HalfDown | MoveFirst | MoveLast => moves::go(model, action),
         FocusNext => moves::cycle(model, true),
@@ -132,6 +134,23 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
 
         OpenSubject => events::open(model),
         FollowEvents => quiet(model, |model| model.events.toggle_follow()),
+
+        UpProject | RebuildProject | StartProject | StopProject | RestartProject | PullProject => {
+            projects::run(model, action)
+        }
+        DownProject => projects::down(model),
+        ScaleService => projects::scale(model),
+        ServiceShell => projects::shell(model),
+        OpenService => projects::open(model),
+        ProjectLogs => details::show(model, View::Log),
+        ProjectFile => details::show(model, View::Yaml),
+        ProjectConfig => details::show(model, View::Config),
+        FoldProject => quiet(model, |model| model.projects.fold(true)),
+        UnfoldProject => quiet(model, |model| model.projects.fold(false)),
+        NextMistake => projects::in_source(model, Source::next_mark),
+        SheetLeft => projects::in_source(model, |source| source.step_characters(-projects::STEP)),
+        SheetRight => projects::in_source(model, |source| source.step_characters(projects::STEP)),
+        CopySheet => projects::copy(model),
 
         Search => prompts::open(model, Purpose::Search, ""),
         TextFilter => prompts::open_grep(model),

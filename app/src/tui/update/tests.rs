@@ -10,7 +10,7 @@ use crate::tui::model::commands::Outcome;
 use crate::tui::model::detail::View;
 use crate::tui::model::modal::{Modal, Page};
 use crate::tui::model::trace::{TraceUpdate, TraceWanted};
-use crate::tui::source::{Phase, Process, Since};
+use crate::tui::source::{Container, Phase, Process, Since};
 use porthole_widgets::key::{Key, KeyCode, Modifiers, Mouse, MouseButton, MouseKind};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -586,7 +586,7 @@ fn a_start_that_fails_is_looked_at() {
     assert!(model.toast.is_some());
     let mut containers = fixture::containers();
     let failed = Phase::Created;
-    containers.push(crate::tui::source::Container {
+    containers.push(Container {
         id: "e".repeat(64),
         name: "typo".into(),
         phase: failed,
@@ -951,4 +951,151 @@ fn one_layer_shows_what_it_changes() {
     assert_eq!(rows(&model), 2, "etc and tmp; there is no layer above");
     press(&mut model, ",,,");
     assert_eq!(rows(&model), 5);
+}
+
+/// The workstation with projects; `shop` of the working directory is selected.
+fn projects() -> Model {
+    fixture::projects::opened(120, 40, false)
+}
+
+#[test]
+fn files_of_projects_are_read_once_somebody_looks_and_when_others_are_there() {
+    let mut model = workstation(120, 40);
+    update(&mut model, Msg::Containers(Ok(fixture::projects::all())));
+    let watched = |effects: &[Effect]| {
+        let origins =
+            |effect: &Effect| if let Effect::WatchProjects(origins) = effect { Some(origins.clone()) } else { None };
+        effects.iter().find_map(origins)
+    };
+    let names: Vec<_> =
+        watched(&press(&mut model, "7")).expect("they are").into_iter().map(|origin| origin.name).collect();
+    assert_eq!(names, [None, Some("blog".into()), Some("shop".into()), Some("wiki".into())]);
+    assert_eq!(watched(&press(&mut model, "17")), None);
+    assert_eq!(watched(&update(&mut model, Msg::Containers(Ok(fixture::projects::all())))), None);
+    assert_eq!(watched(&update(&mut model, Msg::Containers(Ok(Vec::new())))).map(|origins| origins.len()), Some(1));
+}
+
+#[test]
+fn what_is_done_with_a_project_or_a_service_is_a_command_line_in_a_terminal() {
+    for (keys, line) in [
+        ("u", "compose up -d"),
+        ("b", "compose up -d --build"),
+        ("s", "compose stop"),
+        ("p", "compose pull"),
+        ("jju", "compose up -d db"),
+        ("jjr", "compose restart db"),
+        ("jje", "compose exec db sh"),
+        ("jjb", "compose up -d --build db"),
+        ("dy", "compose down"),
+        ("jjdy", "compose down db"),
+        // The file of blog is gone.
+        ("jjjjjjs", "compose --project-directory /srv/blog -p blog stop"),
+        ("Gr", "compose -f /srv/wiki/compose.yaml -p wiki restart wiki"),
+    ] {
+        let mut model = projects();
+        let effects = press(&mut model, keys);
+        assert_eq!(lines(&effects), [line], "{keys}");
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::OpenShell { .. })), "{keys}");
+        assert_eq!(model.focus, Focus::Shell);
+        // All went well: the terminal closes by itself.
+        update(&mut model, Msg::ShellEnded(ShellId(0), 0));
+        assert_eq!(model.focus, Focus::List, "{keys}");
+    }
+}
+
+#[test]
+fn taking_a_project_down_asks_with_the_command_line() {
+    let mut model = projects();
+    assert!(lines(&press(&mut model, "d")).is_empty());
+    let Some(Modal::Confirm(confirm)) = &model.modal else { panic!("it asks") };
+    assert_eq!(confirm.dialog.command, "porthole compose down");
+    assert_eq!(confirm.dialog.object, "project shop");
+    assert!(lines(&press(&mut model, "n")).is_empty() && model.modal.is_none());
+}
+
+#[test]
+fn scaling_begins_the_command_line() {
+    let mut model = projects();
+    press(&mut model, "+");
+    assert!(model.modal.is_none(), "a project has no number");
+    press(&mut model, "jjjjj+");
+    let Some(Modal::Prompt(prompt)) = &model.modal else { panic!("a line") };
+    assert_eq!(prompt.line(), "compose scale mail=2");
+}
+
+#[test]
+fn the_log_is_that_of_all_services_or_of_the_selected_one() {
+    let mut model = projects();
+    let Some(Details::Logs { sources, .. }) = model.detail.wanted.clone() else { panic!("a log") };
+    let prefixes: Vec<&str> = sources.iter().map(|source| source.prefix.as_str()).collect();
+    assert_eq!(prefixes[0], "\x1b[33mdb-1       | \x1b[0m");
+    assert_eq!(prefixes.len(), 5);
+    press(&mut model, "jj");
+    let Some(Details::Logs { sources, .. }) = model.detail.wanted.clone() else { panic!("a log") };
+    assert_eq!((sources.len(), sources[0].prefix.as_str()), (1, ""), "of one there is nothing to tell apart");
+    // A project that there is nothing of has no log.
+    update(&mut model, Msg::Containers(Ok(Vec::new())));
+    assert_eq!(model.detail.wanted, None);
+}
+
+#[test]
+fn a_log_stays_until_that_with_one_more_container_is_there() {
+    let mut model = projects();
+    fixture::projects::said(&mut model);
+    press(&mut model, "l&query<enter>");
+    let lines = model.detail.text.len();
+    let more = Container { id: "1".repeat(64), ..fixture::projects::all().remove(4) };
+    update(&mut model, Msg::Containers(Ok(fixture::projects::all().into_iter().chain([more]).collect())));
+    assert_eq!((model.detail.text.len(), model.detail.loading), (lines, false));
+    let generation = model.detail.generation;
+    update(&mut model, Msg::Log(generation, fixture::log(1)));
+    assert_eq!((model.detail.text.len(), model.detail.text.filter_text()), (1, Some("query")));
+    // The log of another service is another log.
+    press(&mut model, "<esc><esc>jj");
+    assert!(model.detail.text.is_empty() && model.detail.loading);
+}
+
+#[test]
+fn the_file_opens_at_the_service_and_where_something_is_wrong() {
+    let mut model = projects();
+    press(&mut model, "jjf");
+    let cursor = |model: &Model| model.projects.file.source.as_ref().expect("a text").cursor();
+    assert_eq!((model.view(), cursor(&model)), (Some(View::Yaml), (3, 2)));
+    press(&mut model, "jj");
+    assert_eq!(cursor(&model), (5, 2), "who goes elsewhere in it stays there");
+    update(&mut model, Msg::Projects(fixture::projects::definitions(false)));
+    assert_eq!(cursor(&model), (5, 2));
+    update(&mut model, Msg::Projects(fixture::projects::definitions(true)));
+    assert_eq!(cursor(&model), (4, 4));
+    let marks = model.projects.file.source.as_ref().expect("a text").marks().len();
+    assert_eq!((marks, model.projects.config.source.is_none()), (1, true));
+    assert_eq!(model.projects.selected_service().map(|service| service.described.name.as_str()), Some("db"));
+    press(&mut model, "<esc>jj<tab>]");
+    assert_eq!(model.view(), Some(View::Config));
+}
+
+#[test]
+fn a_service_leads_to_its_container_and_a_project_folds() {
+    let mut model = projects();
+    let rows = model.projects.rows();
+    press(&mut model, "<enter>");
+    assert_eq!(model.projects.rows(), rows - 5);
+    press(&mut model, "<right>jj");
+    assert_eq!(model.projects.rows(), rows);
+    press(&mut model, "<left>");
+    assert_eq!(model.projects.selected_service(), None, "the project is selected when its services are hidden");
+    press(&mut model, "<right>jj<enter>");
+    assert_eq!(model.screen, Screen::Containers);
+    assert_eq!(model.containers.selected().map(|container| container.name.as_str()), Some("shop-db-1"));
+}
+
+#[test]
+fn the_project_of_the_working_directory_is_there_before_it_is_made() {
+    let mut model = projects();
+    update(&mut model, Msg::Containers(Ok(Vec::new())));
+    let all: Vec<(&str, bool)> =
+        model.projects.all().iter().map(|project| (project.name.as_str(), project.here)).collect();
+    assert_eq!(all, [("shop", true)]);
+    assert!(screen(&mut model).contains("not created"));
+    assert_eq!(lines(&press(&mut model, "u")), ["compose up -d"]);
 }

@@ -1,6 +1,6 @@
 //! Log, processes, output: what can be done with text. And saving what any view shows.
 
-use super::prompts;
+use super::{projects, prompts};
 use crate::tui::actions::Action;
 use crate::tui::message::Effect;
 use crate::tui::model::detail::View;
@@ -74,6 +74,7 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
         return Some((argv(&["network", "map"]), "network.map".to_owned()));
     }
     let (name, file) = match model.screen {
+        Screen::Projects => return projects::source(model, view),
         Screen::Images => (model.images.selected()?.reference(), "image"),
         Screen::Volumes => {
             let name = &model.volumes.selected()?.name;
@@ -98,6 +99,8 @@ fn source(model: &Model) -> Option<(Vec<String>, String)> {
         View::Inspect => (argv(&["inspect", name]), format!("{file}.json")),
         View::Top => (argv(&["top", name]), format!("{file}.top")),
         View::Links => (argv(&["network", "rules", name]), format!("{file}.rules")),
-        View::Stats | View::Rules | View::Map | View::Output | View::Dockerfile => return None,
+        View::Stats | View::Rules | View::Map | View::Yaml | View::Config | View::Output | View::Dockerfile => {
+            return None;
+        }
     })
 }

@@ -14,8 +14,10 @@ use ratatui::widgets::Widget;
 
 /// Draws the line with the tabs, and notes where they lie.
 pub fn header(model: &mut Model, area: Rect, buf: &mut Buffer) {
-    let tabs: Vec<Tab> =
-        Screen::ALL.iter().map(|(screen, title)| Tab::new(key(model, open(*screen)), *title)).collect();
+    let tabs: Vec<Tab> = Screen::ALL
+        .iter()
+        .map(|(screen, title)| Tab::new(key(model, open(*screen)), *title).short(short(*screen, title)))
+        .collect();
     let active = Screen::ALL.iter().position(|(screen, _)| *screen == model.screen).unwrap_or(0);
     let summary = summary(model);
     let bar = StatusBar::new(&model.theme, "porthole", &tabs, active).summary(&summary);
@@ -26,6 +28,18 @@ pub fn header(model: &mut Model, area: Rect, buf: &mut Buffer) {
     model.places.tabs = places;
 }
 
+/// The name of a page where there is little room.
+fn short(screen: Screen, title: &'static str) -> &'static str {
+    match screen {
+        Screen::Containers => "Cont",
+        Screen::Images => "Img",
+        Screen::Networks => "Net",
+        Screen::Volumes => "Vol",
+        Screen::Projects => "Proj",
+        _ => title,
+    }
+}
+
 fn open(screen: Screen) -> Action {
     match screen {
         Screen::Containers => Action::ShowContainers,
@@ -34,6 +48,7 @@ fn open(screen: Screen) -> Action {
         Screen::Volumes => Action::ShowVolumes,
         Screen::Trace => Action::ShowTrace,
         Screen::Events => Action::ShowEvents,
+        Screen::Projects => Action::ShowProjects,
         Screen::Builds => Action::ShowBuilds,
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod images;
 mod networks;
 mod overlays;
+mod projects;
 mod shells;
 mod status;
 mod trace;
@@ -49,6 +50,7 @@ fn panes(model: &mut Model, areas: &Areas, buf: &mut Buffer) {
             Screen::Networks => networks::draw(model, area, buf),
             Screen::Trace => trace::draw(model, area, buf),
             Screen::Events => events::draw(model, area, buf),
+            Screen::Projects => projects::draw(model, area, buf),
             Screen::Builds => builds::draw(model, area, buf),
         }
     }

@@ -4,6 +4,7 @@ mod build;
 mod failure;
 mod files;
 mod inspect;
+mod sheet;
 pub mod stats;
 mod text;
 mod top;
@@ -28,7 +29,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
     let empty = match view {
         View::Log => model.detail.text.is_empty(),
         View::Top => model.detail.processes.list.all().is_empty(),
-        View::Stats => false,
+        View::Stats | View::Yaml | View::Config => false,
         View::Files => model.detail.files.stack().is_none(),
         View::Inspect | View::Links | View::Rules | View::Map => model.detail.inspect.tree.is_empty(),
         View::Output | View::Dockerfile => false,
@@ -45,6 +46,7 @@ pub fn draw(model: &mut Model, area: Rect, buf: &mut Buffer) {
         View::Top => top::draw(model, area, buf),
         View::Stats => stats::draw(model, inside, buf),
         View::Files => files::draw(model, area, buf),
+        View::Yaml | View::Config => sheet::draw(model, view, inside, buf),
         View::Inspect | View::Links | View::Rules | View::Map => inspect::draw(model, area, buf),
         View::Output => build::draw_output(model, area, buf),
         View::Dockerfile => build::draw_editor(model, area, buf),
@@ -63,6 +65,7 @@ fn frame(model: &mut Model, view: View, area: Rect, buf: &mut Buffer) {
         View::Stats => stats::status(inner(area)),
         View::Files if area.width >= files::WIDE => String::new(),
         View::Files => files::status(model),
+        View::Yaml | View::Config => sheet::status(model, view),
         View::Inspect | View::Links | View::Rules | View::Map => inspect::status(model, area),
         View::Output => build::output_status(model),
         View::Dockerfile => build::editor_status(model),
@@ -84,6 +87,10 @@ fn subject(model: &Model) -> String {
         Screen::Networks if model.view() != Some(View::Links) => {
             model.networks.selected_network().map_or("", |network| network.name.as_str())
         }
+        Screen::Projects => match (model.projects.selected(), model.projects.selected_service()) {
+            (_, Some(service)) => &service.described.name,
+            (project, None) => project.map_or("", |project| project.name.as_str()),
+        },
         _ => model.current().map_or("", |container| container.name.as_str()),
     };
     name.to_owned()
