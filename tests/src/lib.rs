@@ -18,6 +18,7 @@ pub mod registry;
 pub mod steps;
 pub mod terminal;
 mod wait;
+mod web;
 
 pub use commands::{Output, Running, binary};
 pub use debian::debian;
@@ -27,3 +28,4 @@ pub use neighbour::{Neighbour, Netns, caller, datagram_caller, fetch};
 pub use numbers::Numbers;
 pub use terminal::Terminal;
 pub use wait::{eventually, eventually_some, pause};
+pub use web::Web;

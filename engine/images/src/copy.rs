@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
-use crate::compression::{Compression, Decoder, read_full};
+use crate::compression::{Decoder, Format, read_full};
 use crate::layer::{Budget, LayerError, Owner, PackError, Packer, Packing, unpack_onto};
 
 /// Why a tree cannot be copied.
@@ -30,12 +30,12 @@ pub fn unpack_tree(archive: impl Read + Send, directory: OwnedFd, owner: Owner<'
     Ok(unpack_onto(archive, directory, owner, &budget)?)
 }
 
-/// Whether a file is a tar archive, plain or compressed by what can be unpacked, as its first block tells.
+/// Whether a file is a tar archive, plain or compressed, as its first block tells.
 pub fn is_archive(file: impl Read) -> bool {
     let first = || {
-        let (compression, file) = Compression::detect(file)?;
+        let (format, file) = Format::detect(file)?;
         let mut block = [0; 512];
-        let count = read_full(&mut Decoder::new(compression, file)?, &mut block)?;
+        let count = read_full(&mut Decoder::new(format, file)?, &mut block)?;
         Ok::<_, io::Error>((count, block))
     };
     // What cannot be read, or decompressed, is none.

@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::archive::{self, ArchivedLayer, refuse};
 use crate::assemble::{Assembled, LayerSource, Plan, Step};
-use crate::compression::{Compression, Decoder};
+use crate::compression::{Compression, Decoder, Format};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::fs;
@@ -64,9 +64,9 @@ impl Store {
         let mut file = File::open(path).at("open", path)?;
         let ingest = self.ingest()?;
         if file.metadata().at("examine", path)?.is_file() {
-            let (compression, _) = Compression::detect(&file).at("read", path)?;
+            let (format, _) = Format::detect(&file).at("read", path)?;
             file.rewind().at("read", path)?;
-            if compression == Compression::None {
+            if format == Compression::None.into() {
                 return self.load_archive(file, &ingest, progress);
             }
         }
@@ -105,8 +105,8 @@ fn spool(reader: impl Read, ingest: &Ingest) -> Result<File> {
     let path = ingest.path().join("archive");
     let mut file = fs::create(&path)?;
     let room = Budget::of(ingest.directory()).at("examine", ingest.path())?.bytes();
-    let (compression, reader) = Compression::detect(reader).at("read", Path::new("the archive"))?;
-    let mut reader = Decoder::new(compression, reader).at("read", Path::new("the archive"))?;
+    let (format, reader) = Format::detect(reader).at("read", Path::new("the archive"))?;
+    let mut reader = Decoder::new(format, reader).at("read", Path::new("the archive"))?;
     let copied = io::copy(&mut (&mut reader).take(room), &mut file);
     if copied.map_err(|error| copy_error(error, &path))? == room {
         return Err(refuse(format!("it is longer than {room} bytes, which would fill this disk")));

@@ -84,9 +84,9 @@ impl Job<'_> {
     pub(super) fn image(&self, name: &str, platform: Option<&Platform>, is_base: bool) -> Result<Found> {
         let name = match self.options.contexts.get(name) {
             Some(NamedContext::Image(image)) => image,
-            Some(NamedContext::Directory(_)) => {
+            Some(NamedContext::Directory(_) | NamedContext::Address(_)) => {
                 let problem =
-                    format!("the context {name} is a folder: copy from it, or name an image by docker-image://");
+                    format!("the context {name} is no image: copy from it, or name an image by docker-image://");
                 return Err(Error::Build(problem));
             }
             None => name,

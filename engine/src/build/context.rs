@@ -1,5 +1,7 @@
 //! The files that a build is given: its context, its Dockerfile, and contexts with names.
 
+use super::address::{Address, Repository};
+use super::fetch::{Behalf, Fetched, Fetcher};
 use super::options::{BuildOptions, ContextSource, DockerfileSource, NamedContext};
 use super::trouble::Trouble;
 use crate::engine::Engine;
@@ -33,29 +35,63 @@ pub(crate) struct Contexts {
     named: BTreeMap<String, Remembered>,
 }
 
-/// A tree whose scans are remembered for the next build.
+/// A folder that files are copied from.
+enum Folder {
+    /// The user's.
+    Own(PathBuf),
+    /// One that was made for this build.
+    Made(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Folder::Own(path) | Folder::Made(path) => path,
+        }
+    }
+}
+
+/// A tree whose scans are remembered for the next build, if that can see it.
 pub(super) struct Remembered {
     pub(super) tree: Tree,
     path: PathBuf,
-    file: PathBuf,
+    file: Option<PathBuf>,
     scans: Mutex<Vec<Arc<Scan>>>,
 }
 
 impl Contexts {
-    pub(super) fn open(engine: &Engine, workshop: &Workshop, options: &BuildOptions) -> Result<Self> {
-        let directory = match &options.context {
-            ContextSource::Directory(path) => Some(path.clone()),
-            ContextSource::Archive { start } => Some(unpacked(workshop, start)?),
+    pub(super) fn open(engine: &Engine, fetcher: &Fetcher<'_>, options: &BuildOptions) -> Result<Self> {
+        // A file of the web that is no archive.
+        let mut fetched = None;
+        let folder = match &options.context {
+            ContextSource::Directory(path) => Some(Folder::Own(path.clone())),
+            ContextSource::Archive { start } => Some(Folder::Made(unpacked(fetcher.workshop, start)?)),
+            ContextSource::Address(Address::Git(repository)) => Some(checked_out(fetcher, repository)?),
+            ContextSource::Address(Address::Web(address)) => match fetcher.context(address, LONGEST_FILE)? {
+                Fetched::Tree(path) => Some(Folder::Made(path)),
+                Fetched::File(content) => {
+                    fetched = Some(content);
+                    None
+                }
+            },
             ContextSource::Nothing => None,
         };
-        let root = directory.as_deref().map(open_directory).transpose()?;
+        let root = folder.as_ref().map(|folder| open_directory(folder.path())).transpose()?;
         let root_file = |name: &str| match &root {
             Some(root) => read_in(root, name),
             None => Ok(None),
         };
-        let (dockerfile_name, dockerfile, own_ignore) = match &options.dockerfile {
-            DockerfileSource::Given { name, content, ignore } => (name.clone(), content.clone(), ignore.clone()),
-            DockerfileSource::InContext(name) => {
+        let (dockerfile_name, dockerfile, own_ignore) = match (&options.dockerfile, fetched) {
+            (DockerfileSource::Given { .. }, Some(_)) => {
+                let problem =
+                    "ambiguous Dockerfile source: both the context, which is no archive, and the flag are Dockerfiles";
+                return Err(Error::Build(problem.to_owned()));
+            }
+            (DockerfileSource::Given { name, content, ignore }, None) => {
+                (name.clone(), content.clone(), ignore.clone())
+            }
+            (DockerfileSource::InContext(name), Some(content)) => (name.clone(), content, None),
+            (DockerfileSource::InContext(name), None) => {
                 let missing =
                     || Error::Build(format!("failed to read dockerfile: open {name}: no such file or directory"));
                 let content = root_file(name)?.ok_or_else(missing)?;
@@ -75,17 +111,26 @@ impl Contexts {
         let ignore = ignore.map_or(Ok(Ignore::default()), |file| Ignore::parse(&file)).map_err(bad)?;
         let mut named = BTreeMap::new();
         for (name, context) in &options.contexts {
-            if let NamedContext::Directory(path) = context {
-                let root = open_directory(path)?;
-                let own = read_in(&root, ".dockerignore")?;
-                let own = own.map_or(Ok(Ignore::default()), |file| Ignore::parse(&file)).map_err(|error| {
-                    Error::Build(format!("{}: {}", path.join(".dockerignore").display(), error.message()))
-                })?;
-                named.insert(name.clone(), Remembered::new(engine, path, root, own)?);
-            }
+            let folder = match context {
+                NamedContext::Image(_) => continue,
+                NamedContext::Directory(path) => Folder::Own(path.clone()),
+                NamedContext::Address(Address::Git(repository)) => checked_out(fetcher, repository)?,
+                NamedContext::Address(Address::Web(address)) => match fetcher.context(address, LONGEST_FILE)? {
+                    Fetched::Tree(path) => Folder::Made(path),
+                    Fetched::File(_) => {
+                        return Err(Error::Build(format!("build context {name}: {address} is no archive")));
+                    }
+                },
+            };
+            let root = open_directory(folder.path())?;
+            let own = read_in(&root, ".dockerignore")?;
+            let own = own.map_or(Ok(Ignore::default()), |file| Ignore::parse(&file)).map_err(|error| {
+                Error::Build(format!("{}: {}", folder.path().join(".dockerignore").display(), error.message()))
+            })?;
+            named.insert(name.clone(), Remembered::new(engine, folder, root, own)?);
         }
-        let main = match (directory, root) {
-            (Some(path), Some(root)) => Some(Remembered::new(engine, &path, root, ignore.clone())?),
+        let main = match (folder, root) {
+            (Some(folder), Some(root)) => Some(Remembered::new(engine, folder, root, ignore.clone())?),
             _ => None,
         };
         Ok(Self { dockerfile_name, dockerfile, ignore, main, named })
@@ -106,20 +151,29 @@ impl Contexts {
     pub(super) fn remember(&self) {
         for context in self.main.iter().chain(self.named.values()) {
             let scans = context.scans.lock().unwrap_or_else(PoisonError::into_inner);
-            if !scans.is_empty() {
-                let _ = context.tree.remember(&scans.iter().map(Arc::as_ref).collect::<Vec<_>>(), &context.file);
+            if let Some(file) = &context.file
+                && !scans.is_empty()
+            {
+                let _ = context.tree.remember(&scans.iter().map(Arc::as_ref).collect::<Vec<_>>(), file);
             }
         }
     }
 }
 
 impl Remembered {
-    fn new(engine: &Engine, path: &Path, root: OwnedFd, ignore: Ignore) -> Result<Self> {
+    fn new(engine: &Engine, folder: Folder, root: OwnedFd, ignore: Ignore) -> Result<Self> {
+        let path = match folder {
+            Folder::Own(path) => path.canonicalize().unwrap_or(path),
+            Folder::Made(path) => {
+                let tree = Tree::context(root, ignore, Known::default());
+                return Ok(Self { tree, path, file: None, scans: Mutex::default() });
+            }
+        };
         let directory = engine.paths().root().join("build/contexts");
         crate::files::create_private_directory(&directory)?;
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let file = directory.join(identity::root_mark(&path));
-        Ok(Self { tree: Tree::context(root, ignore, Known::load(&file)), path, file, scans: Mutex::default() })
+        let tree = Tree::context(root, ignore, Known::load(&file));
+        Ok(Self { tree, path, file: Some(file), scans: Mutex::default() })
     }
 
     /// The folder.
@@ -131,6 +185,10 @@ impl Remembered {
     pub(super) fn keep(&self, scan: Arc<Scan>) {
         self.scans.lock().unwrap_or_else(PoisonError::into_inner).push(scan);
     }
+}
+
+fn checked_out(fetcher: &Fetcher<'_>, repository: &Repository) -> Result<Folder> {
+    Ok(Folder::Made(fetcher.repository(repository, Behalf::User, false)?.path))
 }
 
 fn open_directory(path: &Path) -> Result<OwnedFd> {

@@ -1,21 +1,23 @@
 //! `COPY` and `ADD`.
 
 use super::Job;
+use super::address::{Address, Repository};
+use super::fetch::{Behalf, Fetcher, download};
 use super::solve::Progress;
 use crate::container::user::UserDatabase;
 use crate::error::{Error, Result};
 use crate::files;
-use porthole_build::{Chmod, Destination, Key, KeyBuilder, Owner, Placing, Scan, Tree};
+use porthole_build::{Chmod, Destination, Key, KeyBuilder, Known, Owner, Placing, Scan, Tree};
 use porthole_dockerfile::evaluate::Step;
 use porthole_dockerfile::ignore::{Ignore, clean};
 use porthole_dockerfile::instruction::{Add, Command, Copy, InlineFile};
 use porthole_dockerfile::plan::Source;
-use porthole_images::{Bench, Digest, Layers, fetch, is_archive, unpack_tree};
+use porthole_images::{Bench, Digest, Layers, is_archive, unpack_tree};
 use porthole_runtime::mount::Root;
 use porthole_runtime::sandbox::{RootSource, View};
 use rustix::fs::OFlags;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,16 @@ enum Item {
     Archive { scan: Scan },
     /// A file from the web, and what it is called.
     Remote { file: File, name: String, modified: Option<i64>, unpack: bool },
+    /// A repository that is checked out.
+    Repository { tree: Tree, scan: Scan, state: State },
+}
+
+/// What a repository is known by.
+enum State {
+    /// Its files.
+    Files,
+    /// The commit: what git keeps for itself is different each time.
+    Commit(String),
 }
 
 /// Where files come from, as long as it is looked at.
@@ -87,6 +99,11 @@ impl<'a> Asked<'a> {
             }),
             _ => None,
         }
+    }
+
+    /// Where a source is fetched from, if it is.
+    fn address(&self, source: &str) -> Option<Address> {
+        self.add.and_then(|_| Address::of_source(source))
     }
 }
 
@@ -137,7 +154,7 @@ impl Job<'_> {
             }
         };
         let origin = match origin {
-            None if asked.sources.iter().any(|source| !is_address(source)) => {
+            None if asked.sources.iter().any(|source| asked.address(source).is_none()) => {
                 Some(Origin::Context(self.contexts.main()?))
             }
             origin => origin,
@@ -219,17 +236,17 @@ impl Job<'_> {
         exclude: &Ignore,
     ) -> Result<()> {
         if let Some(add) = asked.add {
-            if is_git(source) {
-                return Err(Error::Build(format!(
-                    "{source}: git repositories are not fetched: clone it, and add the folder"
-                )));
-            }
-            if is_address(source) {
-                items.push(self.fetched(source, add, asked.dest)?);
+            let item = match asked.address(source) {
+                Some(Address::Git(repository)) => Some(self.checked_out(&repository, add, exclude)?),
+                Some(Address::Web(address)) => Some(self.fetched(&address, add, asked.dest)?),
+                None if add.checksum.is_some() => {
+                    return Err(Error::Build("checksum can't be specified for files of the context".to_owned()));
+                }
+                None => None,
+            };
+            if let Some(item) = item {
+                items.push(item);
                 return Ok(());
-            }
-            if add.checksum.is_some() {
-                return Err(Error::Build("checksum can't be specified for files of the context".to_owned()));
             }
         }
         let Some(origin) = origin else { return Ok(()) };
@@ -238,12 +255,13 @@ impl Job<'_> {
         for path in tree.select(&pattern).map_err(failed)? {
             let scan = tree.scan(&path, exclude).map_err(failed)?;
             let unpacks = asked.add.is_some_and(|add| add.unpack != Some(false));
-            if unpacks && !scan.is_directory() && !scan.entries.is_empty() {
-                if is_archive(tree.read(&path).map_err(failed)?) {
-                    items.push(Item::Archive { scan });
-                    continue;
-                }
-                refuse_compressed(source, tree.read(&path).map_err(failed)?)?;
+            if unpacks
+                && !scan.is_directory()
+                && !scan.entries.is_empty()
+                && is_archive(tree.read(&path).map_err(failed)?)
+            {
+                items.push(Item::Archive { scan });
+                continue;
             }
             let below = asked.parents.then(|| {
                 let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(pivot).collect();
@@ -255,12 +273,8 @@ impl Job<'_> {
     }
 
     fn fetched(&self, address: &str, add: &Add, dest: &str) -> Result<Item> {
-        let mut remote = fetch(address)?;
-        let path = self.workshop.directory()?.join("remote");
-        let at = |error| Error::file(&path, error);
-        let mut file = File::options().read(true).write(true).create_new(true).open(&path).map_err(at)?;
-        io::copy(&mut remote.content, &mut file).map_err(|error| Error::Build(format!("{address}: {error}")))?;
-        file.seek(SeekFrom::Start(0)).map_err(at)?;
+        let (mut file, name, modified) = download(&self.workshop, address)?;
+        let at = |error| Error::file(address, error);
         if let Some(expected) = &add.checksum {
             let found = Digest::of_reader(&file).map_err(at)?;
             if *expected != found.to_string() {
@@ -270,12 +284,29 @@ impl Job<'_> {
         }
         let unpack = add.unpack == Some(true) && is_archive(&file);
         file.seek(SeekFrom::Start(0)).map_err(at)?;
-        let name = match (remote.name, dest.ends_with('/')) {
+        let name = match (name, dest.ends_with('/')) {
             (Some(name), _) => name,
             (None, false) => "download".to_owned(),
             (None, true) => return Err(Error::Build(format!("cannot determine filename for source {address}"))),
         };
-        Ok(Item::Remote { file, name, modified: remote.modified, unpack })
+        Ok(Item::Remote { file, name, modified, unpack })
+    }
+
+    fn checked_out(&self, repository: &Repository, add: &Add, exclude: &Ignore) -> Result<Item> {
+        let fetcher = Fetcher { workshop: &self.workshop, steps: &self.steps, cancel: self.cancel };
+        let agent = self.options.agents.get("default").map(PathBuf::as_path);
+        let found = fetcher.repository(repository, Behalf::Dockerfile(agent), add.keep_git_dir)?;
+        if let Some(expected) = add.checksum.as_deref().filter(|expected| !found.commit.starts_with(expected)) {
+            return Err(Error::Build(format!("commit {} was found where {expected} is expected", found.commit)));
+        }
+        let root = File::open(&found.path).map_err(|error| Error::file(&found.path, error))?;
+        let tree = Tree::context(root.into(), Ignore::default(), Known::default());
+        let scan = tree.scan(b"", exclude).map_err(failed)?;
+        let state = match add.keep_git_dir {
+            true => State::Commit(format!("{repository} {} {:?}", found.commit, add.exclude)),
+            false => State::Files,
+        };
+        Ok(Item::Repository { tree, scan, state })
     }
 
     /// The layers as overlayfs stacks them. Without any there is an empty one.
@@ -318,6 +349,8 @@ impl Item {
             Item::Files { scan, below: None } => key.text("file").bytes(&name(scan)).key(&scan.key),
             Item::Files { scan, below: Some(path) } => key.text("below").bytes(path).key(&scan.key),
             Item::Archive { scan } => key.text("archive").key(&scan.key),
+            Item::Repository { scan, state: State::Files, .. } => key.text("contents").key(&scan.key),
+            Item::Repository { state: State::Commit(commit), .. } => key.text("repository").text(commit),
             Item::Remote { file, name, modified, unpack } => {
                 let at = |error| Error::file(name, error);
                 let mut file = file.try_clone().map_err(at)?;
@@ -336,6 +369,7 @@ fn put(item: &Item, origin: Option<&Origin<'_>>, to: &Destination<'_>, chown: Op
             origin.tree().copied(scan, placing, to).map_err(failed)
         }
         (Item::Archive { scan }, Some(origin)) => unpack(origin.tree().read(&scan.path).map_err(failed)?, to, chown),
+        (Item::Repository { tree, scan, .. }, _) => tree.copied(scan, Placing::Usual, to).map_err(failed),
         (Item::Remote { file, unpack: true, .. }, _) => unpack(clone(file)?, to, chown),
         (Item::Remote { file, name, modified, .. }, _) => {
             to.write(name, 0o600, *modified, clone(file)?).map_err(failed)
@@ -352,32 +386,6 @@ fn unpack(archive: File, to: &Destination<'_>, chown: Option<Owner>) -> Result<(
     let directory = to.directory(to.path).map_err(failed)?;
     let owner = move |user, group| chown.unwrap_or((user, group));
     unpack_tree(archive, directory, &owner).map_err(|source| Error::Copy { path: to.path.into(), source })
-}
-
-/// What Docker would unpack, but we cannot.
-fn refuse_compressed(source: &str, mut file: File) -> Result<()> {
-    let mut start = [0; 6];
-    let count = file.read(&mut start).map_err(|error| Error::file(source, error))?;
-    let kind = match &start[..count] {
-        [b'B', b'Z', b'h', ..] => "bzip2",
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => "xz",
-        _ => return Ok(()),
-    };
-    Err(Error::Build(format!(
-        "{source} is compressed by {kind}, which is not unpacked: use gzip or zstd, or ADD --unpack=false"
-    )))
-}
-
-fn is_address(source: &str) -> bool {
-    source.starts_with("http://") || source.starts_with("https://")
-}
-
-fn is_git(source: &str) -> bool {
-    let path = source.split('#').next().unwrap_or_default();
-    source.starts_with("git@")
-        || source.contains("git://")
-        || source.starts_with("ssh://")
-        || path.ends_with(".git") && is_address(path)
 }
 
 /// How many names of a path are above its `/./`, and the path without that.
@@ -406,13 +414,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_told_from_files() {
-        assert!(is_address("https://x/y") && !is_address("http") && !is_address("--http://x"));
-        for git in ["git@host:x.git", "git://host/x", "https://host/x.git", "https://host/x.git#main:sub", "ssh://a/b"]
-        {
-            assert!(is_git(git), "{git}");
-        }
-        assert!(!is_git("https://host/x.tar.gz") && !is_git("dir.git") && !is_git("-oProxyCommand=x"));
+    fn what_is_above_the_dot_is_left_out() {
         assert_eq!(pivot("a/b/./c/*.d"), (2, "/a/b/c/*.d".to_owned()));
         assert_eq!(pivot("./a"), (0, "./a".to_owned()));
     }

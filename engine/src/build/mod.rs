@@ -5,10 +5,12 @@
 //! there: `run` for commands, `files` for what is copied. What the image is to be is known before anything is done, since
 //! instructions say so; only its layers are not.
 
+mod address;
 mod base;
 mod context;
 mod events;
 mod export;
+mod fetch;
 mod files;
 mod mounts;
 mod options;
@@ -17,6 +19,7 @@ mod run;
 mod solve;
 mod trouble;
 
+pub use address::{Address, Repository};
 pub use events::{Event, Kind as EventKind, PlannedStage, PlannedStep};
 pub(crate) use options::this_machine;
 pub use options::{
@@ -30,6 +33,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use context::Contexts;
 use events::Steps;
+use fetch::Fetcher;
 use porthole_dockerfile::evaluate::{Evaluation, Scope, evaluate};
 use porthole_dockerfile::lint::{self, Linter, Report};
 use porthole_dockerfile::parse::parse;
@@ -79,14 +83,16 @@ impl Engine {
     ) -> Result<Built> {
         self.prepare()?;
         let workshop = self.images()?.workshop()?;
-        let contexts = Contexts::open(self, &workshop, options)?;
+        let steps = Steps::new(progress);
+        let fetcher = Fetcher { workshop: &workshop, steps: &steps, cancel };
+        let contexts = Contexts::open(self, &fetcher, options)?;
         let trouble = Trouble::new(&contexts.dockerfile_name, &contexts.dockerfile);
         let job = Job {
             engine: self,
             options,
             workshop,
             contexts,
-            steps: Steps::new(progress),
+            steps,
             cancel,
             trouble,
             images: Default::default(),
@@ -98,7 +104,8 @@ impl Engine {
     /// Checks a Dockerfile without building it.
     pub fn check_build(&self, options: &BuildOptions) -> Result<(Report, String, String)> {
         let workshop = self.images()?.workshop()?;
-        let contexts = Contexts::open(self, &workshop, options)?;
+        let (steps, cancel) = (Steps::new(&|_| ()), Cancel::default());
+        let contexts = Contexts::open(self, &Fetcher { workshop: &workshop, steps: &steps, cancel: &cancel }, options)?;
         let images = |name: &str| {
             let image = self.images().ok()?.resolve(name).ok()?;
             let env = image.config.config().as_ref().and_then(|config| config.env().clone()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What a build is asked for.
 
+use super::address::Address;
 use crate::container::resolution::Resolution;
 use porthole_dockerfile::platform::Platform;
 use porthole_images::Reference;
@@ -55,6 +56,8 @@ pub enum ContextSource {
         /// What of it was read already.
         start: Vec<u8>,
     },
+    /// It is fetched. A file of the web that is no archive is the Dockerfile, and there is no context.
+    Address(Address),
     /// There is none.
     Nothing,
 }
@@ -82,6 +85,8 @@ pub enum NamedContext {
     Directory(PathBuf),
     /// An image.
     Image(String),
+    /// A repository or an archive that is fetched.
+    Address(Address),
 }
 
 /// Which steps are done although the cache has them.

@@ -4,7 +4,8 @@ use super::label;
 use super::report::{Progress, Report, around};
 use super::schedule::walk;
 use crate::build::{
-    BuildNetwork, BuildOptions, BuildOutput, ContextSource, DockerfileSource, NamedContext, NoCache, SecretSource,
+    Address, BuildNetwork, BuildOptions, BuildOutput, ContextSource, DockerfileSource, NamedContext, NoCache,
+    SecretSource,
 };
 use crate::container::resolution::{HostAddress, Resolution};
 use crate::container::step::Cancel;
@@ -128,9 +129,13 @@ fn build_options(project: &Project, service: &Service, build: &Build, asked: &Pr
     if let Some(other) = build.entitlements.iter().find(|word| !known.contains(&word.as_str())) {
         return refused(service, format!("invalid entitlement: {other}"));
     }
-    if is_remote(&build.context) {
-        return refused(service, format!("{} is not fetched: clone or unpack it, and name the folder", build.context));
-    }
+    let context = match Address::of_context(&build.context) {
+        Some(address) => ContextSource::Address(address),
+        None if is_remote(&build.context) => {
+            return refused(service, format!("{} is no address of a repository or a file", build.context));
+        }
+        None => ContextSource::Directory(build.context.clone().into()),
+    };
     let network = match build.network.as_deref() {
         None | Some("default" | "bridge") => BuildNetwork::Default,
         Some("none") => BuildNetwork::None,
@@ -156,7 +161,7 @@ fn build_options(project: &Project, service: &Service, build: &Build, asked: &Pr
     build_args.extend(asked.args.clone());
     let contexts = build.additional_contexts.iter();
     Ok(BuildOptions {
-        context: ContextSource::Directory(build.context.clone().into()),
+        context,
         dockerfile: dockerfile(service, build)?,
         tags: [&service.image].into_iter().chain(&build.tags).map(tag).collect::<Result<_>>()?,
         build_args,
@@ -191,6 +196,9 @@ fn dockerfile(service: &Service, build: &Build) -> Result<DockerfileSource> {
     };
     if Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Ok(DockerfileSource::InContext(name.clone()));
+    }
+    if is_remote(&build.context) {
+        return refused(service, format!("the Dockerfile {name} is not in the context"));
     }
     let path = Path::new(&build.context).join(name);
     let read = |path: &Path| {
@@ -233,12 +241,13 @@ fn named_context(project: &Project, service: &Service, source: &str) -> Result<N
     if let Some(other) = source.strip_prefix("service:") {
         return Ok(NamedContext::Image(project.services[other].image.clone()));
     }
-    match source.strip_prefix("docker-image://") {
-        Some(image) => Ok(NamedContext::Image(image.to_owned())),
-        None if is_remote(source) => {
-            refused(service, format!("{source} is not fetched: use a folder, docker-image://IMAGE or service:NAME"))
+    match (source.strip_prefix("docker-image://"), Address::of_context(source)) {
+        (Some(image), _) => Ok(NamedContext::Image(image.to_owned())),
+        (None, Some(address)) => Ok(NamedContext::Address(address)),
+        (None, None) if is_remote(source) => {
+            refused(service, format!("{source} is none of a folder, a URL, docker-image://IMAGE and service:NAME"))
         }
-        None => Ok(NamedContext::Directory(source.into())),
+        (None, None) => Ok(NamedContext::Directory(source.into())),
     }
 }
 

@@ -140,7 +140,7 @@ impl Cancel {
     }
 
     /// Closes a channel when everything is to end.
-    fn watch(&self, channel: &UnixStream) -> io::Result<Watched<'_>> {
+    pub(crate) fn watch(&self, channel: &UnixStream) -> io::Result<Watched<'_>> {
         let number = channel.as_raw_fd();
         self.channels().push((number, channel.try_clone()?));
         if self.is_cancelled() {
@@ -151,7 +151,7 @@ impl Cancel {
 }
 
 /// A channel that is closed when everything is to end, and with this.
-struct Watched<'a> {
+pub(crate) struct Watched<'a> {
     cancel: &'a Cancel,
     number: i32,
 }

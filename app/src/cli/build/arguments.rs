@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use porthole_engine::build::{
-    BuildNetwork, BuildOptions, BuildOutput, ContextSource, DockerfileSource, NamedContext, NoCache, SecretSource,
+    Address, BuildNetwork, BuildOptions, BuildOutput, ContextSource, DockerfileSource, NamedContext, NoCache,
+    SecretSource,
 };
 use porthole_engine::images::{Reference, is_archive};
 use porthole_engine::{HostAddress, Resolution, dockerfile};
@@ -26,7 +27,7 @@ pub struct BuildArgs {
     /// Set build-time variables
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
-    /// Additional build contexts (NAME=FOLDER, NAME=docker-image://IMAGE)
+    /// Additional build contexts (NAME=FOLDER, NAME=URL, NAME=docker-image://IMAGE)
     #[arg(long, value_name = "NAME=SOURCE")]
     build_context: Vec<String>,
     /// Check the Dockerfile without building it
@@ -77,8 +78,8 @@ pub struct BuildArgs {
     /// Set the target build stage to build
     #[arg(long, value_name = "STAGE")]
     target: Option<String>,
-    /// The context: a folder, or - for an archive or a Dockerfile on standard input
-    #[arg(value_name = "PATH|-")]
+    /// The context: a folder, a git repository (URL#REFERENCE:FOLDER), an archive or a Dockerfile of the web, or - for one on standard input
+    #[arg(value_name = "PATH|URL|-")]
     context: String,
 }
 
@@ -189,8 +190,12 @@ impl BuildArgs {
                 }
                 Ok((ContextSource::Nothing, given("Dockerfile", rest_of_stdin(start)?, None)))
             }
-            (context, _) if is_address(context) => {
-                Err(format!("{context}: contexts are not fetched: clone or unpack it, and name the folder"))
+            (context, file) if let Some(address) = Address::of_context(context) => {
+                let dockerfile = match file {
+                    Some("-") => given("Dockerfile", rest_of_stdin(Vec::new())?, None),
+                    file => DockerfileSource::InContext(file.unwrap_or("Dockerfile").to_owned()),
+                };
+                Ok((ContextSource::Address(address), dockerfile))
             }
             (context, Some("-")) => {
                 let content = rest_of_stdin(Vec::new())?;
@@ -213,10 +218,6 @@ impl BuildArgs {
 
 fn given(name: &str, content: Vec<u8>, ignore: Option<Vec<u8>>) -> DockerfileSource {
     DockerfileSource::Given { name: name.to_owned(), content, ignore }
-}
-
-fn is_address(context: &str) -> bool {
-    ["http://", "https://", "git://", "ssh://", "git@", "github.com/"].iter().any(|start| context.starts_with(start))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -255,15 +256,14 @@ fn pair(word: &str) -> (String, String) {
 }
 
 fn named_context(word: &str) -> Result<(String, NamedContext), String> {
-    let bad = || format!("invalid build context {word:?}: use NAME=FOLDER or NAME=docker-image://IMAGE");
+    let bad = || format!("invalid build context {word:?}: use NAME=FOLDER, NAME=URL or NAME=docker-image://IMAGE");
     let (name, source) =
         word.split_once('=').filter(|(name, source)| !name.is_empty() && !source.is_empty()).ok_or_else(bad)?;
-    let context = match source.strip_prefix("docker-image://") {
-        Some(image) => NamedContext::Image(image.to_owned()),
-        None if is_address(source) || source.contains("://") => {
-            return Err(format!("build context {name}: {source} is not fetched: use a folder or docker-image://IMAGE"));
-        }
-        None => NamedContext::Directory(source.into()),
+    let context = match (source.strip_prefix("docker-image://"), Address::of_context(source)) {
+        (Some(image), _) => NamedContext::Image(image.to_owned()),
+        (None, Some(address)) => NamedContext::Address(address),
+        (None, None) if source.contains("://") => return Err(bad()),
+        (None, None) => NamedContext::Directory(source.into()),
     };
     Ok((name.to_lowercase(), context))
 }
@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(secret("type=env,id=a,env=B").unwrap().1, SecretSource::Variable("B".into()));
         assert!(secret("src=/b").is_err() && secret("id=a,x=y").is_err());
         assert_eq!(named_context("A=docker-image://b:1").unwrap(), ("a".into(), NamedContext::Image("b:1".into())));
-        assert!(named_context("a").is_err() && named_context("a=https://x").is_err());
+        assert!(named_context("a").is_err() && named_context("a=oci-layout://x").is_err());
         assert_eq!(build_arg("A=b=c"), Some(("A".into(), "b=c".into())));
         assert_eq!(build_arg("A_VARIABLE_THAT_NOBODY_SETS"), None);
     }

@@ -20,7 +20,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use super::LayerError;
 use super::budget::Budget;
 use super::extract::{Contents, Onto, Owner, extract};
-use crate::compression::{Compression, Decoder, read_full};
+use crate::compression::{Compression, Decoder, Format, read_full};
 use crate::digest::{Digest, Hashing};
 use crate::tar::{Source, TarError, TarReader};
 
@@ -112,10 +112,16 @@ fn decode(
     pipe: &Pipe,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<(Digest, Blob)>, LayerError> {
-    let (compression, source) = Compression::detect(source).map_err(TarError::Read)?;
+    let (format, source) = Format::detect(source).map_err(TarError::Read)?;
+    let compression = match format {
+        Format::Blob(compression) => compression,
+        // No blob is compressed so: it is as if it had come plain.
+        Format::Bzip2 | Format::Xz => Compression::None,
+    };
     if compression == Compression::None {
         let mut encoder = zstd::Encoder::new(copy, LEVEL).map_err(LayerError::Blob)?;
-        let mut tar = Tap { source, copy: None, progress };
+        let tap = Tap { source, copy: None, progress };
+        let mut tar = Decoder::new(format, tap).map_err(TarError::Read)?;
         let Some((diff_id, length)) = pipe.send_all(&mut tar, |chunk| encoder.write_all(chunk))? else {
             return Ok(None);
         };
@@ -208,8 +214,8 @@ pub(crate) fn unpack_onto(
     thread::scope(|scope| {
         let extract = move || {
             own_umask()?;
-            let (compression, source) = Compression::detect(source).map_err(TarError::Read)?;
-            let source = Decoder::new(compression, source).map_err(TarError::Read)?;
+            let (format, source) = Format::detect(source).map_err(TarError::Read)?;
+            let source = Decoder::new(format, source).map_err(TarError::Read)?;
             let mut archive = TarReader::new(Stream(BufReader::with_capacity(CHUNK, source)));
             extract(&mut archive, root, budget, Onto::Tree { owner })?;
             // Who writes it is not to fail for lack of a reader.
