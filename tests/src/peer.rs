@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// Where Docker keeps its state if it is not told otherwise.
 const DOCKER_STATE: &str = "/var/lib/docker";
 
-/// Docker or Podman, as long as this is.
+/// Docker, Podman or Buildah, as long as this is.
 pub struct Peer {
     client: &'static str,
     variables: Vec<(&'static str, String)>,
@@ -86,9 +86,15 @@ impl Peer {
 
     /// Podman, if it is installed. Registries on loopback need no TLS, as with Docker.
     pub fn podman() -> Option<Peer> {
-        if !are_installed(&["podman", "runc"]) {
-            return None;
-        }
+        are_installed(&["podman", "runc"]).then(|| Peer::with_containers_storage("podman", "vfs"))
+    }
+
+    /// Buildah, if it is installed with Podman, which has commands for its images that it has not.
+    pub fn buildah() -> Option<Peer> {
+        are_installed(&["buildah", "podman", "runc"]).then(|| Peer::with_containers_storage("buildah", "overlay"))
+    }
+
+    fn with_containers_storage(client: &'static str, driver: &str) -> Peer {
         let directory = directory();
         let path = directory.path().display();
         // Limits as low as nobody has to raise them; runc, since crun refuses hosts with both versions of cgroups.
@@ -96,7 +102,7 @@ impl Peer {
             "[containers]\ndefault_ulimits = ['nofile=1024:1024', 'nproc=1024:1024']\n[engine]\nruntime = 'runc'\n\
              cgroup_manager = 'cgroupfs'\nevents_logger = 'none'\nlock_type = 'file'\ntmp_dir = '{path}/tmp'\n"
         );
-        let storage = format!("[storage]\ndriver = 'vfs'\ngraphroot = '{path}/graph'\nrunroot = '{path}/run'\n");
+        let storage = format!("[storage]\ndriver = '{driver}'\ngraphroot = '{path}/graph'\nrunroot = '{path}/run'\n");
         let registries = "[[registry]]\nlocation = '127.0.0.1:5000'\ninsecure = true\n".to_owned();
         let file = |variable, name: &str, text: String| {
             fs::write(directory.path().join(name), text).expect("a file");
@@ -107,7 +113,7 @@ impl Peer {
             file("CONTAINERS_STORAGE_CONF", "storage.conf", storage),
             file("CONTAINERS_REGISTRIES_CONF", "registries.conf", registries),
         ];
-        Some(Peer { client: "podman", variables, daemon: None, has_networks: false, directory })
+        Peer { client, variables, daemon: None, has_networks: false, directory }
     }
 
     /// What it is called.
@@ -139,10 +145,20 @@ impl Peer {
         (output.code == 0).then_some(output.stdout)
     }
 
+    /// A command of another client with the same state, which must succeed.
+    #[track_caller]
+    pub fn ok_by(&self, client: &str, line: &str) -> String {
+        self.run_by(client, line, b"").ok().to_owned()
+    }
+
     fn run(&self, line: &str, input: &[u8]) -> commands::Output {
-        let mut command = Command::new(self.client);
+        self.run_by(self.client, line, input)
+    }
+
+    fn run_by(&self, client: &str, line: &str, input: &[u8]) -> commands::Output {
+        let mut command = Command::new(client);
         command.args(commands::words(line)).envs(self.variables.iter().map(|(name, value)| (name, value)));
-        commands::run(command, &format!("{} {line}", self.client), input)
+        commands::run(command, &format!("{client} {line}"), input)
     }
 }
 
