@@ -56,7 +56,7 @@ impl Store {
     pub fn load(&self, reader: impl Read + Send, progress: &mut dyn FnMut(LoadProgress)) -> Result<Vec<LoadedImage>> {
         let ingest = self.ingest()?;
         let file = spool(reader, &ingest)?;
-        self.load_archive(file, &ingest, progress)
+        self.load_archive(file, &ingest, Names::Own, progress)
     }
 
     /// Stores the images of an archive in a file, without copying it first unless it is compressed as a whole.
@@ -67,22 +67,36 @@ impl Store {
             let (format, _) = Format::detect(&file).at("read", path)?;
             file.rewind().at("read", path)?;
             if format == Compression::None.into() {
-                return self.load_archive(file, &ingest, progress);
+                return self.load_archive(file, &ingest, Names::Own, progress);
             }
         }
         let file = spool(file, &ingest)?;
-        self.load_archive(file, &ingest, progress)
+        self.load_archive(file, &ingest, Names::Own, progress)
+    }
+
+    /// Stores the images of an archive that is not compressed without any of the names that they have there.
+    pub fn load_unnamed(&self, path: &Path) -> Result<Vec<Digest>> {
+        let file = File::open(path).at("open", path)?;
+        let loaded = self.load_archive(file, &self.ingest()?, Names::None, &mut |_| ())?;
+        Ok(loaded.into_iter().map(|image| image.id).collect())
     }
 
     fn load_archive(
         &self,
         file: File,
         ingest: &Ingest,
+        names: Names,
         progress: &mut dyn FnMut(LoadProgress),
     ) -> Result<Vec<LoadedImage>> {
+        let names_of = |references| match names {
+            Names::Own => references,
+            Names::None => Vec::new(),
+        };
         let plans: Vec<Plan<ArchivedLayer>> = archive::read(file)?
             .into_iter()
-            .map(|image| Plan::new(image.config, image.manifest, image.references, image.layers).map_err(refuse))
+            .map(|image| {
+                Plan::new(image.config, image.manifest, names_of(image.references), image.layers).map_err(refuse)
+            })
             .collect::<Result<_>>()?;
         // As many layers at a time as there are processors: nothing else would be waited for.
         let workers = thread::available_parallelism().map_or(1, |count| count.get());
@@ -93,6 +107,14 @@ impl Store {
         };
         Ok(self.assemble(&plans, ingest, workers, &mut tell)?.into_iter().map(loaded).collect())
     }
+}
+
+/// The names that loaded images get.
+#[derive(Clone, Copy)]
+enum Names {
+    /// Those that the archive has for them.
+    Own,
+    None,
 }
 
 fn loaded(image: Assembled) -> LoadedImage {

@@ -31,7 +31,7 @@ impl Platform {
     /// How well a machine of this platform runs what is for `other`: the smaller, the better; `None`: not at all.
     /// The order is that of containerd's `platforms.Only`: newer variants run what is for older ones, 64-bit x86 runs
     /// what is for 32-bit.
-    pub(crate) fn distance(&self, other: &Self) -> Option<u32> {
+    pub fn distance(&self, other: &Self) -> Option<u32> {
         if self.os != other.os {
             return None;
         }

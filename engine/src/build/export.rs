@@ -1,5 +1,6 @@
 //! What becomes of a build: an image in the store, or files and archives beside it.
 
+use super::cache::CacheTarget;
 use super::options::Attachment;
 use super::solve::Made;
 use super::{BuildOptions, Job};
@@ -56,6 +57,10 @@ impl Job<'_> {
         let epoch = self.options.epoch()?.map(timestamp).transpose()?;
         let now = jiff::Timestamp::now().to_string();
         let (config, created) = made.configuration.finish(&diff_ids, epoch.as_deref(), &now);
+        let config = match self.options.cache_to.contains(&CacheTarget::Inline) {
+            true => super::cache::inlined(&config, made),
+            false => config,
+        };
         let store = self.workshop.store();
         let id = match store.published(&config, &self.options.tags)? {
             // All is as it was.
@@ -100,7 +105,7 @@ impl Job<'_> {
     }
 }
 
-fn timestamp(epoch: i64) -> Result<String> {
+pub(super) fn timestamp(epoch: i64) -> Result<String> {
     let time = jiff::Timestamp::from_second(epoch);
     time.map(|time| time.to_string())
         .map_err(|error| Error::InvalidOption(format!("invalid SOURCE_DATE_EPOCH: {error}")))

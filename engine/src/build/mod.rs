@@ -7,6 +7,7 @@
 
 mod address;
 mod base;
+mod cache;
 mod context;
 mod events;
 mod export;
@@ -20,6 +21,7 @@ mod solve;
 mod trouble;
 
 pub use address::{Address, Repository};
+pub use cache::{CacheSource, CacheTarget, CachedStages};
 pub use events::{Event, Kind as EventKind, PlannedStage, PlannedStep};
 pub(crate) use options::this_machine;
 pub use options::{
@@ -146,8 +148,10 @@ impl Job<'_> {
         if let Some(error) = linter.error() {
             return Err(told(error));
         }
-        let result = self.solve(&plan, &stages)?;
-        let id = self.export(&result)?;
+        self.import_caches()?;
+        let solved = self.solve(&plan, &stages)?;
+        let id = self.export(&solved.target)?;
+        self.export_caches(&solved.target, &solved.all)?;
         Ok(Built { id, warnings: linter.warnings().to_vec() })
     }
 

@@ -1,6 +1,7 @@
 //! What a build is asked for.
 
 use super::address::Address;
+use super::cache::{CacheSource, CacheTarget};
 use crate::container::resolution::Resolution;
 use porthole_dockerfile::platform::Platform;
 use porthole_images::Reference;
@@ -42,6 +43,10 @@ pub struct BuildOptions {
     pub agents: BTreeMap<String, PathBuf>,
     /// `--allow security.insecure`.
     pub allows_insecure: bool,
+    /// `--cache-from`.
+    pub cache_from: Vec<CacheSource>,
+    /// `--cache-to`.
+    pub cache_to: Vec<CacheTarget>,
     /// `--output`.
     pub output: Attachment,
 }

@@ -10,7 +10,7 @@ use porthole_build::{Configuration, Key, KeyBuilder};
 use porthole_dockerfile::evaluate::Step;
 use porthole_dockerfile::instruction::{Command, Instruction};
 use porthole_dockerfile::plan::{Base, Plan};
-use porthole_images::{Bench, CacheLease, Digest, Layers, StepNote};
+use porthole_images::{Bench, CacheLease, CachedStep, Digest, Layers, StepNote};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -42,8 +42,18 @@ pub(super) struct Made {
     pub(super) key: Key,
     /// What it says of itself.
     pub(super) configuration: Configuration,
+    /// The steps that have files, from those of the stage that it began with, and their keys.
+    pub(super) steps: Vec<(Digest, CachedStep)>,
     /// Its steps stay in the cache as long as the build needs them.
     _leases: Vec<CacheLease>,
+}
+
+/// What was built.
+pub(super) struct Solved {
+    /// What was asked for.
+    pub(super) target: Arc<Made>,
+    /// All stages that it needed.
+    pub(super) all: Vec<Arc<Made>>,
 }
 
 /// Which stages are built so far.
@@ -65,6 +75,7 @@ pub(super) struct Progress<'a> {
     pub(super) layers: Layers,
     pub(super) key: Key,
     pub(super) configuration: Configuration,
+    steps: Vec<(Digest, CachedStep)>,
     leases: Vec<CacheLease>,
     /// The names of the steps to come.
     names: std::vec::IntoIter<String>,
@@ -104,8 +115,8 @@ impl Board {
 }
 
 impl Job<'_> {
-    /// Builds all stages that there are; the target.
-    pub(super) fn solve(&self, plan: &Plan, stages: &[Option<Stage>]) -> Result<Arc<Made>> {
+    /// Builds all stages that there are.
+    pub(super) fn solve(&self, plan: &Plan, stages: &[Option<Stage>]) -> Result<Solved> {
         self.steps.planned(planned(plan, stages));
         let board = Board::default();
         let build = |index: usize, stage: &Stage| {
@@ -139,7 +150,10 @@ impl Job<'_> {
         self.contexts.remember();
         let mut state = board.state();
         match state.failed.take() {
-            None => state.made.get(&plan.target()).cloned().ok_or(Error::Cancelled),
+            None => {
+                let target = state.made.get(&plan.target()).cloned().ok_or(Error::Cancelled)?;
+                Ok(Solved { target, all: state.made.values().cloned().collect() })
+            }
             Some(error) => {
                 // What was done is done: the next build need not do it again. The failure is what is told.
                 let made = state.made.values().map(|made| made.layers.clone());
@@ -151,17 +165,17 @@ impl Job<'_> {
 
     fn stage(&self, board: &Board, plan: &Plan, index: usize, stage: &Stage) -> Result<Made> {
         let planned = &plan.stages()[index];
-        let (layers, key, configuration, inherited) = match (&planned.base, &stage.base) {
+        let (layers, key, configuration, inherited, before) = match (&planned.base, &stage.base) {
             (Base::Stage(base), _) => {
                 let base = board.wait(*base)?;
                 let mut configuration = base.configuration.clone().inherited();
                 configuration.drop_triggers();
-                (base.layers.clone(), base.key, configuration, base.inherited)
+                (base.layers.clone(), base.key, configuration, base.inherited, base.steps.clone())
             }
             (_, Some(found)) => {
                 let top = found.layers.top().map_or_else(|| "scratch".to_owned(), |top| top.to_string());
                 let key = KeyBuilder::new("base").text(&top).finish();
-                (found.layers.clone(), key, found.configuration.clone(), found.layers.len())
+                (found.layers.clone(), key, found.configuration.clone(), found.layers.len(), Vec::new())
             }
             (_, None) => return Err(Error::Cancelled),
         };
@@ -170,6 +184,7 @@ impl Job<'_> {
             layers,
             key,
             configuration,
+            steps: before,
             leases: Vec::new(),
             names: steps(plan, index, stage).into_iter().map(|step| step.name).collect::<Vec<_>>().into_iter(),
             uses_cache: match &self.options.no_cache {
@@ -182,11 +197,11 @@ impl Job<'_> {
         for step in &stage.steps {
             self.instruction(&mut progress, step)?;
         }
-        let Progress { layers, key, mut configuration, leases, .. } = progress;
+        let Progress { layers, key, mut configuration, steps, leases, .. } = progress;
         if index == plan.target() {
             configuration.label(self.options.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         }
-        Ok(Made { layers, inherited, key, configuration, _leases: leases })
+        Ok(Made { layers, inherited, key, configuration, steps, _leases: leases })
     }
 
     /// Begins the next step of a stage.
@@ -261,7 +276,7 @@ impl Job<'_> {
     }
 
     /// A step that the cache has, if it counts.
-    fn find(&self, progress: &Progress<'_>, key: &Digest) -> Result<Option<(porthole_images::CachedStep, CacheLease)>> {
+    fn find(&self, progress: &Progress<'_>, key: &Digest) -> Result<Option<(CachedStep, CacheLease)>> {
         let is_fresh = || self.fresh.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
         match progress.uses_cache || is_fresh() {
             true => Ok(self.workshop.store().cached(key)?),
@@ -345,15 +360,11 @@ impl Drop for KeyLock {
 }
 
 impl Progress<'_> {
-    fn take(
-        &mut self,
-        key: Key,
-        history: &str,
-        (step, lease): (porthole_images::CachedStep, CacheLease),
-    ) -> Result<()> {
+    fn take(&mut self, key: Key, history: &str, (step, lease): (CachedStep, CacheLease)) -> Result<()> {
         self.layers = step.layers();
         self.configuration.record(history, Some(step.created.clone()), step.is_empty);
         self.key = key;
+        self.steps.push((digest(&key), step));
         self.leases.push(lease);
         Ok(())
     }

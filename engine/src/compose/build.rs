@@ -19,6 +19,7 @@ use porthole_dockerfile::platform::Platform;
 use porthole_images::Reference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 /// When images are built.
@@ -76,14 +77,6 @@ impl Engine {
             if let Some(build) = &service.build {
                 builds.insert(&service.name, (service, build_options(project, service, build, asked)?));
             }
-        }
-        let with_cache =
-            builds.values().filter(|(service, _)| service.build.iter().any(|build| !build.cache_from.is_empty()));
-        for (service, _) in with_cache {
-            eprintln!(
-                "WARNING: service {:?}: cache_from has no effect: only the cache of this host is used",
-                service.name
-            );
         }
         let first = Mutex::new(None);
         let failed = |error: Error| {
@@ -179,8 +172,15 @@ fn build_options(project: &Project, service: &Service, build: &Build, asked: &Pr
         secrets: build.secrets.iter().filter_map(|(id, source)| secret(project, id, source)).collect(),
         agents: build.ssh.iter().map(|(id, path)| agent(service, id, path)).collect::<Result<_>>()?,
         allows_insecure: build.privileged || build.entitlements.iter().any(|word| word == "security.insecure"),
+        cache_from: caches(service, &build.cache_from)?,
+        cache_to: caches(service, &build.cache_to)?,
         output: BuildOutput::Image,
     })
+}
+
+/// Places of caches, as the flags of `build` have them.
+fn caches<T: FromStr<Err = String>>(service: &Service, words: &[String]) -> Result<Vec<T>> {
+    words.iter().map(|word| word.parse().or_else(|problem| refused(service, problem))).collect()
 }
 
 /// A Dockerfile below the context is read there, where no link leads out of it.

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use porthole_engine::build::{
-    Address, BuildNetwork, BuildOptions, BuildOutput, ContextSource, DockerfileSource, NamedContext, NoCache,
-    SecretSource,
+    Address, BuildNetwork, BuildOptions, BuildOutput, CacheSource, CacheTarget, ContextSource, DockerfileSource,
+    NamedContext, NoCache, SecretSource,
 };
 use porthole_engine::images::{Reference, is_archive};
 use porthole_engine::{HostAddress, Resolution, dockerfile};
@@ -30,6 +30,12 @@ pub struct BuildArgs {
     /// Additional build contexts (NAME=FOLDER, NAME=URL, NAME=docker-image://IMAGE)
     #[arg(long, value_name = "NAME=SOURCE")]
     build_context: Vec<String>,
+    /// External cache sources (format: "NAME" or "type=local,src=FOLDER")
+    #[arg(long, value_name = "CACHE")]
+    cache_from: Vec<CacheSource>,
+    /// Cache export destinations (format: "type=registry,ref=NAME[,mode=max]", "type=local,dest=FOLDER" or "type=inline")
+    #[arg(long, value_name = "CACHE")]
+    cache_to: Vec<CacheTarget>,
     /// Check the Dockerfile without building it
     #[arg(long)]
     pub(super) check: bool,
@@ -139,6 +145,8 @@ impl BuildArgs {
             secrets: self.secret.iter().map(|word| secret(word)).collect::<Result<_, _>>()?,
             agents: self.ssh.iter().map(|word| agent(word)).collect::<Result<_, _>>()?,
             allows_insecure: self.allow.iter().any(|word| word == "security.insecure"),
+            cache_from: self.cache_from,
+            cache_to: self.cache_to,
             output: self.output.as_deref().map_or(Ok(BuildOutput::Image), destination)?,
         })
     }

@@ -34,6 +34,7 @@ pub fn shell(engine: &Engine, arguments: ShellArgs) -> Outcome {
         before: Some(arguments.line),
         target: None,
         tags: Vec::new(),
+        cache_to: Vec::new(),
         no_cache: NoCache::Nothing,
         output: BuildOutput::Image,
         ..options

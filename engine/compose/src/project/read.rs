@@ -160,7 +160,7 @@ fn split_link(link: &str) -> (String, String) {
 }
 
 /// What can be asked of other builders.
-const UNSUPPORTED: [&str; 6] = ["cache_to", "isolation", "provenance", "sbom", "shm_size", "ulimits"];
+const UNSUPPORTED: [&str; 5] = ["isolation", "provenance", "sbom", "shm_size", "ulimits"];
 
 fn build(node: &Node) -> Build {
     Build {
@@ -182,6 +182,7 @@ fn build(node: &Node) -> Build {
         privileged: node.flag("privileged").unwrap_or_default(),
         entitlements: node.texts("entitlements"),
         cache_from: node.texts("cache_from"),
+        cache_to: node.texts("cache_to"),
         unsupported: UNSUPPORTED
             .into_iter()
             .filter(|key| node.field(key).is_some() && node.flag(key) != Some(false))

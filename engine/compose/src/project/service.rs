@@ -123,6 +123,8 @@ pub struct Build {
     pub entitlements: Vec<String>,
     /// Where steps that are done already may be found.
     pub cache_from: Vec<String>,
+    /// Where the steps are put that were done.
+    pub cache_to: Vec<String>,
     /// Keys that ask for what no builder here has.
     pub unsupported: Vec<&'static str>,
 }

@@ -20,7 +20,7 @@ use crate::digest::{Digest, Hashing};
 use crate::error::{Context, Error, Result};
 use crate::fs;
 use crate::manifest::{
-    Descriptor, Manifest, OCI_CONFIG, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, OCI_MANIFEST, Parsed, interpret,
+    Descriptor, Manifest, OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, OCI_MANIFEST, Parsed, interpret,
 };
 use crate::reference::Reference;
 use crate::store::{ImageRecord, Ingest, LayerRecord, Store};
@@ -37,6 +37,15 @@ struct OwnManifest<'a> {
     media_type: &'static str,
     config: &'a Descriptor,
     layers: &'a [Descriptor],
+}
+
+/// An index of our own making (OCI image specification, "Image Index").
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnIndex<'a> {
+    schema_version: u8,
+    media_type: &'static str,
+    manifests: &'a [Descriptor],
 }
 
 /// What goes to the registry.
@@ -67,28 +76,58 @@ impl Registries {
     pub fn push(&self, store: &Store, reference: &Reference, progress: &mut dyn FnMut(PushProgress)) -> Result<Pushed> {
         let reference = reference.as_tag()?;
         let image = store.resolve(&reference.canonical())?;
-        let _lease = store.lease(&image.id)?;
-        let record = store.record(&image.id)?;
-        for layer in &record.layers {
-            progress(PushProgress { layer: layer.diff_id, phase: PushPhase::Preparing });
-        }
-        let path = reference.path();
-        let session = self.session(reference.domain(), Scope::push(path))?;
-        let ingest = store.ingest()?;
-        let parcel = store.pack(&image.id, &record, &ingest)?;
-        let elsewhere = store.repositories_beside(reference, &record)?;
-        let courier = Courier { session: &session, path, elsewhere: &elsewhere, ingest: &ingest };
-        courier.send_all(&parcel.layers, progress)?;
-        let config = upload(&session, path, &parcel.config, &[]);
-        if config.find()?.is_none() {
-            config.send(Content::Bytes(&store.blob(&image.id)?), &mut |_| Ok(()))?;
-        }
+        let session = self.session(reference.domain(), Scope::push(reference.path()))?;
+        let parcel = send(&session, store, reference, &image.id, progress)?;
         let tag = reference.tag().expect("a reference without a digest has a tag");
-        session.put_manifest(path, tag, &parcel.media_type, &parcel.manifest)?;
+        session.put_manifest(reference.path(), tag, &parcel.media_type, &parcel.manifest)?;
         let digest = Digest::of(&parcel.manifest);
         store.note_digest(reference, digest, image.id)?;
         Ok(Pushed { tag: tag.to_owned(), id: image.id, digest, size: parcel.manifest.len() as u64 })
     }
+
+    /// Sends images that need no name here to a registry, and gives an index of them this name there.
+    pub fn push_index(&self, store: &Store, reference: &Reference, images: &[Digest]) -> Result<()> {
+        let reference = reference.as_tag()?;
+        let path = reference.path();
+        let session = self.session(reference.domain(), Scope::push(path))?;
+        let mut manifests = Vec::new();
+        for image in images {
+            let parcel = send(&session, store, reference, image, &mut |_| ())?;
+            let descriptor = Descriptor::of(&parcel.media_type, &parcel.manifest);
+            session.put_manifest(path, &descriptor.digest.to_string(), &parcel.media_type, &parcel.manifest)?;
+            manifests.push(descriptor);
+        }
+        let index = OwnIndex { schema_version: 2, media_type: OCI_INDEX, manifests: &manifests };
+        let index = serde_json::to_vec(&index).expect("it has only string keys and whole numbers");
+        let tag = reference.tag().expect("a reference without a digest has a tag");
+        Ok(session.put_manifest(path, tag, OCI_INDEX, &index)?)
+    }
+}
+
+/// Sends the blobs of an image; its manifest is to follow.
+fn send(
+    session: &Session<'_>,
+    store: &Store,
+    reference: &Reference,
+    image: &Digest,
+    progress: &mut dyn FnMut(PushProgress),
+) -> Result<Parcel> {
+    let _lease = store.lease(image)?;
+    let record = store.record(image)?;
+    for layer in &record.layers {
+        progress(PushProgress { layer: layer.diff_id, phase: PushPhase::Preparing });
+    }
+    let path = reference.path();
+    let ingest = store.ingest()?;
+    let parcel = store.pack(image, &record, &ingest)?;
+    let elsewhere = store.repositories_beside(reference, &record)?;
+    let courier = Courier { session, path, elsewhere: &elsewhere, ingest: &ingest };
+    courier.send_all(&parcel.layers, progress)?;
+    let config = upload(session, path, &parcel.config, &[]);
+    if config.find()?.is_none() {
+        config.send(Content::Bytes(&store.blob(image)?), &mut |_| Ok(()))?;
+    }
+    Ok(parcel)
 }
 
 /// Brings layers to a repository.

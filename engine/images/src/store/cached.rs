@@ -88,6 +88,11 @@ impl Layers {
         self.0.iter().map(|layer| layer.diff_id).collect()
     }
 
+    /// The lowest so many.
+    pub fn up_to(&self, count: usize) -> Layers {
+        Layers(self.0[..count].to_vec())
+    }
+
     /// Those that do not belong to a base of so many layers.
     pub fn above(&self, count: usize) -> Layers {
         Layers(self.0[count..].to_vec())
@@ -142,6 +147,20 @@ impl Store {
             }
         }
         Ok(Some((step, CacheLease { _record: Some(file) })))
+    }
+
+    /// Keeps a step that was done elsewhere; its layers must be here.
+    pub fn remember_step(
+        &self,
+        key: &Digest,
+        description: &str,
+        created: &str,
+        is_empty: bool,
+        layers: &Layers,
+    ) -> Result<()> {
+        let (description, created, layers) = (description.to_owned(), created.to_owned(), layers.0.clone());
+        let guard = self.lock()?;
+        self.write_cached(key, &CachedStep { description, created, is_empty, same_as: None, layers }, &guard)
     }
 
     /// Keeps that two steps do the same.
