@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use porthole_tests::archive::{Tree, gzip};
-use porthole_tests::{BOX, Host, Web, eventually};
+use porthole_tests::{BOX, Host, Numbers, Web, eventually};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -576,6 +576,30 @@ fn a_build_that_is_interrupted_leaves_nothing_and_keeps_its_cache() {
     let text = host.porthole(&format!("build {}", folder.display())).stderr;
     assert_eq!(text.matches("CACHED").count(), 2, "{text}");
     assert_eq!(fs::read_dir(host.path("ingest")).unwrap().count(), 0);
+}
+
+#[test]
+fn whenever_a_build_is_killed_the_next_goes_on() {
+    let host = Host::new();
+    let dockerfile = "FROM box AS a\nRUN cat /proc/sys/kernel/random/uuid > /one\nRUN sleep 0.05\nFROM box\nCOPY d /d\n\
+        RUN --mount=type=cache,target=/m cat /proc/sys/kernel/random/uuid > /two\nWORKDIR /w\nCOPY --from=a /one /\n";
+    let folder = context(&host, "killed", dockerfile, &[("d/a", "a"), ("d/b", "b")]);
+    let mut numbers = Numbers::new(5);
+    for round in 0..12 {
+        let flags = if round % 2 == 0 { "--no-cache" } else { "" };
+        let mut killed = host.start(&format!("build -q -t killed {flags} {}", folder.display()));
+        let delay = Duration::from_micros(numbers.next(250_000));
+        thread::sleep(delay);
+        killed.signal(Signal::SIGKILL);
+        killed.wait();
+        // What it was running ends by itself, when it notices.
+        let id = host.ok(&format!("build -q -t whole {}", folder.display()));
+        assert_eq!(host.ok(&format!("build -q {}", folder.display())), id, "killed after {delay:?}");
+        assert_eq!(host.ok("image verify --full whole"), "whole: intact", "killed after {delay:?}");
+        assert_eq!(host.ok("run --rm whole sh -c 'cat /d/a /d/b; pwd; wc -l < /one'"), "ab/w\n1");
+        assert_eq!(host.ok("ps -aq"), "", "killed after {delay:?}");
+        assert_eq!(fs::read_dir(host.path("ingest")).unwrap().count(), 0, "killed after {delay:?}");
+    }
 }
 
 #[test]

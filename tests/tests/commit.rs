@@ -56,6 +56,15 @@ fn a_commit_is_an_image_with_one_layer_more() {
 }
 
 #[test]
+fn permissions_of_a_directory_are_a_change_although_nothing_else_is() {
+    let host = Host::new();
+    host.ok(&format!("run --name web {BOX} sh -c 'chmod 700 /etc; chown 7:8 /home'"));
+    assert_eq!(host.ok("diff web"), "C /etc\nC /home");
+    host.ok("commit web made");
+    assert_eq!(host.ok("run --rm made stat -c '%a %u:%g' /etc /home"), "700 0:0\n755 7:8");
+}
+
+#[test]
 fn a_running_container_goes_on_after_it() {
     let host = Host::new();
     host.ok(&format!("run -d --name web {BOX} sh -c 'while true; do date > /srv/now; sleep 0.1; done'"));

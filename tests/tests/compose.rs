@@ -350,7 +350,7 @@ fn mistakes_have_a_place() {
         ("services: {a: {image: '${X:-${X:-${X'}}", ":1:23: invalid interpolation format"),
         ("a: &a [*a]", ":1:8: "),
         ("services: {a: {image: nope, pull_policy: never}}", "may not pull its image nope"),
-        ("services: {a: {build: https://example.org/a.git}}", "is not fetched"),
+        ("services: {a: {build: oci-layout://a}}", "is no address of a repository or a file"),
         ("services: {a: {build: {context: ., shm_size: 1m}}}", "shm_size is not supported"),
         ("services: {a: {build: {context: ., secrets: [s]}}}", ":1:46: service \"a\" refers to undefined secret s"),
         (

@@ -2,6 +2,7 @@
 
 use super::config::ContainerConfig;
 use super::record::{self, Record};
+use super::step::find_below;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::inside::{Change, NodeId, Stack, View};
@@ -9,10 +10,12 @@ use crate::volume::is_generated;
 use porthole_images::{Derivation, Image, ImportConfig, Packer, Packing, Reference};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What becomes of a container that is committed.
@@ -99,8 +102,22 @@ impl Engine {
         let binds = config.host.binds.iter().map(|bind| &bind.target);
         let data = binds.chain(config.host.volumes.iter().map(|volume| &volume.target));
         let targets = started.map(|mount| mount.destination().clone()).chain(data.map(PathBuf::from));
-        Ok(empty_at(&record.path("upper"), targets.collect()))
+        let upper = record.path("upper");
+        let mut made = empty_at(&upper, targets.collect());
+        // A directory of the image whose permissions or owner are others now is not there for a mount only.
+        made.retain(|path| !is_changed(&upper, &config.layers, Path::new(OsStr::from_bytes(path))));
+        Ok(made)
     }
+}
+
+/// Whether something of the layers below has other permissions or another owner in the one above them.
+fn is_changed(upper: &Path, lower: &[PathBuf], path: &Path) -> bool {
+    let attributes = |metadata: fs::Metadata| (metadata.mode(), metadata.uid(), metadata.gid());
+    let below = find_below(lower, path).and_then(|below| below.metadata().ok());
+    below.is_some_and(|below| {
+        let own = fs::symlink_metadata(upper.join(path)).ok();
+        own.is_some_and(|own| attributes(own) != attributes(below))
+    })
 }
 
 /// Which of these paths, and of those above them, have nothing in a layer but one another.

@@ -429,7 +429,7 @@ fn prefixes(path: &Path) -> Vec<PathBuf> {
 }
 
 /// What the layers below show at a path.
-fn find_below(lower: &[PathBuf], path: &Path) -> Option<File> {
+pub(super) fn find_below(lower: &[PathBuf], path: &Path) -> Option<File> {
     for layer in lower {
         match open_inside(layer, path, OFlags::PATH | OFlags::NOFOLLOW) {
             Ok(found) => return Some(found).filter(|found| !is_whiteout(found)),
