@@ -238,6 +238,15 @@ fn the_six_hooks_have_the_state_and_can_stop_a_container() {
 }
 
 #[test]
+fn hooks_before_the_root_is_entered_begin_at_it() {
+    let mut bundle = Bundle::new(&["cat", "/made"]);
+    let script = "mkdir -p tmp/here && mount --bind tmp/here tmp && pwd > made";
+    bundle.set("/hooks", json!({ "createContainer": [{ "path": "/bin/sh", "args": ["sh", "-c", script] }] }));
+    assert_eq!(bundle.output(), bundle.path("rootfs").canonicalize().expect("there").display().to_string());
+    assert!(bundle.path("rootfs/tmp/here").exists());
+}
+
+#[test]
 fn the_process_is_what_the_spec_says() {
     let mut bundle = Bundle::new(&["true"]);
     bundle.set("/process/user", json!({ "uid": 1, "gid": 2, "additionalGids": [3, 4], "umask": 0o77 }));
@@ -641,6 +650,26 @@ fn a_user_namespace_need_not_map_root_and_by_default_maps_the_caller() {
     let owned = Command::new("chown").args(["-hR", "100000:100000"]).arg(bundle.path("rootfs")).status();
     assert!(owned.is_ok_and(|status| status.success()));
     assert_eq!(bundle.shell("id -u; id -g"), "1000\n1000");
+}
+
+#[test]
+fn a_user_namespace_has_devices_that_the_host_has_not() {
+    let mut bundle = Bundle::new(&["true"]);
+    for directory in [bundle.host.root().to_owned(), bundle.host.path("bundle")] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("changed");
+    }
+    let owned = Command::new("chown").args(["-hR", "100000:100000"]).arg(bundle.path("rootfs")).status();
+    assert!(owned.is_ok_and(|status| status.success()));
+    let mapping = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    bundle.push("/linux/namespaces", json!({ "type": "user" }));
+    bundle.set("/linux/uidMappings", mapping.clone());
+    bundle.set("/linux/gidMappings", mapping);
+    // One under a name of its own, and one whose name is another's on the host.
+    let device = |path: &str, minor: u32| json!({ "path": path, "type": "c", "major": 1, "minor": minor, "uid": 10, "gid": 11, "fileMode": 0o606 });
+    bundle.set("/linux/devices", json!([device("/dev/no-such/nothing", 5), device("/dev/full", 3)]));
+    let script = "cd /dev; stat -c '%u:%g %a %t:%T' no-such/nothing full; head -c 2 no-such/nothing; echo x > full";
+    assert_eq!(bundle.shell(script), "10:11 606 1:5\n10:11 606 1:3\n\0\0");
+    assert!(!Path::new("/dev/no-such").exists(), "the host has it, too");
 }
 
 #[test]

@@ -99,6 +99,22 @@ fn a_user_has_containers_of_their_own() {
 }
 
 #[test]
+fn the_groups_of_who_makes_a_container_are_kept_when_asked_for() {
+    let mut bundle = Bundle::new(&["id", "-G"]);
+    let groups = |bundle: &Bundle| {
+        let line = bundle.line("run -b BUNDLE box");
+        let output = Command::new("setpriv").args(["--groups", "7,8"]).arg(binary()).args(line.split(' ')).output();
+        let output = output.expect("util-linux is installed");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    };
+    assert_eq!(groups(&bundle), "0");
+    bundle.set("/annotations", json!({ "run.oci.keep_original_groups": "1" }));
+    assert_eq!(groups(&bundle), "0 7 8");
+    bundle.set("/annotations", json!({ "run.oci.keep_original_groups": "0" }));
+    assert_eq!(groups(&bundle), "0");
+}
+
+#[test]
 fn what_a_user_may_not_is_told() {
     let mut own = Own::new(&["true"]);
     let mut told = |change: fn(&mut Value)| {

@@ -5,7 +5,7 @@ use super::clone::{Cloned, clone, clone_into, hide, show};
 use super::command::Command;
 use super::error::{Context, Error, Result};
 use super::host_mounts::{HostMounts, Users};
-use super::identity::{Identity, set_groups};
+use super::identity::{Groups, Identity};
 use super::labels::Labels;
 use super::mounts::{finish_dev, mount_all};
 use super::namespaces::{Namespaces, Visit, id_mappings, map_ids, unshare};
@@ -19,7 +19,7 @@ use crate::capabilities::raise_permitted;
 use crate::cgroup::{self, Cgroup, Entrance};
 use crate::hooks::{ContainerState, Failed, Point};
 use crate::process::{self, ProcessId};
-use nix::unistd::{Gid, Uid, geteuid, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, fchdir, geteuid, setresgid, setresuid};
 use oci_spec::runtime::{LinuxIdMapping, LinuxResources, Process, Spec, User};
 use std::convert::Infallible;
 use std::fs::File;
@@ -327,7 +327,7 @@ impl Setup<'_> {
         let own = self.namespaces.makes(libc::CLONE_NEWNS);
         let new = RootFs::mount(self.root, made.root.take(), self.spec, own)?;
         mount_all(&new.root, self.spec, self.cgroup, &made)?;
-        devices::populate(&new.root, self.spec, in_user_namespace)?;
+        devices::populate(&new.root, self.spec, in_user_namespace, &made)?;
         masks::apply(&new.root, self.spec)?;
         let streams = Streams::open(stdio, &new.root)?;
         if let Some(terminal) = streams.terminal() {
@@ -340,6 +340,8 @@ impl Setup<'_> {
         }
         if let (Some(state), true) = (&self.options.state, self.spec.hooks().is_some()) {
             channel.hooks()?;
+            // What they do to the root they name from there, as with runc.
+            fchdir(new.root.as_fd()).during(|| "enter the root's directory for hooks".into())?;
             Point::CreateContainer.run(self.spec, state, Some(std::process::id().cast_signed()))?;
         }
         new.enter(match (own, self.options.no_pivot) {
@@ -357,7 +359,7 @@ fn become_mapped(spec: &Spec, user: &User, by_user: bool) -> Result<()> {
     let [users, groups] = id_mappings(spec);
     let (uid, gid) = (Uid::from_raw(mapped_or(users, user.uid())), Gid::from_raw(mapped_or(groups, user.gid())));
     nix::sys::prctl::set_keepcaps(true)
-        .and_then(|()| set_groups(&[], by_user))
+        .and_then(|()| Groups::of_spec(spec, by_user).replace(&[]))
         .and_then(|()| setresgid(gid, gid, gid))
         .and_then(|()| setresuid(uid, uid, uid))
         .during(|| format!("become user {uid} and group {gid} of the user namespace (does the spec map them?)"))?;

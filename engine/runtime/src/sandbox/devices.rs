@@ -1,11 +1,15 @@
 //! /dev: device nodes, the usual links, and the console (config-linux.md, "Default Devices").
 
 use super::error::{Context, Error, Result};
+use super::host_mounts::HostMounts;
+use super::namespaces::{Visit, id_mappings, on_host, unshare};
 use super::streams::Terminal;
-use crate::mount::{Depth, Mount, Root};
+use crate::mount::{Depth, Mount, Root, set_propagation};
 use nix::sys::stat::makedev;
-use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Spec};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mknodat, openat, statat, symlinkat};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, LinuxIdMapping, Spec};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, mknodat, openat, statat, symlinkat,
+};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -34,11 +38,30 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 /// Fills /dev, unless it is a directory of the host's, which is left as it is. In a user namespace nodes cannot be made,
-/// so there the host's are bound.
-pub(super) fn populate(root: &Root, spec: &Spec, in_user_namespace: bool) -> Result<()> {
+/// so there the host's are bound, and those that [`make_on_host`] has made.
+pub(super) fn populate(root: &Root, spec: &Spec, in_user_namespace: bool, made: &HostMounts) -> Result<()> {
     if is_bound(spec) {
         return Ok(());
     }
+    for node in &nodes(spec)? {
+        let result = match made.node(&node.path) {
+            Some(mount) => bind_node(root, &node.path, mount),
+            None if in_user_namespace => {
+                Mount::of_path(&node.path, Depth::One).and_then(|copy| bind_node(root, &node.path, &copy))
+            }
+            None => make_node(root, node),
+        };
+        result.during(|| format!("make device {}", node.path.display()))?;
+    }
+    let dev = root.directory(Path::new("/dev")).during(|| "open /dev".into())?;
+    for (to, name) in LINKS {
+        link(&dev, to, name).during(|| format!("make link /dev/{name}"))?;
+    }
+    Ok(())
+}
+
+/// Those of every container and those of the spec.
+fn nodes(spec: &Spec) -> Result<Vec<Node>> {
     let mut nodes: Vec<Node> = DEFAULT.into_iter().map(default_node).collect();
     let devices = spec.linux().iter().flat_map(|linux| linux.devices()).flatten();
     // That of the container's own terminals is a link.
@@ -47,15 +70,50 @@ pub(super) fn populate(root: &Root, spec: &Spec, in_user_namespace: bool) -> Res
         nodes.retain(|other| other.path != node.path);
         nodes.push(node);
     }
-    for node in &nodes {
-        let make = if in_user_namespace { bind_node } else { make_node };
-        make(root, node).during(|| format!("make device {}", node.path.display()))?;
+    Ok(nodes)
+}
+
+/// Makes those that a container in a user namespace cannot have from the host, which has no such device of that name: each
+/// as a mount of its own, with its path. Only the host's root can.
+pub(super) fn make_on_host(spec: &Spec) -> Result<Vec<(PathBuf, Mount)>> {
+    let nodes = if is_bound(spec) { Vec::new() } else { nodes(spec)? };
+    let missing: Vec<_> = nodes.iter().filter(|node| !is_node(&CWD, &node.path, node)).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
     }
-    let dev = root.directory(Path::new("/dev")).during(|| "open /dev".into())?;
-    for (to, name) in LINKS {
-        link(&dev, to, name).during(|| format!("make link /dev/{name}"))?;
-    }
-    Ok(())
+    // The kernel copies mounts of this mount namespace only: one for the purpose, where nothing reaches the host.
+    let mut visit = Visit::default();
+    visit.enter(libc::CLONE_NEWNS, unshare).during(|| "make a mount namespace".into())?;
+    set_propagation(c"/", libc::MS_PRIVATE, Depth::Recursive).during(|| "separate mounts from the host's".into())?;
+    let directory = scratch().during(|| "mount a file system for devices".into())?;
+    let make = |(index, node): (usize, &&Node)| {
+        let mount = make_copy(&directory, Path::new(&index.to_string()), node, id_mappings(spec));
+        Ok((node.path.clone(), mount.during(|| format!("make device {}", node.path.display()))?))
+    };
+    missing.iter().enumerate().map(make).collect()
+}
+
+/// A directory of a file system that ends with this mount namespace and what was copied from it.
+fn scratch() -> std::io::Result<Mount> {
+    let mount = Mount::new("tmpfs", "devices", ["mode=755"], 0)?;
+    mount.attach(openat(CWD, "/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
+    Ok(mount)
+}
+
+/// A node whose owner is the host's id for the one that the spec says.
+fn make_copy(
+    directory: &Mount,
+    name: &Path,
+    node: &Node,
+    [users, groups]: [&[LinuxIdMapping]; 2],
+) -> std::io::Result<Mount> {
+    let mode = Mode::from_raw_mode(node.mode);
+    mknodat(directory, name, node.kind, mode, makedev(node.number.0, node.number.1))?;
+    let (user, group) = (on_host(users, node.owner.0), on_host(groups, node.owner.1));
+    chownat(directory, name, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)), AtFlags::SYMLINK_NOFOLLOW)?;
+    // Whatever the caller's umask is.
+    chmodat(directory, name, mode, AtFlags::empty())?;
+    Mount::of_fd(openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?, Depth::One)
 }
 
 fn is_bound(spec: &Spec) -> bool {
@@ -109,24 +167,23 @@ fn make_node(root: &Root, node: &Node) -> std::io::Result<()> {
         Err(Errno::EXIST) if is_node(&directory, &name, node) => {}
         Err(errno) => return Err(errno.into()),
     }
-    let owner = (rustix::fs::Uid::from_raw(node.owner.0), rustix::fs::Gid::from_raw(node.owner.1));
+    let owner = (Uid::from_raw(node.owner.0), Gid::from_raw(node.owner.1));
     let links = AtFlags::SYMLINK_NOFOLLOW;
     if node.owner != (0, 0) {
-        rustix::fs::chownat(&directory, &name, Some(owner.0), Some(owner.1), links)?;
+        chownat(&directory, &name, Some(owner.0), Some(owner.1), links)?;
     }
     Ok(())
 }
 
-fn is_node(directory: &OwnedFd, name: &Path, node: &Node) -> bool {
+fn is_node(directory: &impl AsFd, name: &Path, node: &Node) -> bool {
     statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|status| {
         FileType::from_raw_mode(status.st_mode) == node.kind
             && (node.kind == FileType::Fifo || status.st_rdev == makedev(node.number.0, node.number.1))
     })
 }
 
-fn bind_node(root: &Root, node: &Node) -> std::io::Result<()> {
-    let copy = Mount::of_path(&node.path, Depth::One)?;
-    copy.attach(root.file(&node.path)?)
+fn bind_node(root: &Root, path: &Path, node: &Mount) -> std::io::Result<()> {
+    node.attach(root.file(path)?)
 }
 
 fn link(dev: &OwnedFd, to: &str, name: &str) -> std::io::Result<()> {

@@ -3,6 +3,7 @@
 
 use super::RootSource;
 use super::clone::{Cloned, clone, end};
+use super::devices::make_on_host;
 use super::error::{Context, Error, Result};
 use super::mounts::{is_bind, is_mapped, options_of, source_of};
 use super::namespaces::{Visit, id_mappings, map_ids, unshare};
@@ -22,6 +23,8 @@ pub(super) struct HostMounts {
     pub root: Option<Mount>,
     /// Sources of bind mounts, by their place in the spec's list.
     binds: Vec<Option<Mount>>,
+    /// Device nodes that the host has not, with their paths in the container.
+    nodes: Vec<(PathBuf, Mount)>,
     /// Whether attributes of the host's mounts are to stay, which is the rule of user namespaces.
     pub locks: bool,
 }
@@ -40,12 +43,18 @@ impl HostMounts {
             }
         };
         let binds = spec.mounts().iter().flatten().map(|mount| bind_source(mount, spec, users));
-        Ok(Self { root, binds: binds.collect::<Result<_>>()?, locks: !matches!(users, Users::Hosts) })
+        let nodes = if matches!(users, Users::New) { make_on_host(spec)? } else { Vec::new() };
+        Ok(Self { root, binds: binds.collect::<Result<_>>()?, nodes, locks: !matches!(users, Users::Hosts) })
     }
 
     /// The source of the bind mount at this place of the spec's list.
     pub(super) fn bind(&self, place: usize) -> Option<&Mount> {
         self.binds.get(place).and_then(Option::as_ref)
+    }
+
+    /// The node of the device with this path.
+    pub(super) fn node(&self, path: &Path) -> Option<&Mount> {
+        self.nodes.iter().find(|(own, _)| own == path).map(|(_, node)| node)
     }
 }
 

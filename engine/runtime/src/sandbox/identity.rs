@@ -16,14 +16,15 @@ pub(super) struct Identity<'a> {
     process: &'a Process,
     capabilities: ThreadCapabilities,
     filter: Option<Filter>,
-    by_user: bool,
+    groups: Groups,
 }
 
 impl<'a> Identity<'a> {
     /// Prepares what takes time: the filter. `by_user` is a container whose maker is not root.
     pub(super) fn prepare(spec: &Spec, process: &'a Process, by_user: bool) -> Result<Self> {
         let capabilities = ThreadCapabilities::from(process.capabilities());
-        Ok(Self { process, capabilities, filter: Filter::of_spec(spec, capabilities.bounding)?, by_user })
+        let filter = Filter::of_spec(spec, capabilities.bounding)?;
+        Ok(Self { process, capabilities, filter, groups: Groups::of_spec(spec, by_user) })
     }
 
     /// Takes it on. Without no-new-privileges a filter needs CAP_SYS_ADMIN, so it comes before the capabilities go; with
@@ -34,7 +35,7 @@ impl<'a> Identity<'a> {
             set_limit(limit)?;
         }
         self.capabilities.limit_bounding().during(|| "limit the capability bounding set".into())?;
-        become_user(self.process.user(), self.by_user)?;
+        become_user(self.process.user(), self.groups)?;
         if no_new_privileges {
             nix::sys::prctl::set_no_new_privs().during(|| "set no-new-privileges".into())?;
         } else {
@@ -55,7 +56,7 @@ impl<'a> Identity<'a> {
 }
 
 /// Changes to exactly this user, group and supplementary groups, and keeps the capabilities for the next steps.
-fn become_user(user: &User, by_user: bool) -> Result<()> {
+fn become_user(user: &User, kept: Groups) -> Result<()> {
     let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
     // -1 means "leave as it is" to these calls, which for a container's user would be root.
     let ids = [user.uid(), user.gid()];
@@ -63,7 +64,7 @@ fn become_user(user: &User, by_user: bool) -> Result<()> {
         return Err(Error::Spec(format!("{} is not a user or group id", u32::MAX)));
     }
     let (uid, gid) = (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()));
-    set_groups(&groups, by_user).during(|| format!("set supplementary groups {groups:?}"))?;
+    kept.replace(&groups).during(|| format!("set supplementary groups {groups:?}"))?;
     setresgid(gid, gid, gid).during(|| format!("change to group {gid}"))?;
     if !uid.is_root() {
         nix::sys::prctl::set_keepcaps(true).during(|| "keep capabilities over the change of user".into())?;
@@ -77,12 +78,38 @@ fn become_user(user: &User, by_user: bool) -> Result<()> {
     Ok(())
 }
 
-/// Sets exactly these supplementary groups. A user who maps nobody else has given up setting any (user_namespaces(7)), and keeps
-/// groups that are nobody's in the container.
-pub(super) fn set_groups(groups: &[Gid], by_user: bool) -> nix::Result<()> {
-    match setgroups(groups) {
-        Err(Errno::EPERM) if by_user && groups.is_empty() => Ok(()),
-        result => result,
+/// What becomes of the supplementary groups that whoever makes a container has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Groups {
+    /// They go.
+    Replaced,
+    /// They go, unless none are asked for in their place: a user who maps nobody else has given up setting any
+    /// (user_namespaces(7)), and keeps groups that are nobody's in the container.
+    ReplacedIfMapped,
+    /// They stay.
+    Kept,
+}
+
+impl Groups {
+    /// They stay where an annotation of crun's says so (crun(1), "EXTENSIONS"), which is how Podman asks for it.
+    pub(super) fn of_spec(spec: &Spec, by_user: bool) -> Self {
+        let annotation = spec.annotations().iter().find_map(|all| all.get("run.oci.keep_original_groups"));
+        match annotation {
+            Some(value) if value != "0" => Self::Kept,
+            _ if by_user => Self::ReplacedIfMapped,
+            _ => Self::Replaced,
+        }
+    }
+
+    /// Sets exactly these in their place, if they are to go.
+    pub(super) fn replace(self, groups: &[Gid]) -> nix::Result<()> {
+        if self == Self::Kept {
+            return Ok(());
+        }
+        match setgroups(groups) {
+            Err(Errno::EPERM) if self == Self::ReplacedIfMapped && groups.is_empty() => Ok(()),
+            result => result,
+        }
     }
 }
 

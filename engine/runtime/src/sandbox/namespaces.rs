@@ -145,6 +145,17 @@ pub(super) fn id_mappings(spec: &Spec) -> [&[LinuxIdMapping]; 2] {
     [of(Linux::uid_mappings), of(Linux::gid_mappings)]
 }
 
+/// The id that an id of a user namespace with these mappings is on the host; nobody for one that it has not (user_namespaces(7),
+/// "Unmapped user and group IDs").
+pub(super) fn on_host(mappings: &[LinuxIdMapping], id: u32) -> u32 {
+    const NOBODY: u32 = 65534;
+    let map = |mapping: &LinuxIdMapping| {
+        let offset = id.checked_sub(mapping.container_id()).filter(|offset| *offset < mapping.size())?;
+        mapping.host_id().checked_add(offset)
+    };
+    mappings.iter().find_map(map).unwrap_or(NOBODY)
+}
+
 /// Writes the mappings of users and of groups for a child that has a new user namespace. A caller who is not root may map
 /// itself alone; others are mapped by programs that know which are its own (newuidmap(1), user_namespaces(7)).
 pub(super) fn map_ids([users, groups]: [&[LinuxIdMapping]; 2], pid: i32) -> Result<()> {
@@ -245,6 +256,16 @@ mod tests {
         let namespaces = Namespaces::of_spec(&spec).unwrap();
         assert_eq!(namespaces.new, libc::CLONE_NEWNS);
         assert_eq!(namespaces.all(), libc::CLONE_NEWNS | libc::CLONE_NEWNET);
+    }
+
+    #[test]
+    fn an_id_that_is_not_mapped_is_nobodys() {
+        let mapping = |inside: u32, outside: u32, size: u32| {
+            LinuxIdMappingBuilder::default().container_id(inside).host_id(outside).size(size).build().unwrap()
+        };
+        let mappings = [mapping(0, 1000, 1), mapping(1, 100_000, 10)];
+        assert_eq!([0, 1, 10, 11].map(|id| on_host(&mappings, id)), [1000, 100_000, 100_009, 65534]);
+        assert_eq!(on_host(&[mapping(0, u32::MAX, 2)], 1), 65534);
     }
 
     #[test]
