@@ -1,6 +1,7 @@
 //! `porthole runtime`: the OCI runtime's own command line, as other engines and the public suites use it.
 
 mod bundle;
+mod deleting;
 mod mounts;
 mod notify;
 mod users;

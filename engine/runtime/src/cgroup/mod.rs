@@ -82,7 +82,7 @@ pub enum Error {
         usage: i64,
     },
     /// A cgroup below a container's that is not.
-    #[error("bad sub cgroup path: {}", .0.display())]
+    #[error("bad sub cgroup path: {} is not a sub cgroup path", .0.display())]
     SubPath(PathBuf),
     /// No v1 hierarchy is of this controller.
     #[error("unknown controller {0} in the path of a cgroup below the container's")]

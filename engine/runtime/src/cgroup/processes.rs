@@ -24,6 +24,14 @@ impl Cgroup {
         result
     }
 
+    /// Has a process freeze and go on with it, which somebody may have moved into another cgroup for that (cgroup v1's freezer).
+    pub fn take_back(&self, pid: i32) -> Result<()> {
+        match (self.layout, self.freezer()) {
+            (Layout::V1 { .. }, Some((directory, _))) => write(&directory, "cgroup.procs", pid.to_string()),
+            _ => Ok(()),
+        }
+    }
+
     /// Lets its processes go on.
     pub fn thaw(&self) -> Result<()> {
         self.set_frozen(false)

@@ -19,6 +19,9 @@ use std::time::Duration;
 /// How long an init may take to end when it is killed.
 const DYING: Duration = Duration::from_secs(10);
 
+/// After which time there is something in its way.
+const PROMPT: Duration = Duration::from_millis(500);
+
 /// What a container is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -225,10 +228,17 @@ impl Container {
         let Ok(pidfd) = pidfd else { return Ok(()) };
         // It may have left its cgroup.
         let _ = process::send_signal(pidfd.as_fd(), libc::SIGKILL);
-        match process::wait_ended(pidfd.as_fd(), Some(DYING)) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::at("end", "the container's init")(std::io::ErrorKind::TimedOut.into())),
-            Err(error) => Err(Error::at("wait for", "the container's init")(error)),
+        let has_ended = |limit| {
+            process::wait_ended(pidfd.as_fd(), Some(limit)).map_err(Error::at("wait for", "the container's init"))
+        };
+        if has_ended(PROMPT)? {
+            return Ok(());
+        }
+        // Another cgroup may hold it frozen, and on v1 a frozen process does not even die. Should it not be that, the wait tells.
+        let _ = self.cgroup.take_back(self.record.init.pid);
+        match has_ended(DYING)? {
+            true => Ok(()),
+            false => Err(Error::at("end", "the container's init")(std::io::ErrorKind::TimedOut.into())),
         }
     }
 
