@@ -375,7 +375,7 @@ fn a_cgroup_is_told_of_in_runcs_words() {
     let told = bundle.fails(255, "exec --cgroup none box true");
     assert!(
         told.starts_with("error adding pid of the new process to cgroups: ")
-            && told.ends_with("no such file or directory")
+            && told.ends_with("/none/cgroup.procs: no such file or directory")
     );
     // Into a cgroup that was killed once, no process can be born.
     let v2 = [Path::new("/sys/fs/cgroup/unified"), Path::new("/sys/fs/cgroup")]

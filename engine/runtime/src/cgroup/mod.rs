@@ -90,7 +90,7 @@ pub enum Error {
     /// A new process cannot be put into a cgroup of the container.
     #[error("error adding pid of the new process to cgroups: {}: {}", path.display(), words(source))]
     Entering {
-        /// The cgroup's directory, or the file in it.
+        /// The file of the cgroup's that lists its processes, whichever way they come in.
         path: PathBuf,
         /// What the kernel said.
         source: io::Error,
@@ -130,6 +130,9 @@ impl From<Error> for io::Error {
 }
 
 type Result<T> = std::result::Result<T, Error>;
+
+/// Which processes are in a cgroup (cgroups(7)).
+const PROCESSES: &str = "cgroup.procs";
 
 /// Whether the host has cgroup v2 and nothing else.
 pub fn is_v2_host() -> bool {
@@ -220,7 +223,7 @@ impl Cgroup {
             let file = if hierarchy.is_v2 { directory.clone() } else { directory.join("tasks") };
             let flags = if hierarchy.is_v2 { libc::O_DIRECTORY | libc::O_PATH } else { libc::O_WRONLY };
             let opened = open(&file, flags).map_err(|error| match error {
-                Error::File { path, source, .. } => Error::Entering { path, source },
+                Error::File { source, .. } => Error::Entering { path: directory.join(PROCESSES), source },
                 error => error,
             })?;
             match hierarchy.is_v2 {
@@ -387,7 +390,7 @@ impl Entrance {
 
     /// Why a process could not be born into the directory.
     pub fn refused(&self, source: &io::Error) -> Error {
-        let path = self.directory.as_ref().map(|(_, path)| path.clone()).unwrap_or_default();
+        let path = self.directory.as_ref().map(|(_, path)| path.join(PROCESSES)).unwrap_or_default();
         Error::Entering {
             path,
             source: source.raw_os_error().map_or(source.kind().into(), io::Error::from_raw_os_error),
