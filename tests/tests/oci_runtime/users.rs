@@ -1,7 +1,7 @@
 //! Containers of a user who is not root.
 
 use crate::bundle::Bundle;
-use porthole_tests::binary;
+use porthole_tests::{binary, eventually};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -94,6 +94,12 @@ fn a_user_has_containers_of_their_own() {
     assert_eq!((state["status"].as_str(), state["owner"].as_str()), (Some("running"), Some("nobody")));
     assert!(own.0.host.path("session/porthole-runtime/box").exists());
     own.ok("kill box KILL");
+    eventually("it stops", || own.ok("state box").contains("stopped"));
+    assert_eq!(
+        own.run("kill box KILL"),
+        (Some(1), String::new(), "porthole-runtime: container not running".to_owned())
+    );
+    assert_eq!(own.ok("kill -a box KILL"), "");
     own.ok("delete -f box");
     assert!(!own.0.host.path("session/porthole-runtime/box").exists());
 }

@@ -177,8 +177,11 @@ impl Container {
         if all && self.cgroup.exists() {
             return Ok(self.cgroup.kill_all(signal)?);
         }
-        if status == Status::Stopped {
-            return Err(Error::NotRunning);
+        match (status, to) {
+            // All that there are, without a cgroup: none.
+            (Status::Stopped, Signalled::All) => return Ok(()),
+            (Status::Stopped, Signalled::Init) => return Err(Error::NotRunning),
+            _ => {}
         }
         self.record.init.send_signal(signal).map_err(|error| match error.raw_os_error() {
             Some(libc::ESRCH) => Error::NotRunning,
