@@ -148,7 +148,8 @@ struct Data {
 /// `_LINUX_CAPABILITY_VERSION_3` for the calling thread.
 const THIS_THREAD: Header = Header { version: 0x2008_0522, pid: 0 };
 
-fn permitted() -> io::Result<CapabilitySet> {
+/// What this thread can make effective.
+pub(crate) fn permitted() -> io::Result<CapabilitySet> {
     let mut header = THIS_THREAD;
     let mut data = [Data::default(); 2];
     // SAFETY: version 3 fills two data structures, and both pointers are to live values of these layouts.

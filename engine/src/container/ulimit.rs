@@ -1,29 +1,27 @@
 //! `--ulimit`: limits of each process of a container (getrlimit(2)).
 
 use oci_spec::runtime::{PosixRlimit, PosixRlimitBuilder, PosixRlimitType};
-use rustix::process::Resource;
-use rustix::thread::CapabilitySet;
+use porthole_runtime::sandbox::lowered_limits;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::str::FromStr;
 
 /// Docker's names of them.
-const KINDS: [(&str, PosixRlimitType, Resource); 15] = [
-    ("core", PosixRlimitType::RlimitCore, Resource::Core),
-    ("cpu", PosixRlimitType::RlimitCpu, Resource::Cpu),
-    ("data", PosixRlimitType::RlimitData, Resource::Data),
-    ("fsize", PosixRlimitType::RlimitFsize, Resource::Fsize),
-    ("locks", PosixRlimitType::RlimitLocks, Resource::Locks),
-    ("memlock", PosixRlimitType::RlimitMemlock, Resource::Memlock),
-    ("msgqueue", PosixRlimitType::RlimitMsgqueue, Resource::Msgqueue),
-    ("nice", PosixRlimitType::RlimitNice, Resource::Nice),
-    ("nofile", PosixRlimitType::RlimitNofile, Resource::Nofile),
-    ("nproc", PosixRlimitType::RlimitNproc, Resource::Nproc),
-    ("rss", PosixRlimitType::RlimitRss, Resource::Rss),
-    ("rtprio", PosixRlimitType::RlimitRtprio, Resource::Rtprio),
-    ("rttime", PosixRlimitType::RlimitRttime, Resource::Rttime),
-    ("sigpending", PosixRlimitType::RlimitSigpending, Resource::Sigpending),
-    ("stack", PosixRlimitType::RlimitStack, Resource::Stack),
+const KINDS: [(&str, PosixRlimitType); 15] = [
+    ("core", PosixRlimitType::RlimitCore),
+    ("cpu", PosixRlimitType::RlimitCpu),
+    ("data", PosixRlimitType::RlimitData),
+    ("fsize", PosixRlimitType::RlimitFsize),
+    ("locks", PosixRlimitType::RlimitLocks),
+    ("memlock", PosixRlimitType::RlimitMemlock),
+    ("msgqueue", PosixRlimitType::RlimitMsgqueue),
+    ("nice", PosixRlimitType::RlimitNice),
+    ("nofile", PosixRlimitType::RlimitNofile),
+    ("nproc", PosixRlimitType::RlimitNproc),
+    ("rss", PosixRlimitType::RlimitRss),
+    ("rtprio", PosixRlimitType::RlimitRtprio),
+    ("rttime", PosixRlimitType::RlimitRttime),
+    ("sigpending", PosixRlimitType::RlimitSigpending),
+    ("stack", PosixRlimitType::RlimitStack),
 ];
 
 /// One `--ulimit TYPE=SOFT[:HARD]`.
@@ -68,28 +66,11 @@ impl Ulimit {
 
 /// A line for each limit that is more than this process can give: its containers get what it has itself.
 pub fn lowered(limits: &[Ulimit]) -> Vec<String> {
-    let held = rustix::thread::capabilities(None);
-    let may_raise = held.is_ok_and(|held| held.effective.contains(CapabilitySet::SYS_RESOURCE));
-    let lowered = |limit: &Ulimit| {
-        let (.., resource) = kind(&limit.name)?;
-        // None is no limit.
-        let most = rustix::process::getrlimit(*resource).maximum.unwrap_or(u64::MAX);
-        let asked = limit.hard.cast_unsigned();
-        let beyond = limit.name == "nofile" && asked > most_files();
-        (asked > most && (!may_raise || beyond)).then(|| {
-            format!("ulimit {}: {} is more than this host allows, the hard limit is {most}", limit.name, limit.hard)
-        })
-    };
-    limits.iter().filter_map(lowered).collect()
+    let limits: Vec<PosixRlimit> = limits.iter().filter_map(Ulimit::to_oci).collect();
+    lowered_limits(&limits)
 }
 
-/// Nobody may have more open files (proc_sys_fs(5)).
-fn most_files() -> u64 {
-    let limit = fs::read_to_string("/proc/sys/fs/nr_open").ok();
-    limit.and_then(|limit| limit.trim().parse().ok()).unwrap_or(u64::MAX)
-}
-
-fn kind(name: &str) -> Option<&'static (&'static str, PosixRlimitType, Resource)> {
+fn kind(name: &str) -> Option<&'static (&'static str, PosixRlimitType)> {
     KINDS.iter().find(|(known, ..)| *known == name)
 }
 

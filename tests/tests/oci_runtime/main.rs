@@ -129,6 +129,16 @@ fn errors_are_in_the_log_that_engines_read() {
 }
 
 #[test]
+fn a_limit_that_cannot_be_given_is_told_in_the_log() {
+    let mut bundle = Bundle::new(&["sh", "-c", "test $(ulimit -Hn) -lt 1000000000000"]);
+    bundle.set("/process/rlimits", json!([{ "type": "RLIMIT_NOFILE", "soft": 64, "hard": 1_000_000_000_000_u64 }]));
+    let log = bundle.host.path("log.json");
+    assert_eq!(bundle.run(&format!("--log {} run -b BUNDLE box", log.display())).code, 0);
+    let told = fs::read_to_string(&log).expect("written");
+    assert!(told.contains("level=warning msg=\"ulimit nofile: 1000000000000 is more than this host allows"), "{told}");
+}
+
+#[test]
 fn another_process_runs_as_it_is_asked_to() {
     let bundle = Bundle::new(&["sleep", "100"]);
     fs::write(bundle.path("rootfs/etc/passwd"), "user:x:2000:2000::/home/user:/bin/sh\n").expect("written");

@@ -5,6 +5,7 @@ use super::new_container::NewContainerArgs;
 use super::{Outcome, delete};
 use clap::Args;
 use porthole_engine::runtime::oci::{Create, Foreground, Runtime, attend};
+use porthole_engine::runtime::sandbox::lowered_limits;
 use porthole_engine::runtime::seccomp::filter_flags;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -38,6 +39,9 @@ const CHILD: &str = "nsexec started; nsexec container setup: in its namespaces; 
 
 fn tell_plan(log: &Log, what: &str, plan: &Create) {
     tell_ignored(log, &plan.bundle.ignored);
+    let process = plan.bundle.spec.process().as_ref();
+    let limits = process.and_then(|process| process.rlimits().as_ref()).map(|limits| lowered_limits(limits));
+    limits.unwrap_or_default().iter().for_each(|limit| log.write(Level::Warning, limit));
     log.write(Level::Debug, &format!("{what} container {}", plan.id));
     if let Some(flags) = filter_flags(&plan.bundle.spec).filter(|_| log.tells(Level::Debug)) {
         log.write(Level::Debug, &format!("seccomp filter flags: {flags}"));

@@ -2,13 +2,13 @@
 
 use super::channel;
 use super::error::{Context, Error, Result};
+use super::rlimit;
 use crate::capabilities::{ThreadCapabilities, raise_permitted};
 use crate::seccomp::Filter;
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-use oci_spec::runtime::{PosixRlimit, PosixRlimitType, Process, Spec, User};
+use oci_spec::runtime::{Process, Spec, User};
 
 /// The last part of a child's set-up, which leaves it without the means for any other.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl<'a> Identity<'a> {
     pub(super) fn assume(&self, channel: &channel::Child) -> Result<()> {
         let no_new_privileges = self.process.no_new_privileges() == Some(true);
         for limit in self.process.rlimits().iter().flatten() {
-            set_limit(limit)?;
+            rlimit::set(limit)?;
         }
         self.capabilities.limit_bounding().during(|| "limit the capability bounding set".into())?;
         become_user(self.process.user(), self.groups)?;
@@ -110,41 +110,5 @@ impl Groups {
             Err(Errno::EPERM) if self == Self::ReplacedIfMapped && groups.is_empty() => Ok(()),
             result => result,
         }
-    }
-}
-
-/// Sets a limit; without CAP_SYS_RESOURCE no higher than the hard limit that there is.
-fn set_limit(limit: &PosixRlimit) -> Result<()> {
-    let resource = resource(limit.typ());
-    let (mut soft, mut hard) = (limit.soft(), limit.hard());
-    if soft > hard {
-        return Err(Error::Spec(format!("{resource:?}: soft limit {soft} is above hard limit {hard}")));
-    }
-    if setrlimit(resource, soft, hard).is_err() {
-        let (_, most) = getrlimit(resource).during(|| format!("read {resource:?}"))?;
-        (soft, hard) = (soft.min(most), hard.min(most));
-        setrlimit(resource, soft, hard).during(|| format!("set {resource:?} to {soft}:{hard}"))?;
-    }
-    Ok(())
-}
-
-fn resource(kind: PosixRlimitType) -> Resource {
-    match kind {
-        PosixRlimitType::RlimitCpu => Resource::RLIMIT_CPU,
-        PosixRlimitType::RlimitFsize => Resource::RLIMIT_FSIZE,
-        PosixRlimitType::RlimitData => Resource::RLIMIT_DATA,
-        PosixRlimitType::RlimitStack => Resource::RLIMIT_STACK,
-        PosixRlimitType::RlimitCore => Resource::RLIMIT_CORE,
-        PosixRlimitType::RlimitRss => Resource::RLIMIT_RSS,
-        PosixRlimitType::RlimitNproc => Resource::RLIMIT_NPROC,
-        PosixRlimitType::RlimitNofile => Resource::RLIMIT_NOFILE,
-        PosixRlimitType::RlimitMemlock => Resource::RLIMIT_MEMLOCK,
-        PosixRlimitType::RlimitAs => Resource::RLIMIT_AS,
-        PosixRlimitType::RlimitLocks => Resource::RLIMIT_LOCKS,
-        PosixRlimitType::RlimitSigpending => Resource::RLIMIT_SIGPENDING,
-        PosixRlimitType::RlimitMsgqueue => Resource::RLIMIT_MSGQUEUE,
-        PosixRlimitType::RlimitNice => Resource::RLIMIT_NICE,
-        PosixRlimitType::RlimitRtprio => Resource::RLIMIT_RTPRIO,
-        PosixRlimitType::RlimitRttime => Resource::RLIMIT_RTTIME,
     }
 }
