@@ -1,5 +1,6 @@
 //! What images and containers take on disk, whether it is intact, and removing what nobody needs.
 
+use crate::build::CacheUsage;
 use crate::container::disk_usage;
 use crate::container::record::{Record, is_active};
 use crate::container::remove::RemoveOptions;
@@ -20,6 +21,8 @@ pub struct StorageUsage {
     pub containers: Vec<(ContainerSummary, u64)>,
     /// The volumes, each with the length of its files.
     pub volumes: Vec<(VolumeSummary, u64)>,
+    /// The cache of builds.
+    pub cache: CacheUsage,
 }
 
 /// How much of something there is, and how much of that is needed.
@@ -141,7 +144,7 @@ impl Engine {
             Err(source) => Err(Error::file(&volume.mountpoint, source)),
         };
         let volumes = self.volumes()?.into_iter().map(sized).collect::<Result<_>>()?;
-        Ok(StorageUsage { images, containers, volumes })
+        Ok(StorageUsage { images, containers, volumes, cache: self.cache_usage()? })
     }
 
     /// Looks for damage in images; in all of them when none is named.

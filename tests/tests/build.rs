@@ -342,6 +342,9 @@ fn pruning_takes_what_no_image_has() {
     host.ok("rmi gone");
     let before = host.ok("builder du");
     assert!(before.contains("true          300kB") && before.contains("false         100kB"), "{before}");
+    let rows = host.ok("system df --format '{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}'");
+    assert_eq!(rows.lines().last(), Some("Build Cache 2 0 400kB 300kB"));
+    assert!(host.ok("system df -v").contains("\nBuild cache usage: 400kB\n"));
     build(&host, "gone", "FROM box\nRUN head -c 300000 /dev/zero > /gone\n", &[], "");
     host.ok("rmi gone");
     assert!(host.ok("builder prune -f").ends_with("Total reclaimed space: 300kB"));

@@ -1,11 +1,12 @@
 //! `system df`.
 
+use super::build::ago;
 use super::format::{Format, Row};
 use super::image::age;
 use super::{Outcome, output};
 use clap::Args;
 use jiff::Timestamp;
-use porthole_engine::images::Reference;
+use porthole_engine::images::{CachedSummary, Reference};
 use porthole_engine::{ContainerSummary, Engine, StorageUsage, Totals, VolumeSummary, units};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -17,11 +18,14 @@ const DEFAULT: &str = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Re
 const TITLES: [(&str, &str); 5] =
     [("Type", "TYPE"), ("TotalCount", "TOTAL"), ("Active", "ACTIVE"), ("Size", "SIZE"), ("Reclaimable", "RECLAIMABLE")];
 
+const BUILD_CACHE: &str = "Build Cache";
+
 const IMAGE_TITLES: [&str; 8] =
     ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"];
 const CONTAINER_TITLES: [&str; 7] = ["CONTAINER ID", "IMAGE", "COMMAND", "SIZE", "CREATED", "STATUS", "NAMES"];
 
 const VOLUME_TITLES: [&str; 3] = ["VOLUME NAME", "LINKS", "SIZE"];
+const CACHE_TITLES: [&str; 5] = ["CACHE ID", "SIZE", "LAST USED", "IN USE", "SHARED"];
 
 // `system df`.
 #[derive(Debug, Args)]
@@ -34,7 +38,7 @@ pub struct DfArgs {
     pub format: Option<String>,
 }
 
-/// Shows what images, containers and volumes take on disk.
+/// Shows what images, containers, volumes and the cache of builds take on disk.
 pub fn df(engine: &Engine, arguments: &DfArgs) -> Outcome {
     let format = Format::parse(arguments.format.as_deref().unwrap_or("table"), DEFAULT)?;
     let usage = engine.storage_usage()?;
@@ -45,6 +49,7 @@ pub fn df(engine: &Engine, arguments: &DfArgs) -> Outcome {
         ("Images", usage.image_totals()),
         ("Containers", usage.container_totals()),
         ("Local Volumes", usage.volume_totals()),
+        (BUILD_CACHE, usage.cache.totals()),
     ];
     let no_labels = BTreeMap::new();
     let rows = kinds.into_iter().map(|(kind, totals)| Row { fields: fields(kind, totals), labels: &no_labels });
@@ -55,6 +60,8 @@ pub fn df(engine: &Engine, arguments: &DfArgs) -> Outcome {
 fn fields(kind: &str, totals: Totals) -> Map<String, Value> {
     let reclaimable = units::human_size(totals.reclaimable);
     let reclaimable = match totals.reclaimable.saturating_mul(100).checked_div(totals.size) {
+        // As Docker has it.
+        _ if kind == BUILD_CACHE => reclaimable,
         Some(percent) => format!("{reclaimable} ({percent}%)"),
         None => reclaimable,
     };
@@ -75,6 +82,8 @@ fn verbose(usage: &StorageUsage) -> Outcome {
     output::table(&CONTAINER_TITLES, &container_rows(usage))?;
     output::line("\nLocal Volumes space usage:\n")?;
     output::table(&VOLUME_TITLES, &volume_rows(usage))?;
+    output::line(&format!("\nBuild cache usage: {}\n", units::human_size(usage.cache.totals().size)))?;
+    output::table(&CACHE_TITLES, &cache_rows(usage))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,6 +118,20 @@ fn volume_rows(usage: &StorageUsage) -> Vec<Vec<String>> {
         vec![volume.name.clone(), volume.used_by.len().to_string(), units::human_size(*size)]
     };
     usage.volumes.iter().map(row).collect()
+}
+
+fn cache_rows(usage: &StorageUsage) -> Vec<Vec<String>> {
+    let steps = usage.cache.steps.iter().filter(|step| !step.is_alias);
+    let row = |step: &CachedSummary| {
+        vec![
+            step.key.hex()[..12].to_owned(),
+            units::human_size(step.size),
+            ago(step.used),
+            step.in_use.to_string(),
+            step.is_shared.to_string(),
+        ]
+    };
+    steps.map(row).collect()
 }
 
 fn container_rows(usage: &StorageUsage) -> Vec<Vec<String>> {

@@ -28,7 +28,7 @@ pub use options::{
     Attachment as BuildOutput, BuildNetwork, BuildOptions, ContextSource, DockerfileSource, NamedContext, NoCache,
     SecretSource,
 };
-pub use prune::CacheFilter;
+pub use prune::{CacheFilter, CacheUsage};
 
 use crate::container::step::Cancel;
 use crate::engine::Engine;

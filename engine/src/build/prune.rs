@@ -4,6 +4,7 @@ use crate::container::disk_usage;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::Lock;
+use crate::storage::Totals;
 use porthole_images::CachedSummary;
 use std::fs;
 use std::io::ErrorKind;
@@ -19,19 +20,37 @@ pub struct CacheFilter {
     pub until: Option<SystemTime>,
 }
 
-impl Engine {
-    /// The steps that the cache has, the one that was used last first.
-    pub fn build_cache(&self) -> Result<Vec<CachedSummary>> {
-        Ok(self.images()?.cached_steps()?)
-    }
-
+/// What the cache of builds takes.
+#[derive(Clone, Debug)]
+pub struct CacheUsage {
+    /// The steps that it has, the one that was used last first.
+    pub steps: Vec<CachedSummary>,
     /// How many bytes commands keep for themselves.
-    pub fn build_mounts(&self) -> Result<u64> {
-        let mut size = 0;
-        for directory in self.cache_mounts()? {
-            size += disk_usage::of_tree(&directory).map_err(|error| Error::file(&directory, error))?;
+    pub mounts: u64,
+}
+
+impl CacheUsage {
+    /// All together. What an image or a running build has, too, cannot be had back.
+    pub fn totals(&self) -> Totals {
+        let steps = || self.steps.iter().filter(|step| !step.is_alias);
+        let free = steps().filter(|step| !step.is_shared && !step.in_use);
+        Totals {
+            count: steps().count(),
+            active: steps().filter(|step| step.in_use).count(),
+            size: steps().map(|step| step.size).sum::<u64>() + self.mounts,
+            reclaimable: free.map(|step| step.size).sum(),
         }
-        Ok(size)
+    }
+}
+
+impl Engine {
+    /// What the cache of builds takes.
+    pub fn cache_usage(&self) -> Result<CacheUsage> {
+        let mut mounts = 0;
+        for directory in self.cache_mounts()? {
+            mounts += disk_usage::of_tree(&directory).map_err(|error| Error::file(&directory, error))?;
+        }
+        Ok(CacheUsage { steps: self.images()?.cached_steps()?, mounts })
     }
 
     fn cache_mounts(&self) -> Result<Vec<PathBuf>> {

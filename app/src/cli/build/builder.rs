@@ -7,6 +7,7 @@ use super::shell::{ShellArgs, shell};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use porthole_engine::build::CacheFilter;
+use porthole_engine::images::CachedSummary;
 use porthole_engine::{Engine, units};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -58,33 +59,30 @@ pub fn builder(engine: &Engine, arguments: BuilderArgs) -> Outcome {
 }
 
 fn usage(engine: &Engine, arguments: &DuArgs) -> Outcome {
-    let steps = engine.build_cache()?;
-    let mut rows = Vec::new();
-    let (mut total, mut reclaimable) = (0, 0);
-    for step in steps.iter().filter(|step| !step.is_alias) {
-        let is_free = !step.is_shared && !step.in_use;
-        total += step.size;
-        reclaimable += if is_free { step.size } else { 0 };
+    let cache = engine.cache_usage()?;
+    let row = |step: &CachedSummary| {
         let key = step.key.hex();
-        rows.push(vec![
+        vec![
             if arguments.verbose { key } else { key[..12].to_owned() },
-            is_free.to_string(),
+            (!step.is_shared && !step.in_use).to_string(),
             units::human_size(step.size),
             ago(step.used),
             output::plain(&step.description),
-        ]);
-    }
+        ]
+    };
+    let rows: Vec<Vec<String>> = cache.steps.iter().filter(|step| !step.is_alias).map(row).collect();
     if !rows.is_empty() {
         output::table(&["ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED", "DESCRIPTION"], &rows)?;
     }
-    let mounts = engine.build_mounts()?;
-    output::line(&format!("Cache mounts:\t{}", units::human_size(mounts)))?;
-    output::line(&format!("Reclaimable:\t{}", units::human_size(reclaimable)))?;
-    output::line(&format!("Total:\t\t{}", units::human_size(total + mounts)))?;
+    let totals = cache.totals();
+    output::line(&format!("Cache mounts:\t{}", units::human_size(cache.mounts)))?;
+    output::line(&format!("Reclaimable:\t{}", units::human_size(totals.reclaimable)))?;
+    output::line(&format!("Total:\t\t{}", units::human_size(totals.size)))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn ago(time: SystemTime) -> String {
+/// How long ago it was.
+pub(in crate::cli) fn ago(time: SystemTime) -> String {
     let elapsed = time.elapsed().unwrap_or_default();
     format!("{} ago", units::human_duration(i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)))
 }

@@ -9,6 +9,7 @@ mod request;
 mod shell;
 
 pub use arguments::{BuildArgs, build_arg};
+pub(super) use builder::ago;
 pub use builder::{BuilderArgs, builder};
 pub use progress::Steps;
 pub use request::BuildRequest;
