@@ -88,7 +88,10 @@ impl Engine {
             until: options.until.and_then(time),
         };
         let follower = options.follow.then(|| Follower::new(record.directory(), &path)).transpose().map_err(broken)?;
-        let reader = Reader::open(&path, query).map_err(broken)?;
+        let reader = Reader::open(&path, query);
+        // Else whoever writes faster than the caller reads would keep it for ever.
+        let reader = if options.follow { reader } else { reader.and_then(Reader::until_now) };
+        let reader = reader.map_err(broken)?;
         Ok(LogReader { path, reader, follower, ahead: None })
     }
 }

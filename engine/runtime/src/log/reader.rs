@@ -38,15 +38,53 @@ pub struct Reader {
     query: Query,
     /// `None` while the container has no log yet.
     file: Option<BufReader<File>>,
+    /// Where in the file the next line begins.
+    offset: u64,
+    end: End,
+    /// Whether it is the file at which reading ends.
+    is_marked: bool,
     line: Vec<u8>,
     past_until: bool,
+}
+
+/// How far a log is read.
+enum End {
+    /// As far as it grows.
+    Open,
+    /// To this length of the file that was the newest. It is held open, or another could come by its inode.
+    At { file: File, length: u64 },
+    /// Nothing of it is wanted.
+    Here,
 }
 
 impl Reader {
     /// Opens the log whose newest file is at `path`, which need not exist yet.
     pub fn open(path: &Path, query: Query) -> io::Result<Self> {
-        let file = first_file(path, query.tail)?.map(buffered);
-        Ok(Self { path: path.to_owned(), query, file, line: Vec::new(), past_until: false })
+        let mut file = first_file(path, query.tail)?;
+        let offset = file.as_mut().map_or(Ok(0), Seek::stream_position)?;
+        Ok(Self {
+            path: path.to_owned(),
+            query,
+            file: file.map(buffered),
+            offset,
+            end: End::Open,
+            is_marked: false,
+            line: Vec::new(),
+            past_until: false,
+        })
+    }
+
+    /// Ends with what is there now, however fast more is written.
+    pub fn until_now(mut self) -> io::Result<Self> {
+        self.end = match (&self.file, open(&self.path)?) {
+            (Some(current), Some(file)) => {
+                let newest = file.metadata()?;
+                self.is_marked = same_file(&current.get_ref().metadata()?, &newest);
+                End::At { file, length: newest.len() }
+            }
+            _ => End::Here,
+        };
+        Ok(self)
     }
 
     /// The next record; `None` when there is none for now, or no wanted one ever again ([`Self::is_past_until`]).
@@ -73,10 +111,13 @@ impl Reader {
     /// Completes `self.line`; false when it is not complete yet.
     fn next_line(&mut self) -> io::Result<bool> {
         loop {
+            if self.is_over() {
+                return Ok(false);
+            }
             if self.read_line()? {
                 return Ok(true);
             }
-            let Some(successor) = self.successor()? else {
+            let Some(successor) = self.successor()?.filter(|_| !self.is_marked) else {
                 return Ok(false);
             };
             // Something may have been written between the end that was seen and the rotation.
@@ -84,15 +125,51 @@ impl Reader {
                 return Ok(true);
             }
             self.line.clear();
-            self.file = Some(buffered(successor));
+            self.enter(successor)?;
         }
+    }
+
+    /// Whether nothing of what comes next is wanted.
+    fn is_over(&self) -> bool {
+        match &self.end {
+            End::Open => false,
+            End::At { length, .. } => self.is_marked && self.offset >= *length,
+            End::Here => true,
+        }
+    }
+
+    /// Goes on with another file.
+    fn enter(&mut self, file: File) -> io::Result<()> {
+        if let End::At { file: marked, .. } = &self.end {
+            let marked = marked.metadata()?;
+            self.is_marked = same_file(&file.metadata()?, &marked);
+            if !self.is_marked && !self.has(&marked)? {
+                // All that is left came after it.
+                self.end = End::Here;
+            }
+        }
+        self.file = Some(buffered(file));
+        self.offset = 0;
+        Ok(())
+    }
+
+    /// Whether a file is still one of the log's.
+    fn has(&self, wanted: &Metadata) -> io::Result<bool> {
+        for number in 0.. {
+            match open(&rotated(&self.path, number))? {
+                Some(file) if same_file(&file.metadata()?, wanted) => return Ok(true),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(false)
     }
 
     fn read_line(&mut self) -> io::Result<bool> {
         let Some(file) = &mut self.file else {
             return Ok(false);
         };
-        file.read_until(b'\n', &mut self.line)?;
+        self.offset += file.read_until(b'\n', &mut self.line)? as u64;
         Ok(self.line.ends_with(b"\n"))
     }
 
@@ -224,6 +301,23 @@ mod tests {
                 say(&mut log, round * 3..round * 3 + 3);
                 assert_eq!(rest(&mut reader), (round * 3..round * 3 + 3).collect::<Vec<_>>());
             }
+        }
+    }
+
+    #[test]
+    fn what_is_written_after_now_is_not_waited_for() {
+        // Files of ten records, of which so many more are written: into the same, the next, or until it is gone.
+        for (max_files, more) in [(3, 1), (3, 12), (3, 25), (3, 100), (1, 1), (1, 30)] {
+            let mut log = log(400, max_files);
+            say(&mut log, 0..15);
+            let all = rest(&mut Reader::open(&log.path, Query::default()).expect("opens"));
+            let mut reader = Reader::open(&log.path, Query::default()).and_then(Reader::until_now).expect("opens");
+            let first =
+                reader.next_entry().expect("readable").map(|entry| entry.message.trim().parse().expect("a number"));
+            say(&mut log, 15..15 + more);
+            let read: Vec<u32> = first.into_iter().chain(rest(&mut reader)).collect();
+            assert!(all.starts_with(&read), "{max_files} files, {more} more: {read:?} of {all:?}");
+            assert!(more > 1 || read == all, "{read:?}");
         }
     }
 
