@@ -1,29 +1,26 @@
 //! What the selected step prints, or why it failed; and the Dockerfile.
 
+use super::failure::{Line, NAMES, above_log};
 use crate::tui::actions::Action;
 use crate::tui::model::builds::build::{Ending, State};
 use crate::tui::model::{Focus, Model};
 use crate::tui::update::shell_argv;
 use crate::tui::words;
-use porthole_widgets::frame::{Panel, inner};
+use porthole_widgets::frame::inner;
 use porthole_widgets::log_view::LogPane;
 use porthole_widgets::source::SourcePane;
 use porthole_widgets::text::{put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{StatefulWidget, Widget};
+use ratatui::widgets::StatefulWidget;
 
-/// The column of what is said behind the names of facts.
-const NAMES: u16 = 10;
 /// Rows that one fact may take.
 const LINES: usize = 2;
-/// The output keeps so many rows.
-const LEAST: u16 = 3;
 
 /// Draws the output of the selected step, below what failed.
 pub fn draw_output(model: &mut Model, area: Rect, buf: &mut Buffer) {
-    let inside = facts(model, area, buf);
+    let inside = above_log(model, area, buf, lines(model, inner(area).width));
     let theme = &model.theme;
     let Some(step) = model.builds.shown_mut().and_then(|build| build.selected_mut()) else { return };
     let empty = match step.state {
@@ -35,25 +32,8 @@ pub fn draw_output(model: &mut Model, area: Rect, buf: &mut Buffer) {
     LogPane::new(theme).empty(empty).render(inside, buf, &mut step.log);
 }
 
-/// Draws why the step or the build failed; what is left for the output.
-fn facts(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
-    let inside = inner(area);
-    let lines = lines(model, inside.width);
-    let rows = (lines.len() as u16).min(inside.height.saturating_sub(LEAST + 1));
-    if rows == 0 {
-        return inside;
-    }
-    for ((name, text, style), row) in lines.into_iter().zip(inside.rows()).take(usize::from(rows)) {
-        let part = |x: u16| Rect { x: row.x + x.min(row.width), width: row.width.saturating_sub(x + 1), ..row };
-        put(buf, part(1), name, model.theme.muted());
-        put(buf, part(NAMES), &text, style);
-    }
-    let below = Rect { y: inside.y + rows, height: area.bottom() - inside.y - rows, ..area };
-    Panel::new(&model.theme).title("last lines").focused(model.focus == Focus::Detail).render(below, buf);
-    inner(below)
-}
-
-fn lines(model: &Model, width: u16) -> Vec<(&'static str, String, Style)> {
+/// Why the step or the build failed.
+fn lines(model: &Model, width: u16) -> Vec<Line> {
     let theme = &model.theme;
     let Some(build) = model.builds.shown() else { return Vec::new() };
     let file = build.request.dockerfile.display();

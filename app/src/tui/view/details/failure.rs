@@ -12,19 +12,23 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 /// The column of the names.
-const NAMES: u16 = 10;
+pub(super) const NAMES: u16 = 10;
 /// Lines that one fact may take.
 const LINES: usize = 3;
 /// The log keeps so many rows.
 const LOG: u16 = 3;
 
 /// A line: the name of the fact, or nothing where one goes on, and what it says.
-type Line = (&'static str, String, Style);
+pub(super) type Line = (&'static str, String, Style);
 
 /// Draws the reason at the top of a pane that lies in `area`; what is left for the log.
 pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
+    above_log(model, area, buf, lines(model, inner(area).width))
+}
+
+/// Draws facts at the top of a pane that lies in `area`; what is left for the log.
+pub(super) fn above_log(model: &Model, area: Rect, buf: &mut Buffer, lines: Vec<Line>) -> Rect {
     let inside = inner(area);
-    let lines = lines(model, inside.width);
     let rows = (lines.len() as u16).min(inside.height.saturating_sub(LOG + 1));
     if rows == 0 {
         return inside;
