@@ -16,6 +16,16 @@ use std::time::Duration;
 /// How long to let further changes gather: a start alone makes a dozen.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// What changes the names in a directory.
+const NAME_CHANGES: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_MOVED_TO)
+    .union(AddWatchFlags::IN_MOVED_FROM)
+    .union(AddWatchFlags::IN_ONLYDIR);
+
+/// What changes the files of a directory: their names, or what they hold.
+pub(crate) const FILE_CHANGES: AddWatchFlags = NAME_CHANGES.union(AddWatchFlags::IN_CLOSE_WRITE);
+
 /// Records that matter to somebody who lists containers.
 const RECORDS: [&str; 3] = ["config.json", "state.json", "network.json"];
 
@@ -80,12 +90,7 @@ impl Watcher {
 
 /// Watches a directory. The kernel ends that when the directory is deleted.
 fn add(inotify: &Inotify, directory: &Path) -> Result<()> {
-    let changes = AddWatchFlags::IN_CREATE
-        | AddWatchFlags::IN_DELETE
-        | AddWatchFlags::IN_MOVED_TO
-        | AddWatchFlags::IN_MOVED_FROM
-        | AddWatchFlags::IN_ONLYDIR;
-    inotify.add_watch(directory, changes).map(drop).map_err(|source| Error::file(directory, source))
+    inotify.add_watch(directory, NAME_CHANGES).map(drop).map_err(|source| Error::file(directory, source))
 }
 
 /// Watches files, of which some need not be there yet.
@@ -110,15 +115,9 @@ impl FileWatcher {
                 watched.entry(directory.to_owned()).or_default().insert(name.to_owned());
             }
         }
-        let changes = AddWatchFlags::IN_CLOSE_WRITE
-            | AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_MOVED_FROM
-            | AddWatchFlags::IN_ONLYDIR;
         let mut names: HashMap<WatchDescriptor, BTreeSet<OsString>> = HashMap::new();
         for (directory, here) in watched {
-            match inotify.add_watch(&directory, changes) {
+            match inotify.add_watch(&directory, FILE_CHANGES) {
                 // Two names of one directory have one descriptor.
                 Ok(descriptor) => names.entry(descriptor).or_default().extend(here),
                 // Gone meanwhile, or not ours to look into: it does not tell.

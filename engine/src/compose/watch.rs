@@ -4,6 +4,7 @@
 use crate::container::copy::CopyOptions;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::watch::FILE_CHANGES;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
@@ -113,13 +114,7 @@ impl ProjectWatch {
     }
 
     fn add_one(&mut self, directory: &Path) -> Result<()> {
-        let changes = AddWatchFlags::IN_CLOSE_WRITE
-            | AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_MOVED_FROM
-            | AddWatchFlags::IN_ONLYDIR;
-        match self.inotify.add_watch(directory, changes) {
+        match self.inotify.add_watch(directory, FILE_CHANGES) {
             Ok(descriptor) => drop(self.directories.insert(descriptor, directory.to_owned())),
             // It went again, or is none.
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}

@@ -138,12 +138,12 @@ fn swap_alone(both: i64, memory: Option<i64>) -> String {
 }
 
 fn apply_cpu(directory: &Path, cpu: &LinuxCpu) -> Result<()> {
-    if let Some(shares) = cpu.shares().filter(|shares| *shares > 0) {
+    if let Some(shares) = cpu.shares() {
         write(directory, "cpu.weight", weight(shares).to_string())?;
     }
     if cpu.quota().is_some() || cpu.period().is_some() {
         let quota = number_or_max(cpu.quota().unwrap_or(-1));
-        let period = cpu.period().filter(|period| *period > 0).unwrap_or(100_000);
+        let period = cpu.period().unwrap_or(100_000);
         write(directory, "cpu.max", format!("{quota} {period}"))?;
     }
     if let Some(burst) = cpu.burst() {

@@ -27,11 +27,11 @@ pub fn lowered_limits(limits: &[PosixRlimit]) -> Vec<String> {
     let lowered = |limit: &PosixRlimit| {
         let (_, most) = getrlimit(resource(limit.typ())).ok()?;
         let asked = limit.hard();
-        let beyond = limit.typ() == PosixRlimitType::RlimitNofile && asked > most_files();
+        let is_beyond = || limit.typ() == PosixRlimitType::RlimitNofile && asked > most_files();
         let name = limit.typ().to_string().trim_start_matches("RLIMIT_").to_ascii_lowercase();
         let told =
             || format!("ulimit {name}: {} is more than this host allows, the hard limit is {most}", number(asked));
-        (asked > most && (!may_raise || beyond)).then(told)
+        (asked > most && (!may_raise || is_beyond())).then(told)
     };
     limits.iter().filter_map(lowered).collect()
 }
